@@ -1,0 +1,1 @@
+"""Many scenes: which jobs there are, and doing them one after another without losing one."""

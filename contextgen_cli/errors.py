@@ -1,0 +1,59 @@
+"""The errors a user can meet, split by who must act. Anything else that escapes is a bug (exit 70).
+
+ContextgenError
+├── SceneError            edit the scene file                              exit 2
+├── UsageError            change the command line                          exit 2
+├── EnvironmentProblem    something around the run is not as it must be    exit 3
+│   ├── WeightsError      fix or fetch the model's files
+│   ├── DeviceError       use another device, dtype or memory preset
+│   └── OutputError       make room or give permission
+├── JobError              one picture failed, the others went on           exit 1
+└── Interrupted           Ctrl-C or SIGTERM                                exit 130
+"""
+
+from __future__ import annotations
+
+EXIT_DONE, EXIT_JOBS_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 2, 3, 70, 130
+
+
+class ContextgenError(Exception):
+    """An error the user can do something about: `message` says what is wrong, `hint` what to do."""
+
+    exit_code = EXIT_BUG
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SceneError(ContextgenError):
+    exit_code = EXIT_USAGE
+
+
+class UsageError(ContextgenError):
+    exit_code = EXIT_USAGE
+
+
+class EnvironmentProblem(ContextgenError):
+    exit_code = EXIT_ENVIRONMENT
+
+
+class WeightsError(EnvironmentProblem):
+    pass
+
+
+class DeviceError(EnvironmentProblem):
+    pass
+
+
+class OutputError(EnvironmentProblem):
+    pass
+
+
+class JobError(ContextgenError):
+    exit_code = EXIT_JOBS_FAILED
+
+
+class Interrupted(ContextgenError):
+    exit_code = EXIT_INTERRUPTED

@@ -1,0 +1,1 @@
+"""A scene file and all that can be known of it without a model."""

@@ -1,0 +1,111 @@
+"""What a scene file says, as frozen values.
+
+This is the only place where the defaults of a scene live; `schemas/scene.schema.json` repeats them for editors and
+a test holds the two together. Values are resolved: paths are absolute, boxes are canvas pixels, seeds are listed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+FORMAT_VERSION = 1
+
+
+class Fit(str, Enum):
+    """How a reference fills its box (see `contextgen.layout`)."""
+
+    AREA = "area"
+    STRETCH = "stretch"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Edges in canvas pixels; fractions only where the file gave per cent or `--size` rescaled."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def pixels(self) -> tuple[int, int, int, int]:
+        """The edges rounded to whole pixels: left, top, right, bottom."""
+        return round(self.left), round(self.top), round(self.right), round(self.bottom)
+
+    def scaled(self, x: float, y: float) -> Box:
+        return Box(self.left * x, self.top * y, self.right * x, self.bottom * y)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A picture of one subject. Its mask is `mask`, or else the alpha channel of `image`."""
+
+    name: str
+    image: Path
+    mask: Path | None = None
+    crop: Box | None = None  # pixels of the image; applied to the mask too
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One subject at one place of the canvas."""
+
+    reference: str
+    box: Box
+    fit: Fit = Fit.AREA
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Denoising parameters; None leaves the choice to the model."""
+
+    steps: int | None = None
+    guidance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a scene was written: a document of a file, and the row of its `matrix` if it has one."""
+
+    path: Path | None  # None: standard input
+    document: int = 0
+    matrix_row: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One picture's worth of a scene file, ready to become jobs (one per seed)."""
+
+    name: str  # unique within a run; file-name safe
+    prompt: str
+    canvas: Size
+    references: tuple[Reference, ...]  # in the file's order
+    instances: tuple[Instance, ...]  # back to front
+    layout: Path | None = None
+    seeds: tuple[int, ...] = (0,)
+    sampling: Sampling = Sampling()
+    model: str | None = None
+    source: Source = Source(None)
+
+    def reference(self, name: str) -> Reference:
+        return next(reference for reference in self.references if reference.name == name)
+
+    def resized(self, canvas: Size) -> Scene:
+        """The same scene on another canvas: boxes scale along."""
+        x, y = canvas.width / self.canvas.width, canvas.height / self.canvas.height
+        instances = tuple(replace(instance, box=instance.box.scaled(x, y)) for instance in self.instances)
+        return replace(self, canvas=canvas, instances=instances)
