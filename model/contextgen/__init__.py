@@ -1,0 +1,24 @@
+"""ContextGen (ICLR 2026): identity-consistent multi-instance image generation, as a diffusers pipeline.
+
+Names are loaded on first use, so that `contextgen.layout` and `contextgen.sequence` stay free of torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contextgen.card import ModelCard
+    from contextgen.layout import Instance
+    from contextgen.pipeline import ContextGenPipeline
+
+__all__ = ["ContextGenPipeline", "Instance", "ModelCard"]
+
+_HOMES = {"ContextGenPipeline": "pipeline", "Instance": "layout", "ModelCard": "card"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,198 @@
+"""The same attention as `contextgen.attention`, without masks and without the tokens nobody reads.
+
+What the masks allow decides what can be left out, exactly (equal to rounding):
+
+1. A reference's background influences nothing but itself: it never enters the sequence (released ICA).
+2. After the last ICA block no reference influences text, canvas or layout: references end there, and in that block
+   they are only keys and values.
+3. The picture is read from the canvas: in the last block text and layout are only keys and values.
+4. In the right order every query row's keys are a few spans of the sequence (`contextgen.grouping`), so that
+   attention is a few unmasked calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from diffusers import FluxTransformer2DModel
+from diffusers.models.attention_dispatch import dispatch_attention_fn
+from diffusers.models.embeddings import apply_rotary_emb
+from diffusers.models.transformers.transformer_flux import FluxAttention
+
+from contextgen.attention import blocks
+from contextgen.blocks import BlockPlan, Rule, block_plans
+from contextgen.grouping import Grouping, QueryGroup
+from contextgen.sequence import JointSequence
+
+
+@dataclass(frozen=True)
+class ExactArrangement:
+    """A sequence laid out so that every block's attention is a few unmasked calls.
+
+    Attributes:
+        img_ids: position ids of the image tokens that are kept, in their new order.
+        order: which of the paper's image tokens they are.
+        reading_order: puts the written canvas tokens back.
+        written: the rows that each plan computes.
+        groups: their query groups.
+    """
+
+    img_ids: torch.Tensor
+    order: torch.Tensor
+    reading_order: torch.Tensor
+    written: Mapping[BlockPlan, slice]
+    groups: Mapping[BlockPlan, tuple[QueryGroup, ...]]
+
+    def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """Packed latents of the canvas (B, I, C), layout and references (B, S - text - I, C) -> hidden states."""
+        return torch.cat([canvas, context], dim=1)[:, self.order]
+
+    def canvas_of(self, output: torch.Tensor) -> torch.Tensor:
+        """The canvas tokens of the transformer's output, (B, I, C), in reading order."""
+        return output[:, self.reading_order]
+
+
+class ExactAttention:
+    """Installs the exact attention on a stock transformer: a processor a block, and a hook where rows end."""
+
+    def __init__(self, transformer: FluxTransformer2DModel, rules: Sequence[Rule], ica: str) -> None:
+        self.ica = ica
+        self.plans = block_plans(rules, len(transformer.transformer_blocks))
+        self._hooks = []
+        for block, plan in zip(blocks(transformer), self.plans, strict=True):
+            block.attn.set_processor(ExactAttnProcessor(plan))
+            if plan.reads is not plan.writes:
+                hook = partial(_leave_behind, plan)
+                self._hooks.append(block.register_forward_pre_hook(hook, with_kwargs=True))
+
+    def arrange(self, sequence: JointSequence, device: torch.device) -> ExactArrangement:
+        grouping = Grouping(sequence, self.ica)
+        order = grouping.order(self.plans[0])
+        return ExactArrangement(
+            torch.from_numpy(sequence.img_ids[order]).to(device),
+            torch.from_numpy(order).to(device),
+            torch.from_numpy(grouping.reading_order(self.plans[-1])).to(device),
+            {plan: grouping.rows[plan.writes] for plan in self.plans},
+            {plan: grouping.groups(plan) for plan in self.plans},
+        )
+
+    def remove(self) -> None:
+        """Take the hooks off the transformer's blocks."""
+        for hook in self._hooks:
+            hook.remove()
+
+
+class ExactAttnProcessor:
+    """Attention over the query groups of the block's plan."""
+
+    _attention_backend = None
+    _parallel_config = None
+
+    def __init__(self, plan: BlockPlan) -> None:
+        self.plan = plan
+
+    def __call__(
+        self,
+        attn: FluxAttention,
+        hidden_states: torch.Tensor,  # (B, N, D): the rows to compute, without text in a double-stream block
+        encoder_hidden_states: torch.Tensor | None = None,
+        attention_mask: None = None,
+        image_rotary_emb: tuple[torch.Tensor, torch.Tensor] | None = None,
+        arrangement: ExactArrangement | None = None,
+        left_behind: tuple[torch.Tensor, torch.Tensor] | None = None,
+    ) -> Any:
+        assert arrangement is not None and image_rotary_emb is not None, "called outside ContextGenPipeline"
+        context = hidden_states
+        if left_behind is not None:
+            before, after = left_behind
+            context = torch.cat([before, hidden_states, after], dim=1)
+
+        query = attn.norm_q(_heads(attn, attn.to_q(hidden_states)))  # (B, N, heads, head_dim)
+        key = attn.norm_k(_heads(attn, attn.to_k(context)))
+        value = _heads(attn, attn.to_v(context))
+        if encoder_hidden_states is not None:
+            text_query = attn.norm_added_q(_heads(attn, attn.add_q_proj(encoder_hidden_states)))
+            text_key = attn.norm_added_k(_heads(attn, attn.add_k_proj(encoder_hidden_states)))
+            text_value = _heads(attn, attn.add_v_proj(encoder_hidden_states))
+            query = torch.cat([text_query, query], dim=1)
+            key = torch.cat([text_key, key], dim=1)
+            value = torch.cat([text_value, value], dim=1)
+
+        cos, sin = image_rotary_emb
+        written, read = arrangement.written[self.plan], slice(0, key.shape[1])
+        query = apply_rotary_emb(query, (cos[written], sin[written]), sequence_dim=1)
+        key = apply_rotary_emb(key, (cos[read], sin[read]), sequence_dim=1)
+
+        attended = torch.cat(
+            [
+                self._attend(query[:, group.rows], _spans(key, group.keys), _spans(value, group.keys))
+                for group in arrangement.groups[self.plan]
+            ],
+            dim=1,
+        )
+        attended = attended.flatten(2).to(query.dtype)  # (B, N, D)
+        if encoder_hidden_states is None:
+            return attended
+        text = encoder_hidden_states.shape[1]
+        image = attn.to_out[1](attn.to_out[0](attended[:, text:]))
+        return image, attn.to_add_out(attended[:, :text])
+
+    def _attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        attended: torch.Tensor = dispatch_attention_fn(
+            query, key, value, backend=self._attention_backend, parallel_config=self._parallel_config
+        )
+        return attended
+
+
+_BLOCK_ARGUMENTS = (
+    "hidden_states",
+    "encoder_hidden_states",
+    "temb",
+    "image_rotary_emb",
+    "joint_attention_kwargs",
+)
+
+
+def _heads(attn: FluxAttention, projected: torch.Tensor) -> torch.Tensor:
+    return projected.reshape(*projected.shape[:-1], -1, attn.head_dim)
+
+
+def _spans(rows: torch.Tensor, spans: Sequence[slice]) -> torch.Tensor:
+    """The rows of the spans, without a copy where there is one span."""
+    if len(spans) == 1:
+        return rows[:, spans[0]]
+    return torch.cat([rows[:, span] for span in spans], dim=1)
+
+
+def _leave_behind(
+    plan: BlockPlan, block: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Before a block: keep the rows it must compute, hand the others to its attention as context only.
+
+    A context row needs the block's modulated norm and nothing else of the block.
+    """
+    call = {**dict(zip(_BLOCK_ARGUMENTS, args, strict=False)), **kwargs}
+    image, text = call["hidden_states"], call["encoder_hidden_states"]
+    written = call["joint_attention_kwargs"]["arrangement"].written[plan]
+    length = text.shape[1]
+    norm = block.norm1 if hasattr(block, "norm1") else block.norm
+
+    before = image[:, :0]
+    if written.start:
+        before = torch.cat([text, image[:, : written.start - length]], dim=1)
+        text = text[:, :0]
+    kept = image[:, max(written.start - length, 0) : written.stop - length]
+    after = image[:, written.stop - length :]
+    context = norm(torch.cat([before, after], dim=1), emb=call["temb"])[0]
+    left_behind = context[:, : written.start], context[:, written.start :]
+    attention = {**call["joint_attention_kwargs"], "left_behind": left_behind}
+    return (), {
+        **call,
+        "hidden_states": kept,
+        "encoder_hidden_states": text,
+        "joint_attention_kwargs": attention,
+    }

@@ -1,0 +1,283 @@
+"""ContextGenPipeline: prompt, references and boxes in, a picture out (paper section 3; FLUX.1-Kontext backbone)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from diffusers import (
+    AutoencoderKL,
+    FlowMatchEulerDiscreteScheduler,
+    FluxKontextPipeline,
+    FluxTransformer2DModel,
+)
+from diffusers.pipelines.flux.pipeline_flux_kontext import calculate_shift, retrieve_timesteps
+from diffusers.pipelines.flux.pipeline_output import FluxPipelineOutput
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
+
+from contextgen.adapters import apply_adapter
+from contextgen.attention import ICA_VARIANTS, MaskedAttention
+from contextgen.blocks import block_rules
+from contextgen.card import ModelCard
+from contextgen.checkpoints import find, find_adapter
+from contextgen.exact import ExactAttention
+from contextgen.layout import Instance, Pixels, compose, given_layout, prepare_reference
+from contextgen.sequence import arrange
+
+_ATTENTIONS: dict[str, type[ExactAttention] | type[MaskedAttention]] = {
+    "exact": ExactAttention,
+    "masked": MaskedAttention,
+}
+ATTENTIONS = tuple(_ATTENTIONS)
+_KEPT_PROMPTS, _KEPT_IMAGES = 16, 256
+
+Value = TypeVar("Value")
+
+
+class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
+    """Paints several subjects into one picture, each in its box and with its identity.
+
+    A FLUX.1-Kontext pipeline with another sequence, other position ids and other attention; no parameter is added.
+    Follows diffusers' conventions (`from_pretrained`, `.to`, offloading, progress bar, callbacks).
+
+    Attributes:
+        card: how the loaded model wants to be addressed.
+    """
+
+    _callback_tensor_inputs = ["latents", "prompt_embeds", "velocity"]  # noqa: RUF012  diffusers' name and type
+
+    def __init__(
+        self,
+        scheduler: FlowMatchEulerDiscreteScheduler,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: PreTrainedTokenizerBase,
+        text_encoder_2: T5EncoderModel,
+        tokenizer_2: PreTrainedTokenizerBase,
+        transformer: FluxTransformer2DModel,
+        image_encoder: None = None,  # the base class' IP-Adapter, which has no place here
+        feature_extractor: None = None,
+    ) -> None:
+        super().__init__(scheduler, vae, text_encoder, tokenizer, text_encoder_2, tokenizer_2, transformer)
+        self._embeddings: _Recent[tuple[torch.Tensor, torch.Tensor]] = _Recent(_KEPT_PROMPTS)
+        self._latents: _Recent[torch.Tensor] = _Recent(_KEPT_IMAGES)
+        self._installed: ExactAttention | MaskedAttention | None = None
+        self.card = ModelCard(token_side=2 * self.vae_scale_factor)
+        self.set_attention()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path,
+        *,
+        adapter: str | Path | None = None,
+        fuse_adapter: bool = True,
+        torch_dtype: torch.dtype = torch.float32,
+        attention: str = "exact",
+        ica: str = "released",
+        offline: bool = False,
+        **kwargs: Any,
+    ) -> ContextGenPipeline:
+        """Load a model in diffusers' format.
+
+        Args:
+            model: a folder, an alias (`contextgen.checkpoints.ALIASES`) or a hub id.
+            adapter: a LoRA of the transformer: a folder, a safetensors file or a hub id.
+            fuse_adapter: add the adapter to the weights (float32, rounded once); False keeps it apart (needs peft).
+            torch_dtype: of the computation; the weights are first rounded to the card's `weights_dtype`.
+            attention: `exact` leaves out what nobody reads; `masked` is the dense reference. Equal to rounding.
+            ica: `released` or `paper` (Eq. 4).
+            offline: never touch the network.
+            **kwargs: diffusers' own.
+
+        Raises:
+            contextgen.checkpoints.CheckpointError: weights that are missing, broken or do not fit.
+            ValueError: the folder's `contextgen.json` is malformed.
+        """
+        folder = find(str(model), offline=offline)
+        card = ModelCard.read(folder)
+        weights_dtype = getattr(torch, card.weights_dtype)
+        pipeline: ContextGenPipeline = super().from_pretrained(
+            folder, dtype=weights_dtype, use_safetensors=True, local_files_only=True, **kwargs
+        )
+        pipeline.card = card
+        pipeline.to(torch_dtype)
+        if adapter is not None:
+            path = find_adapter(str(adapter), offline=offline)
+            apply_adapter(pipeline.transformer, path, fuse=fuse_adapter, dtype=weights_dtype)
+        pipeline.set_attention(attention, ica)
+        return pipeline
+
+    def set_attention(self, attention: str = "exact", ica: str = "released") -> None:
+        """Choose how attention is computed (`exact` or `masked`) and what ICA reads (`released` or `paper`).
+
+        Raises:
+            ValueError: unknown name, or the card names an ICA block that the transformer lacks.
+        """
+        if attention not in ATTENTIONS or ica not in ICA_VARIANTS:
+            raise ValueError(f"attention is one of {ATTENTIONS} and ica one of {ICA_VARIANTS}: {attention}, {ica}")
+        config = self.transformer.config
+        rules = block_rules(config.num_layers, config.num_single_layers, self.card.ica_blocks)
+        if self._installed is not None:
+            self._installed.remove()
+        self._installed = _ATTENTIONS[attention](self.transformer, rules, ica)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str,
+        instances: Sequence[Instance],
+        layout: Image.Image | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        generator: torch.Generator | None = None,
+        seed: int | None = None,
+        output_type: str = "pil",
+        callback_on_step_end: Callable[[Any, int, torch.Tensor, dict[str, Any]], dict[str, Any]] | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+    ) -> FluxPipelineOutput:
+        """Paint one picture.
+
+        Args:
+            prompt: the caption, without the model's template.
+            instances: subjects with their boxes, back to front; at least one.
+            layout: the user's own composite (RGBA: alpha is what is given) in place of the automatic one.
+            height, width: the canvas in pixels, multiples of the token side; None for the card's.
+            num_inference_steps, guidance_scale: None for the card's.
+            generator: source of the noise; or give `seed`, for a CPU generator, so that every device gets the same.
+            output_type: `pil`; `np` (1, H, W, 3) or `pt` (1, 3, H, W) in [0, 1]; `latent` (1, C, h, w), what the VAE
+                decodes.
+            callback_on_step_end: called as `(pipeline, step, timestep, tensors)` after each step; returns the tensors
+                to go on with. `velocity` may be asked for beside `latents` (both (1, I, C), canvas tokens).
+
+        Returns:
+            diffusers' output with `.images`.
+
+        Raises:
+            ValueError: no instances, a canvas that is no whole number of tokens, an empty mask, both noise sources.
+        """
+        # 1. Settle what was left to the model.
+        height, width = height or self.card.height, width or self.card.width
+        steps = self.card.steps if num_inference_steps is None else num_inference_steps
+        guidance = self.card.guidance if guidance_scale is None else guidance_scale
+        if not instances or steps < 1:
+            raise ValueError("at least one instance and one step are needed")
+        if generator is not None and seed is not None:
+            raise ValueError("give either `generator` or `seed`")
+        if seed is not None:
+            generator = torch.Generator("cpu").manual_seed(seed)
+        device, dtype = self._execution_device, self.transformer.dtype
+
+        # 2. Draw the layout image and lay out the joint sequence.
+        references = [prepare_reference(instance, self.card, width, height) for instance in instances]
+        drawn = given_layout(layout, width, height) if layout else compose(references, instances, width, height)
+        sequence = arrange(references, instances, (width, height), self.card.token_side, self.card.text_length)
+        assert self._installed is not None
+        arrangement = self._installed.arrange(sequence, device)
+
+        # 3. Encode text, layout and references, each distinct one once.
+        prompt_embeds, pooled_prompt_embeds = self._embed(prompt, device)
+        context = [drawn.pixels, *(reference.subject for reference in references)]
+        context_latents = torch.cat([self._encode(pixels, device) for pixels in context], dim=1)  # (1, L + R, C)
+
+        # 4. Draw the noise and the schedule.
+        channels = self.transformer.config.in_channels // 4
+        grid = (1, channels, 2 * sequence.canvas.height, 2 * sequence.canvas.width)
+        noise = randn_tensor(grid, generator=generator, device=device, dtype=torch.float32)
+        latents = self._pack_latents(noise, *grid).to(dtype)  # (1, I, C)
+        timesteps = self._schedule(steps, sequence.canvas.count, device)
+        guidances = torch.full([1], guidance, device=device) if self.transformer.config.guidance_embeds else None
+
+        # 5. Denoise: rectified flow from noise to picture.
+        self._interrupt = False
+        with self.progress_bar(total=len(timesteps)) as progress:
+            for index, timestep in enumerate(timesteps):
+                if self.interrupt:
+                    break
+                output = self.transformer(
+                    hidden_states=arrangement.place(latents, context_latents),
+                    encoder_hidden_states=prompt_embeds,
+                    pooled_projections=pooled_prompt_embeds,
+                    timestep=timestep.expand(1).to(dtype) / 1000,
+                    guidance=guidances,
+                    img_ids=arrangement.img_ids,
+                    txt_ids=torch.zeros(sequence.text_length, 3, device=device),
+                    joint_attention_kwargs={"arrangement": arrangement},
+                    return_dict=False,
+                )[0]
+                velocity = arrangement.canvas_of(output)
+                latents = self.scheduler.step(velocity, timestep, latents, return_dict=False)[0]
+                if callback_on_step_end is not None:
+                    known = {"latents": latents, "prompt_embeds": prompt_embeds, "velocity": velocity}
+                    asked = {name: known[name] for name in callback_on_step_end_tensor_inputs}
+                    answer = callback_on_step_end(self, index, timestep, asked)
+                    latents = answer.get("latents", latents)
+                    prompt_embeds = answer.get("prompt_embeds", prompt_embeds)
+                progress.update()
+
+        # 6. Decode.
+        image = self._decode(latents, height, width, output_type)
+        self.maybe_free_model_hooks()
+        return FluxPipelineOutput(images=image)
+
+    def _embed(self, prompt: str, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """T5 sequence (1, T, D) and CLIP vector (1, P) of a caption in the model's template."""
+        instruction = self.card.instruction(prompt)
+        return self._embeddings.get(
+            (device, self.text_encoder_2.dtype, instruction),
+            lambda: self.encode_prompt(instruction, device=device, max_sequence_length=self.card.text_length)[:2],
+        )
+
+    def _encode(self, pixels: Pixels, device: torch.device) -> torch.Tensor:
+        """Packed latents (1, N, C) of an image, the posterior taken at its mode."""
+
+        def encode() -> torch.Tensor:
+            image = torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device, self.vae.dtype)
+            latents = self._encode_vae_image(image, generator=None)
+            packed: torch.Tensor = self._pack_latents(latents, *latents.shape)
+            return packed.to(self.transformer.dtype)
+
+        key = device, self.vae.dtype, pixels.shape, hashlib.sha256(pixels.tobytes()).digest()
+        return self._latents.get(key, encode)
+
+    def _schedule(self, steps: int, canvas_tokens: int, device: torch.device) -> torch.Tensor:
+        """The scheduler's own timesteps, shifted by the canvas' size."""
+        names = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
+        shift = calculate_shift(canvas_tokens, *(self.scheduler.config[name] for name in names))
+        sigmas = np.linspace(1.0, 1 / steps, steps)
+        timesteps: torch.Tensor = retrieve_timesteps(self.scheduler, device=device, sigmas=sigmas, mu=shift)[0]
+        self.scheduler.set_begin_index(0)
+        return timesteps
+
+    def _decode(self, latents: torch.Tensor, height: int, width: int, output_type: str) -> Any:
+        unpacked = self._unpack_latents(latents, height, width, self.vae_scale_factor)
+        unpacked = unpacked / self.vae.config.scaling_factor + self.vae.config.shift_factor
+        if output_type == "latent":
+            return unpacked
+        decoded = self.vae.decode(unpacked.to(self.vae.dtype), return_dict=False)[0]
+        return self.image_processor.postprocess(decoded, output_type=output_type)
+
+
+class _Recent(Generic[Value]):
+    """The values used last, by key: a bounded cache."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        if key not in self._values:
+            self._values[key] = make()
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+        self._values.move_to_end(key)
+        return self._values[key]
