@@ -124,9 +124,6 @@ class MaskedAttention:
             sequence.canvas.count,
         )
 
-    def remove(self) -> None:
-        """Nothing but processors was installed: the next installation replaces them."""
-
 
 def blocks(transformer: FluxTransformer2DModel) -> list[Any]:
     """All blocks in the order they run: double-stream, then single-stream."""

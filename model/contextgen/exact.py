@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -62,12 +61,10 @@ class ExactAttention:
     def __init__(self, transformer: FluxTransformer2DModel, rules: Sequence[Rule], ica: str) -> None:
         self.ica = ica
         self.plans = block_plans(rules, len(transformer.transformer_blocks))
-        self._hooks = []
         for block, plan in zip(blocks(transformer), self.plans, strict=True):
             block.attn.set_processor(ExactAttnProcessor(plan))
-            if plan.reads is not plan.writes:
-                hook = partial(_leave_behind, plan)
-                self._hooks.append(block.register_forward_pre_hook(hook, with_kwargs=True))
+            if _leave_behind not in block._forward_pre_hooks.values():
+                block.register_forward_pre_hook(_leave_behind, with_kwargs=True)
 
     def arrange(self, sequence: JointSequence, device: torch.device) -> ExactArrangement:
         grouping = Grouping(sequence, self.ica)
@@ -79,11 +76,6 @@ class ExactAttention:
             {plan: grouping.rows[plan.writes] for plan in self.plans},
             {plan: grouping.groups(plan) for plan in self.plans},
         )
-
-    def remove(self) -> None:
-        """Take the hooks off the transformer's blocks."""
-        for hook in self._hooks:
-            hook.remove()
 
 
 class ExactAttnProcessor:
@@ -169,12 +161,16 @@ def _spans(rows: torch.Tensor, spans: Sequence[slice]) -> torch.Tensor:
 
 
 def _leave_behind(
-    plan: BlockPlan, block: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    block: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Before a block: keep the rows it must compute, hand the others to its attention as context only.
 
-    A context row needs the block's modulated norm and nothing else of the block.
+    A context row needs the block's modulated norm and nothing else of the block. Under another processor the block
+    runs as it is.
     """
+    plan = getattr(block.attn.processor, "plan", None)
+    if plan is None or plan.reads is plan.writes:
+        return None
     call = {**dict(zip(_BLOCK_ARGUMENTS, args, strict=False)), **kwargs}
     image, text = call["hidden_states"], call["encoder_hidden_states"]
     written = call["joint_attention_kwargs"]["arrangement"].written[plan]

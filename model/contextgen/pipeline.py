@@ -68,7 +68,6 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         super().__init__(scheduler, vae, text_encoder, tokenizer, text_encoder_2, tokenizer_2, transformer)
         self._embeddings: _Recent[tuple[torch.Tensor, torch.Tensor]] = _Recent(_KEPT_PROMPTS)
         self._latents: _Recent[torch.Tensor] = _Recent(_KEPT_IMAGES)
-        self._installed: ExactAttention | MaskedAttention | None = None
         self.card = ModelCard(token_side=2 * self.vae_scale_factor)
         self.set_attention()
 
@@ -108,7 +107,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
             folder, dtype=weights_dtype, use_safetensors=True, local_files_only=True, **kwargs
         )
         pipeline.card = card
-        pipeline.to(torch_dtype)
+        if torch_dtype is not weights_dtype:
+            pipeline.to(torch_dtype)
         if adapter is not None:
             path = find_adapter(str(adapter), offline=offline)
             apply_adapter(pipeline.transformer, path, fuse=fuse_adapter, dtype=weights_dtype)
@@ -125,9 +125,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
             raise ValueError(f"attention is one of {ATTENTIONS} and ica one of {ICA_VARIANTS}: {attention}, {ica}")
         config = self.transformer.config
         rules = block_rules(config.num_layers, config.num_single_layers, self.card.ica_blocks)
-        if self._installed is not None:
-            self._installed.remove()
-        self._installed = _ATTENTIONS[attention](self.transformer, rules, ica)
+        self._attention = _ATTENTIONS[attention](self.transformer, rules, ica)
 
     @torch.no_grad()
     def __call__(
@@ -181,8 +179,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         references = [prepare_reference(instance, self.card, width, height) for instance in instances]
         drawn = given_layout(layout, width, height) if layout else compose(references, instances, width, height)
         sequence = arrange(references, instances, (width, height), self.card.token_side, self.card.text_length)
-        assert self._installed is not None
-        arrangement = self._installed.arrange(sequence, device)
+        arrangement = self._attention.arrange(sequence, device)
 
         # 3. Encode text, layout and references, each distinct one once.
         prompt_embeds, pooled_prompt_embeds = self._embed(prompt, device)

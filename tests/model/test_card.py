@@ -1,0 +1,73 @@
+"""What a model folder says of itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from golden_cases import GOLDEN, TINY
+
+from contextgen.card import ModelCard
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "vae").mkdir()
+    shutil.copy(TINY / "vae" / "config.json", tmp_path / "vae")
+    return tmp_path
+
+
+def test_without_a_file_the_released_values_hold(folder: Path) -> None:
+    card = ModelCard.read(folder)
+    assert card == ModelCard()
+    assert card.prompt_template == (GOLDEN / "prompt_template.txt").read_text().strip()
+
+
+def test_file_overrides(folder: Path) -> None:
+    stated = {"steps": 4, "ica_blocks": [0, 3], "prompt_template": "{prompt}", "reference_sides": [[256, 64]]}
+    (folder / "contextgen.json").write_text(json.dumps(stated))
+    card = ModelCard.read(folder)
+    assert (card.steps, card.ica_blocks, card.instruction("a crab")) == (4, (0, 3), "a crab")
+    assert (card.reference_side(256, 300), card.reference_side(257, 300)) == (64, 1024)
+
+
+def test_token_side_follows_the_vae(folder: Path) -> None:
+    config = json.loads((folder / "vae" / "config.json").read_text())
+    config["block_out_channels"] = [8, 16]
+    (folder / "vae" / "config.json").write_text(json.dumps(config))
+    assert ModelCard.read(folder).token_side == 4
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a photo of a crab", "An Image of a crab", "a picture of a crab", "a crab", "  a photo of a crab"]
+)
+def test_one_lead_is_stripped_from_the_caption(prompt: str) -> None:
+    assert ModelCard(prompt_template="[{prompt}]").instruction(prompt) == "[a crab]"
+
+
+def test_braces_in_a_caption_are_kept() -> None:
+    assert "'a {sign} of {prompt}'" in ModelCard().instruction("a {sign} of {prompt}")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"steps": 4', r"contextgen\.json:1:12: not JSON"),
+        ("[]", "expected a JSON object"),
+        ('{"stepz": 4}', "unknown key 'stepz'"),
+        ('{"token_side": 8}', "unknown key 'token_side'"),
+        ('{"steps": 0}', "steps: 0"),
+        ('{"steps": true}', "steps: True"),
+        ('{"guidance": "high"}', "guidance"),
+        ('{"prompt_template": "no place"}', "prompt_template"),
+        ('{"ica_blocks": [-1]}', "ica_blocks"),
+        ('{"reference_sides": [[256]]}', "reference_sides"),
+        ('{"weights_dtype": "float8"}', "weights_dtype"),
+    ],
+)
+def test_malformed_file_is_refused_with_its_name(folder: Path, content: str, words: str) -> None:
+    (folder / "contextgen.json").write_text(content)
+    with pytest.raises(ValueError, match=words):
+        ModelCard.read(folder)

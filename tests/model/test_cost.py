@@ -1,0 +1,34 @@
+"""The predicted price against what torch counts."""
+
+from __future__ import annotations
+
+import pytest
+from golden_cases import CASES, TINY, read
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from contextgen import ContextGenPipeline
+from contextgen.cost import predict
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_prediction_is_what_the_transformer_does(name: str, pipe: ContextGenPipeline) -> None:
+    case, counter = read("cases", name), FlopCounterMode(display=False)
+    before = pipe.transformer.register_forward_pre_hook(lambda *call: counter.__enter__() and None)
+    after = pipe.transformer.register_forward_hook(lambda *call: counter.__exit__(None, None, None))
+    try:
+        with sdpa_kernel(SDPBackend.MATH):  # the only backend of a CPU that the counter sees
+            pipe(**{**case.call, "num_inference_steps": 1})
+    finally:
+        before.remove()
+        after.remove()
+    cost = predict(TINY, case.sequence, steps=1)
+    assert cost.tflop == pytest.approx(counter.get_total_flops() / 1e12, rel=1e-6)
+
+
+def test_price_grows_with_steps_and_references() -> None:
+    one, three = (read("cases", name).sequence for name in ("one_masked", "three_given_layout"))
+    assert predict(TINY, one, 8).tflop == pytest.approx(8 * predict(TINY, one, 1).tflop)
+    assert predict(TINY, three, 1).tokens > predict(TINY, one, 1).tokens
+    background = len(one) - predict(TINY, one, 1).tokens
+    assert background == one.references[0].grid.count - one.references[0].foreground.sum()

@@ -1,0 +1,129 @@
+"""The compositor's own promises, beside the golden layouts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from contextgen.card import ModelCard
+from contextgen.layout import Instance, compose, given_layout, prepare_reference, reference_size
+
+CARD = ModelCard()
+
+
+def square(colour: str = "red", box=(0, 0, 64, 64), fit: str = "stretch", size=(64, 64)) -> Instance:
+    return Instance(Image.new("RGB", size, colour), Image.new("L", size, 255), box, fit)
+
+
+def layout_of(*instances: Instance, width: int = 128, height: int = 96) -> Image.Image:
+    references = [prepare_reference(instance, CARD, width, height) for instance in instances]
+    return compose(references, instances, width, height).image
+
+
+@pytest.mark.parametrize(
+    ("canvas", "side"),
+    [
+        ((256, 900), 256),
+        ((384, 384), 256),
+        ((512, 385), 384),
+        ((768, 768), 512),
+        ((1024, 769), 768),
+        ((2048, 1040), 1024),
+    ],
+)
+def test_reference_area_follows_the_shorter_canvas_side(canvas: tuple[int, int], side: int) -> None:
+    assert CARD.reference_side(*canvas) == side
+
+
+@pytest.mark.parametrize(
+    ("size", "resized"),
+    [((200, 200), (256, 256)), ((140, 220), (208, 320)), ((4000, 10), (5120, 16)), ((3, 1200), (16, 5120))],
+)
+def test_reference_keeps_its_aspect_in_whole_tokens(size: tuple[int, int], resized: tuple[int, int]) -> None:
+    assert reference_size(size, CARD, 256, 256) == resized
+
+
+def test_layout_is_transparent_where_nothing_is_given() -> None:
+    image = layout_of(square(box=(32, 16, 96, 80)))
+    alpha = np.asarray(image.getchannel("A"))
+    assert alpha[17:79, 33:95].min() == 255
+    assert alpha[:16].max() == alpha[80:].max() == alpha[:, :32].max() == alpha[:, 96:].max() == 0
+    assert image.getpixel((64, 48)) == (255, 0, 0, 255)
+
+
+def test_the_last_instance_lies_in_front() -> None:
+    red, blue = square("red", (0, 0, 64, 64)), square("blue", (32, 0, 96, 64))
+    assert layout_of(red, blue).getpixel((48, 32))[:3] == (0, 0, 255)
+    assert layout_of(blue, red).getpixel((48, 32))[:3] == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("fit", "extent"),
+    [
+        ("stretch", (10, 20, 90, 60)),  # exactly the box
+        ("area", (22, 12, 78, 68)),  # the box's area, a square subject stays square
+        ("image", (30, 20, 70, 60)),  # the whole picture inside the box
+    ],
+)
+def test_fits(fit: str, extent: tuple[int, int, int, int]) -> None:
+    left, top, right, bottom = layout_of(square(box=(10, 20, 90, 60), fit=fit)).getchannel("A").getbbox()
+    assert np.abs(np.subtract((left, top, right, bottom), extent)).max() <= 1
+
+
+def test_what_sticks_out_is_clipped_at_the_canvas() -> None:
+    image = layout_of(square(box=(0, 0, 128, 8), fit="area"), width=128, height=96)
+    assert image.size == (128, 96)
+    assert image.getchannel("A").getbbox()[1] == 0
+
+
+def test_one_pixel_subject_is_drawn() -> None:
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (30, 30, 33, 33))
+    image = layout_of(Instance(Image.new("RGB", (64, 64), "green"), mask, (40, 40, 60, 60), "area"))
+    assert np.asarray(image.getchannel("A")).sum() > 0
+
+
+def test_alpha_channel_serves_as_mask() -> None:
+    picture = Image.new("RGBA", (64, 64), (0, 255, 0, 0))
+    picture.paste((0, 255, 0, 255), (16, 16, 48, 48))
+    with_alpha = Instance(picture, None, (0, 0, 64, 64), "stretch")
+    with_mask = Instance(picture.convert("RGB"), picture.getchannel("A"), (0, 0, 64, 64), "stretch")
+    assert layout_of(with_alpha).tobytes() == layout_of(with_mask).tobytes()
+
+
+def test_background_of_a_reference_is_mid_grey_for_the_encoder() -> None:
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (0, 0, 32, 64))
+    reference = prepare_reference(Instance(Image.new("RGB", (64, 64), "white"), mask, (0, 0, 8, 8)), CARD, 256, 256)
+    assert (reference.subject[:, 200:] == 0).all()
+    assert (reference.subject[:, :100] == 1).all()
+
+
+def test_given_layout_counts_where_it_is_opaque() -> None:
+    picture = Image.new("RGBA", (64, 48), (255, 255, 255, 0))
+    picture.paste((255, 255, 255, 255), (0, 0, 32, 48))
+    layout = given_layout(picture, 128, 96)
+    assert layout.given[:, :64].all() and not layout.given[:, 64:].any()
+    assert (layout.pixels[:, 64:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mask": None}, "neither a mask nor an alpha"),
+        ({"mask": Image.new("L", (32, 64), 255)}, "same size"),
+        ({"box": (10, 10, 10, 20)}, "no area"),
+        ({"fit": "cover"}, "unknown fit"),
+    ],
+)
+def test_broken_instances_are_refused(change: dict, words: str) -> None:
+    whole = {"image": Image.new("RGB", (64, 64)), "mask": Image.new("L", (64, 64), 255), "box": (0, 0, 8, 8)}
+    with pytest.raises(ValueError, match=words):
+        Instance(**{**whole, **change})
+
+
+def test_empty_mask_is_refused() -> None:
+    empty = Instance(Image.new("RGB", (64, 64)), Image.new("L", (64, 64), 90), (0, 0, 8, 8))
+    with pytest.raises(ValueError, match="mask is empty"):
+        prepare_reference(empty, CARD, 256, 256)

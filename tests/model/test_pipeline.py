@@ -1,0 +1,178 @@
+"""The pipeline as a library user meets it: diffusers' conventions, seeds, caches, other devices and dtypes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import load
+from diffusers import FluxKontextPipeline
+from golden_cases import TINY, read, relative
+from PIL import Image
+
+from contextgen import ContextGenPipeline, Instance
+
+
+@pytest.fixture
+def call() -> dict:
+    return {**read("cases", "one_masked").call, "num_inference_steps": 1}
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, component: torch.nn.Module, method: str) -> list[int]:
+    calls: list[int] = []
+    real = getattr(component, method)
+    monkeypatch.setattr(component, method, lambda *args, **kwargs: (calls.append(1), real(*args, **kwargs))[1])
+    return calls
+
+
+def test_same_seed_same_bytes(pipe: ContextGenPipeline, call: dict) -> None:
+    first, second = (pipe(**call).images[0].tobytes() for _ in range(2))
+    assert first == second == load()(**call).images[0].tobytes()
+    assert pipe(**{**call, "seed": 99}).images[0].tobytes() != first
+
+
+def test_generator_is_the_seed(pipe: ContextGenPipeline, call: dict) -> None:
+    seeded = pipe(**call).images[0].tobytes()
+    generator = torch.Generator("cpu").manual_seed(call.pop("seed"))
+    assert pipe(**call, generator=generator).images[0].tobytes() == seeded
+
+
+def test_output_types_agree(pipe: ContextGenPipeline, call: dict) -> None:
+    image = np.asarray(pipe(**call).images[0])
+    array = pipe(**call, output_type="np").images
+    tensor = pipe(**call, output_type="pt").images
+    assert array.shape == (1, *image.shape) and tensor.shape == (1, 3, *image.shape[:2])
+    assert np.abs(array[0] * 255 - image).max() <= 1
+    assert np.allclose(tensor[0].permute(1, 2, 0).numpy(), array[0])
+    assert pipe(**call, output_type="latent").images.shape == (1, 4, call["height"] // 8, call["width"] // 8)
+
+
+def test_text_and_images_are_encoded_once(
+    pipe: ContextGenPipeline, call: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = counted(monkeypatch, pipe.vae, "encode")
+    texts = counted(monkeypatch, pipe, "encode_prompt")
+    first = pipe(**call).images[0].tobytes()
+    pipe(**{**call, "seed": 5})
+    assert pipe(**call).images[0].tobytes() == first
+    assert (len(images), len(texts)) == (2, 1)  # layout and reference, each once
+    pipe(**{**call, "prompt": "another prompt"})
+    assert (len(images), len(texts)) == (2, 2)
+
+
+def test_callback_sees_every_step_and_may_interrupt(pipe: ContextGenPipeline, call: dict) -> None:
+    steps = []
+
+    def stop_after_two(pipe, step, timestep, tensors):
+        steps.append((step, float(timestep), tensors["latents"].shape))
+        pipe._interrupt = step == 1
+        return tensors
+
+    pipe(**{**call, "num_inference_steps": 5}, callback_on_step_end=stop_after_two)
+    assert [step for step, _, _ in steps] == [0, 1]
+    assert steps[0][1] > steps[1][1] > 0
+    assert steps[0][2] == (1, call["height"] * call["width"] // 256, 16)
+
+
+def test_callback_may_replace_the_latents(pipe: ContextGenPipeline, call: dict) -> None:
+    blank = pipe(
+        **call, output_type="latent", callback_on_step_end=lambda p, i, t, tensors: {"latents": tensors["latents"] * 0}
+    )
+    assert torch.allclose(blank.images, torch.full_like(blank.images, pipe.vae.config.shift_factor))
+
+
+def test_bfloat16_is_close_to_float32(pipe: ContextGenPipeline, call: dict) -> None:
+    half = load(torch_dtype=torch.bfloat16)
+    call["guidance_scale"] = 0.0  # 1000 times it is a bfloat16 too, as the transformer's embedding wants
+    assert half.transformer.dtype == half.vae.dtype == half.text_encoder_2.dtype == torch.bfloat16
+    difference = np.abs(np.asarray(half(**call).images[0], float) - np.asarray(pipe(**call).images[0], float))
+    assert 0 < difference.mean() < 3
+
+
+def test_canvas_defaults_to_the_card(call: dict, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(TINY, tmp_path / "model"))
+    (folder / "contextgen.json").write_text(json.dumps({"width": 96, "height": 64, "steps": 1}))
+    for name in ("width", "height", "num_inference_steps", "guidance_scale"):
+        call.pop(name)
+    pipe = ContextGenPipeline.from_pretrained(folder)
+    pipe.set_progress_bar_config(disable=True)
+    assert pipe(**call).images[0].size == (96, 64)
+
+
+def test_card_names_the_ica_blocks(call: dict, tmp_path: Path, pipe: ContextGenPipeline) -> None:
+    folder = Path(shutil.copytree(TINY, tmp_path / "model"))
+    results = []
+    for blocks in (None, [], [2, 3], list(range(6))):
+        (folder / "contextgen.json").write_text(json.dumps({"ica_blocks": blocks}))
+        results.append(load_from(folder)(**call, output_type="latent").images)
+    released, none, stated, everywhere = results
+    assert torch.equal(released, stated)
+    assert relative(none, released) > 1e-3 and relative(everywhere, released) > 1e-3
+
+
+def test_ica_as_in_the_paper_differs_and_both_attentions_agree(pipe: ContextGenPipeline, call: dict) -> None:
+    results = {}
+    for attention in ("masked", "exact"):
+        for ica in ("released", "paper"):
+            pipe.set_attention(attention, ica)
+            results[attention, ica] = pipe(**call, output_type="latent").images
+    assert relative(results["exact", "paper"], results["masked", "paper"]) < 1e-5
+    assert relative(results["exact", "paper"], results["exact", "released"]) > 1e-3
+
+
+def test_saved_pipeline_is_an_ordinary_kontext_pipeline(pipe: ContextGenPipeline, tmp_path: Path, call: dict) -> None:
+    pipe.save_pretrained(tmp_path)
+    assert isinstance(FluxKontextPipeline.from_pretrained(tmp_path).transformer, type(pipe.transformer))
+    assert (
+        relative(load_from(tmp_path)(**call, output_type="latent").images, pipe(**call, output_type="latent").images)
+        < 0.05
+    )
+
+
+def test_components_make_another_pipeline(pipe: ContextGenPipeline, call: dict) -> None:
+    other = ContextGenPipeline(**pipe.components)
+    other.set_progress_bar_config(disable=True)
+    assert other(**call).images[0].tobytes() == pipe(**call).images[0].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"instances": []}, "at least one instance"),
+        ({"num_inference_steps": 0}, "one step"),
+        ({"width": 250}, "multiples of 16"),
+        ({"generator": torch.Generator()}, "either `generator` or `seed`"),
+    ],
+)
+def test_broken_contracts(pipe: ContextGenPipeline, call: dict, change: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        pipe(**{**call, **change})
+
+
+def test_unknown_attention(pipe: ContextGenPipeline) -> None:
+    with pytest.raises(ValueError, match="attention is one of"):
+        pipe.set_attention("flash")
+    with pytest.raises(ValueError, match="ica one of"):
+        pipe.set_attention("exact", "papre")
+
+
+def test_eight_references_on_an_odd_canvas(pipe: ContextGenPipeline) -> None:
+    random = np.random.default_rng(0)
+    instances = []
+    for k in range(8):
+        picture = Image.fromarray(random.integers(0, 255, (40 + 9 * k, 90 - 7 * k, 3), dtype=np.uint8))
+        instances.append(Instance(picture, Image.new("L", picture.size, 255), (5 * k, 3 * k, 5 * k + 30, 3 * k + 41)))
+    arguments = {"prompt": "eight", "instances": instances, "width": 112, "height": 80, "num_inference_steps": 1}
+    exact = pipe(**arguments, seed=1, output_type="latent").images
+    pipe.set_attention("masked")
+    assert relative(exact, pipe(**arguments, seed=1, output_type="latent").images) < 1e-5
+
+
+def load_from(folder: Path) -> ContextGenPipeline:
+    pipe = ContextGenPipeline.from_pretrained(folder)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe

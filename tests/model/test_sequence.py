@@ -1,0 +1,55 @@
+"""Where tokens stand and where they think they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from contextgen.sequence import Grid, JointSequence, ReferenceTokens, box_to_tokens
+
+SUBJECT = np.array([[True, False, True]])
+
+
+@pytest.fixture
+def sequence() -> JointSequence:
+    references = (ReferenceTokens(SUBJECT, (0, 0, 1, 2)), ReferenceTokens(np.ones((2, 1), bool), (1, 1, 3, 2)))
+    return JointSequence(4, Grid(2, 3), references)
+
+
+def test_order_is_text_canvas_layout_references(sequence: JointSequence) -> None:
+    assert sequence.lengths == (4, 6, 6, 3, 2)
+    assert sequence.spans == (slice(0, 4), slice(4, 10), slice(10, 16), slice(16, 19), slice(19, 21))
+    assert len(sequence) == 21
+
+
+def test_layout_shares_the_canvas_coordinates_and_references_lie_on_a_diagonal(sequence: JointSequence) -> None:
+    canvas, layout, first, second = np.split(sequence.img_ids, [6, 12, 15])
+    assert canvas[:4].tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 2], [0, 1, 0]]
+    assert (canvas[:, 1:] == layout[:, 1:]).all() and (layout[:, 0] == 1).all()
+    assert first.tolist() == [[1, 2, 3], [1, 2, 4], [1, 2, 5]]  # beyond the layout: 2 rows, 3 columns
+    assert second.tolist() == [[1, 3, 6], [1, 4, 6]]  # beyond layout and first reference
+
+
+def test_ids_beyond_256_stay_exact() -> None:
+    tall = ReferenceTokens(np.ones((300, 1), bool), (0, 0, 1, 1))
+    ids = JointSequence(1, Grid(1, 1), (tall,)).img_ids
+    assert ids[-1].tolist() == [1, 300, 1]
+
+
+def test_rows_of_subjects_and_boxes(sequence: JointSequence) -> None:
+    assert sequence.foreground_rows(0).tolist() == [16, 18]
+    assert sequence.box_rows(0).tolist() == [4, 7]
+    assert sequence.box_rows(1).tolist() == [8, 9]
+
+
+@pytest.mark.parametrize(
+    ("box", "tokens"),
+    [
+        ((0, 0, 16, 16), (0, 0, 1, 1)),
+        ((15, 17, 33, 32), (0, 1, 3, 2)),  # every token touched
+        ((40, 20, 41, 21), (2, 1, 3, 2)),  # smaller than one token
+        ((-20, -5, 500, 500), (0, 0, 3, 2)),  # clipped at the canvas
+    ],
+)
+def test_box_takes_every_token_it_touches(box: tuple[int, ...], tokens: tuple[int, ...]) -> None:
+    assert box_to_tokens(box, Grid(2, 3), 16) == tokens
