@@ -1,7 +1,8 @@
 """What a scene file says, as frozen values.
 
-This is the only place where the defaults of a scene live; `schemas/scene.schema.json` repeats them for editors and
-a test holds the two together. Values are resolved: paths are absolute, boxes are canvas pixels, seeds are listed.
+This is the only place where the defaults of a scene live; `schemas/scene.schema.json` repeats them for
+editors and a test holds the two together. Values are resolved: paths are absolute, boxes are canvas pixels,
+seeds are listed.
 """
 
 from __future__ import annotations
@@ -103,6 +104,14 @@ class Scene:
 
     def reference(self, name: str) -> Reference:
         return next(reference for reference in self.references if reference.name == name)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every image file that painting the scene reads, each once."""
+        used = {instance.reference for instance in self.instances}
+        named = [(item.image, item.mask) for item in self.references if item.name in used]
+        paths = [*(path for pair in named for path in pair), self.layout]
+        return tuple(dict.fromkeys(path for path in paths if path is not None))
 
     def resized(self, canvas: Size) -> Scene:
         """The same scene on another canvas: boxes scale along."""

@@ -1,0 +1,27 @@
+"""`contextgen schema`: the JSON Schema of scene files, for editors and other tools."""
+
+from __future__ import annotations
+
+import click
+
+from contextgen_cli import console
+from contextgen_cli.commands.options import verb
+from contextgen_cli.errors import EXIT_DONE
+from contextgen_cli.resources import resource
+
+
+@verb(
+    examples="""
+contextgen schema > scene.schema.json
+contextgen schema scene | less
+"""
+)
+@click.argument("name", type=click.Choice(["scene"]), default="scene", metavar="[scene]")
+def command(name: str) -> int:
+    """Print the JSON Schema of scene files.
+
+    Point an editor that runs yaml-language-server at it, and it completes and explains every key: put
+    `# yaml-language-server: $schema=scene.schema.json` on a scene's first line.
+    """
+    console.emit(resource(f"schemas/{name}.schema.json").read_text("utf-8").rstrip("\n"))
+    return EXIT_DONE

@@ -1,0 +1,110 @@
+"""`contextgen validate`: every problem of every scene, before anything is rendered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+
+import click
+
+from contextgen_cli import __version__, console
+from contextgen_cli.commands.options import (
+    confine_option,
+    console_options,
+    option,
+    scene_arguments,
+    set_option,
+    strict_option,
+    verb,
+)
+from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE
+from contextgen_cli.scene.loading import Loaded, LoadOptions, load
+from contextgen_cli.scene.problems import Problem, as_github, as_json, as_sarif
+
+
+@verb(
+    examples="""
+contextgen validate scenes/
+contextgen validate --deep picnic.yaml
+contextgen validate --set sampling.steps=4 a.yaml
+contextgen validate --format github scenes/*.yaml
+make-scenes | contextgen validate -
+"""
+)
+@scene_arguments
+@option("--deep", is_flag=True, help="Decode every image, too.")
+@strict_option
+@confine_option
+@set_option
+@option(
+    "--format",
+    "report",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    show_default=True,
+    help="text: for people, on standard error; the others: for programs, on standard output.",
+)
+@console_options
+def command(
+    scenes: tuple[str, ...],
+    deep: bool,
+    strict: bool,
+    confine: bool,
+    assignments: tuple[tuple[str, object], ...],
+    report: str,
+) -> int:
+    """Check scene files and report every problem of every file at once.
+
+    Nothing is loaded but the headers of the images, so a thousand scenes take seconds.
+    Exit code 0: no errors (there may be warnings); 2: errors.
+    """
+    loaded = load(scenes, LoadOptions(deep, strict, confine, assignments), stdin=sys.stdin)
+    _REPORTS[report](loaded)
+    return EXIT_USAGE if loaded.errors else EXIT_DONE
+
+
+def _text(loaded: Loaded) -> None:
+    console.problems(loaded.problems)
+    console.note(_summary(loaded))
+
+
+def _json(loaded: Loaded) -> None:
+    _lines(loaded.problems, as_json)
+    counts = {"scenes": len(loaded.scenes), "files": loaded.files}
+    found = {"errors": len(loaded.errors), "warnings": len(loaded.warnings)}
+    exit_code = EXIT_USAGE if loaded.errors else EXIT_DONE
+    console.emit_json({"type": "summary", **counts, **found, "exit": exit_code})
+
+
+def _github(loaded: Loaded) -> None:
+    _lines(loaded.problems, as_github)
+
+
+def _sarif(loaded: Loaded) -> None:
+    console.emit(as_sarif(loaded.problems, __version__))
+
+
+_REPORTS: dict[str, Callable[[Loaded], None]] = {
+    "text": _text,
+    "json": _json,
+    "github": _github,
+    "sarif": _sarif,
+}
+
+
+def _lines(problems: Iterable[Problem], written: Callable[[Problem], str]) -> None:
+    for problem in problems:
+        console.emit(written(problem))
+
+
+def _summary(loaded: Loaded) -> str:
+    pictures = sum(len(scene.seeds) for scene in loaded.scenes)
+    files = _counted(loaded.files, "file")
+    if loaded.errors:
+        return f"{_counted(len(loaded.errors), 'error')}, {_counted(len(loaded.warnings), 'warning')} in {files}"
+    scenes = f"{_counted(len(loaded.scenes), 'scene')} ({_counted(pictures, 'picture')}) in {files}"
+    return f"{scenes}: no errors, {_counted(len(loaded.warnings), 'warning')}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

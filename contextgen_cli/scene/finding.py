@@ -1,0 +1,86 @@
+"""From the arguments of a command to scene files."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from contextgen_cli.scene.nearest import nearest
+from contextgen_cli.scene.problems import Problem, Severity, shown
+
+STANDARD_INPUT_ARGUMENT = "-"
+_IN_FOLDERS = (".yaml", ".yml")
+_IN_GLOBS = (".yaml", ".yml", ".json")
+
+
+def find(arguments: Sequence[str]) -> tuple[list[Path | None], list[Problem]]:
+    """The scene files behind the arguments (None: `-`), each once, in order; and what is missing."""
+    found: dict[str, Path | None] = {}
+    problems: list[Problem] = []
+    for argument in arguments:
+        paths = [None] if argument == STANDARD_INPUT_ARGUMENT else list(_paths(argument))
+        for path in paths:
+            found.setdefault(os.path.realpath(path) if path else STANDARD_INPUT_ARGUMENT, path)
+        if not paths:
+            problems.append(_nothing_found(argument))
+    return list(found.values()), problems
+
+
+def _paths(argument: str) -> Iterator[Path]:
+    if not argument:
+        return
+    path = Path(os.path.abspath(argument))  # noqa: PTH100  resolve() would lose the name of a symbolic link
+    if path.is_dir():
+        yield from _in_folder(path)
+    elif os.path.lexists(path):
+        yield path
+    elif glob.has_magic(argument):
+        yield from _in_glob(argument)
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    """The scene files of a folder and of those below it, except hidden ones."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if name.lower().endswith(_IN_FOLDERS) and not name.startswith("."):
+                yield Path(parent, name)
+
+
+def _in_glob(pattern: str) -> Iterator[Path]:
+    for match in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207  Path.glob refuses absolute patterns
+        path = Path(os.path.abspath(match))  # noqa: PTH100
+        if path.is_dir():
+            yield from _in_folder(path)
+        elif path.suffix.lower() in _IN_GLOBS:
+            yield path
+
+
+def _nothing_found(argument: str) -> Problem:
+    path = Path(os.path.abspath(argument or "."))  # noqa: PTH100
+    if not argument:
+        return Problem(Severity.ERROR, "no-such-file", "an empty file name", Path("''"))
+    if path.is_dir():
+        hint = f"scene files end in {' or '.join(_IN_FOLDERS)}; name a file to use another ending"
+        return Problem(Severity.ERROR, "no-scenes", "no scene files in this folder", path, hint=hint)
+    if glob.has_magic(argument):
+        return Problem(Severity.ERROR, "no-scenes", "no scene file matches this pattern", path)
+    return Problem(Severity.ERROR, "no-such-file", "no such file or folder", path, hint=near_file(path))
+
+
+def near_file(path: Path) -> str | None:
+    """A hint about a file beside `path` that may have been meant, or about the folder that is missing."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f"there is no folder {shown(folder)}"
+    found = nearest(path.name, _names(folder))
+    return f"did you mean {shown(folder / found)}?" if found else None
+
+
+def _names(folder: Path) -> Iterable[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return ()

@@ -1,0 +1,222 @@
+"""Reads reference images, masks and layout images: by their header alone, or decoded and converted.
+
+A mask file's grey value is the mask: white is the subject. Where the file is of one flat tone and its
+transparency varies, the transparency is the mask; where both vary it is refused, as nobody can know which was
+meant. EXIF orientation is applied to image and mask, each by its own. An animation gives its first frame.
+"""
+
+from __future__ import annotations
+
+import stat
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from contextgen_cli.errors import SceneError
+from contextgen_cli.scene.finding import near_file
+from contextgen_cli.scene.limits import REFERENCE_PIXELS
+from contextgen_cli.scene.problems import shown
+from contextgen_cli.scene.scene import Reference, Size
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+_ORIENTATION_TAG = 0x0112
+_SIDEWAYS = range(5, 9)  # the EXIF orientations that swap width and height
+_HALF = 128  # masks are cut at one half of 255
+_GET_A_MASK = "add `mask:`; any background remover, such as rembg, writes one, or save a PNG with transparency"
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
+
+
+class ImageError(SceneError):
+    """An image file that a scene names cannot be used; `code` as in `Problem`."""
+
+    def __init__(self, code: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """What a file says before anything is decoded. The sides are as seen: EXIF orientation applied."""
+
+    width: int
+    height: int
+    has_alpha: bool
+    frames: int
+
+    @property
+    def size(self) -> Size:
+        return Size(self.width, self.height)
+
+
+def header(path: Path) -> ImageHeader:
+    """The header of an image file; ImageError where it is missing, no image or too large."""
+    return _header(path, *_stat(path))
+
+
+def open_reference(reference: Reference) -> tuple[Image.Image, Image.Image]:
+    """The reference as (RGB image, L mask) of the same size, cropped. Soft mask values are kept as they are.
+
+    The colours under transparent pixels are those of the file. ImageError says what cannot be used, and why.
+    """
+    rgb, alpha = _decoded(reference.image)
+    mask = alpha if reference.mask is None else _mask(reference.mask)
+    if mask is None:
+        raise no_mask(reference)
+    if mask.size != rgb.size:
+        raise sizes_differ(reference, Size(*rgb.size), Size(*mask.size))
+    if reference.crop is not None:
+        rgb, mask = rgb.crop(reference.crop.pixels), mask.crop(reference.crop.pixels)
+    if int(mask.getextrema()[1]) < _HALF:  # type: ignore[arg-type]
+        raise _nothing_visible(reference)
+    return rgb, mask
+
+
+def open_layout(path: Path) -> Image.Image:
+    """The user's own layout image as RGBA."""
+    rgb, alpha = _decoded(path)
+    rgb.putalpha(Image.new("L", rgb.size, 255) if alpha is None else alpha)
+    return rgb
+
+
+def no_mask(reference: Reference) -> ImageError:
+    """The error for an opaque image without a mask file."""
+    message = f"the image has no transparency, and there is no `mask`: {shown(reference.image)}"
+    return ImageError("no-mask", message, hint=_GET_A_MASK)
+
+
+def sizes_differ(reference: Reference, image: Size, mask: Size) -> ImageError:
+    """The error for a mask of another size than its image."""
+    message = f"the mask is {mask} px, but the image {image}: {shown(reference.mask or reference.image)}"
+    return ImageError("mask-size", message, hint="save the mask in the size of its image")
+
+
+def _nothing_visible(reference: Reference) -> ImageError:
+    where = "within the crop, " if reference.crop else ""
+    if reference.mask is None:
+        return ImageError("empty-mask", f"{where}the image is fully transparent: {shown(reference.image)}")
+    hint = "white is the subject, black the background"
+    return ImageError("empty-mask", f"{where}the mask is empty: {shown(reference.mask)}", hint=hint)
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    """Modification time and size; ImageError where there is no file that could be an image."""
+    try:
+        state = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise ImageError("no-such-image", f"no such file: {shown(path)}", hint=_missing_hint(path)) from None
+    except (OSError, ValueError) as error:
+        raise ImageError("unreadable-image", f"cannot read {shown(path)}: {_reason(error)}") from None
+    if stat.S_ISDIR(state.st_mode):
+        raise ImageError("not-an-image", f"a folder, not an image: {shown(path)}", hint="name a file in it")
+    if not stat.S_ISREG(state.st_mode):
+        raise ImageError("not-an-image", f"not a regular file: {shown(path)}")
+    if state.st_size == 0:
+        raise ImageError("not-an-image", f"an empty file: {shown(path)}")
+    return state.st_mtime_ns, state.st_size
+
+
+def _missing_hint(path: Path) -> str | None:
+    if "://" in str(path) or ":/" in str(path):
+        return "download it first: a scene names files, not addresses"
+    if "~" in path.parts:
+        return "`~` is not expanded in scenes: write the path relative to the scene file"
+    return near_file(path)
+
+
+@lru_cache(maxsize=8192)
+def _header(path: Path, modified: int, size: int) -> ImageHeader:
+    """`modified` and `size` are here so that a changed file is read again."""
+    with _opened(path) as image:
+        width, height = image.size
+        if _orientation(image) in _SIDEWAYS:
+            width, height = height, width
+        return ImageHeader(width, height, _has_alpha(image), getattr(image, "n_frames", 1))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The opened, not yet decoded image; what goes wrong inside the block is the file's fault."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about size (we have our own limit) and about odd metadata
+            with Image.open(path, formats=FORMATS) as image:
+                if image.width * image.height > REFERENCE_PIXELS:
+                    raise _too_large(path, f"{image.width}x{image.height} px")
+                yield image
+    except Image.DecompressionBombError:
+        raise _too_large(path, "absurdly large") from None
+    except UnidentifiedImageError:
+        hint = f"use one of {', '.join(FORMATS)}"
+        raise ImageError(
+            "not-an-image", f"not an image, or of a kind not read here: {shown(path)}", hint=hint
+        ) from None
+    except PermissionError as error:
+        raise ImageError("unreadable-image", f"cannot read {shown(path)}: {_reason(error)}") from None
+    except _DAMAGED as error:
+        hint = "get the file again, or save it anew"
+        raise ImageError("damaged-image", f"damaged: {shown(path)} ({_reason(error)})", hint=hint) from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _too_large(path: Path, what: str) -> ImageError:
+    limit = f"{REFERENCE_PIXELS // 1_000_000} megapixels"
+    return ImageError("image-too-large", f"{what}, more than {limit}: {shown(path)}", hint="make it smaller")
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation that is still to be applied; 1: none."""
+    if image.format == "TIFF":
+        return 1  # Pillow turns these itself, the size in the header included
+    if "exif" not in image.info and image.format == "PNG":
+        return 1  # Pillow would decode the whole file in search of a late chunk
+    return int(image.getexif().get(_ORIENTATION_TAG, 1))
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode not in ("I", "I;16", "I;16B", "I;16L", "F") and image.has_transparency_data
+
+
+def _decoded(path: Path) -> tuple[Image.Image, Image.Image | None]:
+    """The image in RGB and its alpha channel if it has one."""
+    _stat(path)
+    with _opened(path) as opened:
+        is_turned = _orientation(opened) != 1
+        opened.load()
+        image = _eight_bit(ImageOps.exif_transpose(opened) if is_turned else opened, opened.format, path)
+        if not _has_alpha(image):
+            return image.convert("RGB"), None
+        rgba = image.convert("RGBA")
+        return rgba.convert("RGB"), rgba.getchannel("A")
+
+
+def _eight_bit(image: Image.Image, file_format: str | None, path: Path) -> Image.Image:
+    """Grey of 16 bits scaled, not clipped, to 8."""
+    if image.mode.startswith("I;16") or (image.mode == "I" and file_format == "PNG"):
+        return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
+    if image.mode in ("I", "F"):
+        hint = "save it with 8 or 16 bits a channel"
+        raise ImageError("odd-pixels", f"its pixels are 32-bit numbers: {shown(path)}", hint=hint)
+    return image
+
+
+def _mask(path: Path) -> Image.Image:
+    rgb, alpha = _decoded(path)
+    grey = rgb.convert("L")
+    if alpha is None or alpha.getextrema() == (255, 255):
+        return grey
+    tones = grey.histogram(mask=alpha.point(lambda value: 255 if value else 0))
+    if sum(count > 0 for count in tones) <= 1:
+        return alpha
+    hint = "save it as a grey picture without transparency: white is the subject"
+    message = f"both its grey and its transparency vary: {shown(path)}"
+    raise ImageError("ambiguous-mask", message, hint=hint)

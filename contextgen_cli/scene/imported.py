@@ -1,0 +1,97 @@
+"""What an import is made of, and reading the parts of a foreign file with words for what is not there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contextgen_cli.scene.scene import Box, Scene, Size
+
+
+@dataclass(frozen=True)
+class MaskDrawing:
+    """A mask to be written beside an imported scene: polygons of x, y, x, y … on a picture of `size`."""
+
+    path: Path
+    size: Size
+    polygons: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A scene from elsewhere, the masks to draw for it, the files still to be put there, and remarks."""
+
+    scene: Scene
+    masks: tuple[MaskDrawing, ...] = ()
+    missing: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where imported scenes go, and their canvas if the user wants another."""
+
+    folder: Path
+    size: Size | None = None
+    _taken: set[str] = field(default_factory=set)
+
+    def name(self, wanted: str) -> str:
+        """A file name, without ending, that no other scene of this import has."""
+        name = unused(word(wanted)[:60], self._taken)
+        self._taken.add(name)
+        return name
+
+
+class MalformedError(Exception):
+    """The data is not of the format; the text says where."""
+
+
+def fetch(item: Any, keys: Sequence[str], kind: type, where: str) -> Any:
+    """The value of the first of `keys` that is there."""
+    value = next((item[key] for key in keys if key in item), None) if isinstance(item, dict) else None
+    if not isinstance(value, kind):
+        raise MalformedError(f"{where} has no `{keys[0]}`")
+    return value
+
+
+def objects(value: Any, where: str) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise MalformedError(f"{where} must be a list of objects")
+    return value
+
+
+def four(values: Any, where: str) -> tuple[float, float, float, float]:
+    """The numbers of a box."""
+    is_box = isinstance(values, list) and len(values) == 4
+    if not is_box or not all(isinstance(value, (int, float)) for value in values):
+        raise MalformedError(f"{where}: a box must be four numbers, not {json.dumps(values)[:60]}")
+    return values[0], values[1], values[2], values[3]
+
+
+def on_canvas(canvas: Size, left: float, top: float, right: float, bottom: float) -> Box:
+    """Fractions of the canvas as whole pixels."""
+    width, height = canvas.width, canvas.height
+    return Box(round(left * width), round(top * height), round(right * width), round(bottom * height))
+
+
+def word(text: str) -> str:
+    """The text as a name that a scene accepts."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")
+    return plain if re.match("[A-Za-z_]", plain) else f"_{plain}" if plain else "subject"
+
+
+def unused(name: str, taken: Collection[str]) -> str:
+    """`name`, or the first of `name-2`, `name-3`, … that is not taken."""
+    return next(free for free in _numbered(name) if free not in taken)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name}-{number}"
+        number += 1

@@ -1,0 +1,20 @@
+"""The word that was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice closest to `word`, or None where none is close; case counts little."""
+    from difflib import get_close_matches  # costs start-up time and is needed only when something is wrong
+
+    by_lower = {choice.lower(): choice for choice in choices}
+    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
+    """A hint such as "did you mean `prompt`?", or None."""
+    found = nearest(word, choices)
+    return f"did you mean `{found}`?" if found else None

@@ -1,0 +1,194 @@
+"""A problem of a scene, and the four ways to write one down: text, JSON, GitHub annotations and SARIF."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from urllib.parse import quote
+
+STANDARD_INPUT = "<stdin>"
+ON_COMMAND_LINE = Path("--set")  # stands for the path of a problem that an assignment on the command line has
+EXCERPT_COLUMNS = 56  # of the source line: fits a terminal of 60 columns
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # would move the cursor or break a line
+
+
+class Severity(str, Enum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, where, and what to do. `line` and `column` count from 1; None: the whole file."""
+
+    severity: Severity
+    code: str  # such as unknown-key: stable, for filters
+    message: str
+    path: Path | None  # None: standard input
+    line: int | None = None
+    column: int | None = None
+    key_path: str = ""  # such as instances[0].box
+    hint: str | None = None
+    source_line: str = ""
+
+    @property
+    def file(self) -> str:
+        """The path as it is shown, `<stdin>` for standard input."""
+        return STANDARD_INPUT if self.path is None else shown(self.path)
+
+    @property
+    def place(self) -> str:
+        """`scenes/picnic.yaml:14:12`."""
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it here: relative to the working directory when beneath it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def as_text(problem: Problem) -> str:
+    """Several lines: place and message, the source line with a caret, the key path, the hint."""
+    lines = [f"{printable(problem.place)}: {problem.severity.value}: {printable(problem.message)}"]
+    if problem.source_line.strip():
+        lines += _excerpt(problem.source_line, problem.column)
+    if problem.key_path:
+        lines.append(f"  at {printable(problem.key_path)}")
+    if problem.hint:
+        lines.append(f"  hint: {printable(problem.hint)}")
+    return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """`text` with control characters spelled out, so that a file cannot steer the terminal."""
+    return _UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
+
+
+def _excerpt(source_line: str, column: int | None) -> list[str]:
+    """The part of the line around the column and a caret under it; a tab counts as one column."""
+    line = _UNSAFE.sub(" ", source_line)
+    at = len(line) if column is None else min(column - 1, len(line))
+    start = len(line) - len(line.lstrip())
+    if _columns(line[start : at + 1]) > EXCERPT_COLUMNS * 3 // 4:
+        start = at
+        while start > 0 and _columns(line[start - 1 : at]) <= EXCERPT_COLUMNS // 2:
+            start -= 1
+    end = start
+    while end < len(line) and _columns(line[start : end + 1]) <= EXCERPT_COLUMNS - 4:
+        end += 1
+    before = "…" if line[:start].strip() else ""
+    shown = f"    {before}{line[start:end].rstrip()}{'…' if line[end:].strip() else ''}"
+    if column is None:
+        return [shown]
+    return [shown, " " * (4 + len(before) + _columns(line[start:at])) + "^"]
+
+
+def _columns(text: str) -> int:
+    return sum(_column_width(character) for character in text)
+
+
+def _column_width(character: str) -> int:
+    if character.isascii():
+        return 1
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def as_json(problem: Problem) -> str:
+    """One line of JSON."""
+    record = {
+        "type": "problem",
+        "severity": problem.severity.value,
+        "code": problem.code,
+        "message": problem.message,
+        "path": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "key_path": problem.key_path,
+        "hint": problem.hint,
+    }
+    return json.dumps(record)
+
+
+def as_github(problem: Problem) -> str:
+    """A workflow command: GitHub shows it beside the line in a pull request."""
+    properties = {
+        "file": _file_name(problem),
+        "line": problem.line,
+        "col": problem.column,
+        "title": problem.code,
+    }
+    written = ",".join(
+        f"{name}={_escaped(str(value), ':,')}" for name, value in properties.items() if value is not None
+    )
+    message = problem.message if problem.hint is None else f"{problem.message}\n{problem.hint}"
+    return f"::{problem.severity.value} {written}::{_escaped(message)}"
+
+
+def _escaped(text: str, also: str = "") -> str:
+    for character in "%\r\n" + also:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
+
+
+def _file_name(problem: Problem) -> str | None:
+    return None if problem.path in (None, ON_COMMAND_LINE) else problem.file
+
+
+def as_sarif(problems: Iterable[Problem], version: str) -> str:
+    """A SARIF 2.1.0 log with one run; its rules are the problems' codes."""
+    found = list(problems)
+    rules = sorted({problem.code for problem in found})
+    driver = {"name": "contextgen", "version": version, "rules": [{"id": rule} for rule in rules]}
+    log = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "columnKind": "unicodeCodePoints",
+                "results": [_sarif_result(problem, rules) for problem in found],
+            }
+        ],
+    }
+    return json.dumps(log, indent=2)
+
+
+def _sarif_result(problem: Problem, rules: Sequence[str]) -> dict[str, object]:
+    text = problem.message if problem.hint is None else f"{problem.message}\n{problem.hint}"
+    result: dict[str, object] = {
+        "ruleId": problem.code,
+        "ruleIndex": rules.index(problem.code),
+        "level": problem.severity.value,
+        "message": {"text": text},
+    }
+    location: dict[str, object] = {}
+    if _file_name(problem) is not None:
+        location["physicalLocation"] = _sarif_physical(problem)
+    if problem.key_path:
+        location["logicalLocations"] = [{"fullyQualifiedName": problem.key_path}]
+    if location:
+        result["locations"] = [location]
+    return result
+
+
+def _sarif_physical(problem: Problem) -> dict[str, object]:
+    physical: dict[str, object] = {"artifactLocation": {"uri": _uri(problem)}}
+    if problem.line is not None:
+        physical["region"] = {"startLine": problem.line, "startColumn": problem.column or 1}
+    return physical
+
+
+def _uri(problem: Problem) -> str:
+    file = Path(problem.file)
+    return file.as_uri() if file.is_absolute() else quote(os.fsencode(file.as_posix()))

@@ -1,0 +1,55 @@
+"""The released `segment_info.json`: one scene a file.
+
+An object with `prompt`, `width` and a list `instances` (or `segments`, `objects`), each with `image`, `bbox`
+= [x1, y1, x2, y2] and, unless the image is transparent around its subject, `mask`. The boxes are fractions of
+`width` on both axes, or pixels where a value is above 1; the canvas is a square. Paths are relative to the
+file; `image_path` and `mask_path` are read too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from contextgen_cli.scene.imported import (
+    Imported,
+    MalformedError,
+    Target,
+    fetch,
+    four,
+    objects,
+    on_canvas,
+    unused,
+    word,
+)
+from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE, TOKEN_SIDE
+from contextgen_cli.scene.scene import Instance, Reference, Scene, Size
+
+LISTS = ("instances", "segments", "objects")
+
+
+def scenes(data: Any, path: Path, target: Target) -> Iterator[Imported]:
+    """The one scene of the file."""
+    listed = objects(fetch(data, LISTS, list, "the file"), "the list of instances")
+    prompt = fetch(data, ("prompt",), str, "the file")
+    canvas = target.size or _square(data.get("width"))
+    references: dict[str, Reference] = {}
+    instances = []
+    for index, item in enumerate(listed):
+        where = f"instance {index}"
+        image = path.parent / fetch(item, ("image", "image_path"), str, where)
+        mask = item.get("mask", item.get("mask_path"))
+        name = unused(word(image.stem), references)
+        references[name] = Reference(name, image, path.parent / str(mask) if mask else None)
+        edges = four(fetch(item, ("bbox", "box"), list, where), where)
+        unit = 1 if max(edges) <= 1 else data.get("width") or canvas.width
+        instances.append(Instance(name, on_canvas(canvas, *(edge / unit for edge in edges))))
+    name = target.name(path.resolve().parent.name if path.stem == "segment_info" else path.stem)
+    yield Imported(Scene(name, prompt, canvas, tuple(references.values()), tuple(instances)))
+
+
+def _square(width: Any) -> Size:
+    if not isinstance(width, int) or width % TOKEN_SIDE or not SMALLEST_SIDE <= width <= LARGEST_SIDE:
+        raise MalformedError(f"`width` is {width}, no multiple of {TOKEN_SIDE}; say the canvas with --size")
+    return Size(width, width)

@@ -1,0 +1,147 @@
+"""Holds a document against the schema, and says in a person's words where it differs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from contextgen_cli.resources import resource
+from contextgen_cli.scene.nearest import did_you_mean, nearest
+from contextgen_cli.scene.nodes import KeyPath, Node, dotted, key_spot, plain, spot
+from contextgen_cli.scene.report import Report
+from contextgen_cli.scene.wording import Violation, explained
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
+_CORNER_KEYS = ("x", "y", "width", "height")
+_EDGE_KEYS = ("left", "top", "right", "bottom")
+_LONGEST_EXAMPLE = 60
+
+
+@lru_cache(maxsize=1)
+def scene_schema() -> dict[str, Any]:
+    """The schema of scene files, as shipped."""
+    schema: dict[str, Any] = json.loads(resource("schemas/scene.schema.json").read_text("utf-8"))
+    return schema
+
+
+@lru_cache(maxsize=2)
+def _validator(is_template: bool) -> Draft202012Validator:
+    """A template may have `${name}` where its matrix will put a number, as in an editor; a scene may not."""
+    from jsonschema import Draft202012Validator  # costs start-up time that `--help` need not pay
+
+    schema = dict(scene_schema())
+    if not is_template:
+        schema["$defs"] = {**schema["$defs"], "substituted": False}
+    return Draft202012Validator(schema)
+
+
+def check(root: Node, report: Report, *, is_template: bool = False) -> frozenset[KeyPath]:
+    """Report what the schema refuses; the paths whose values cannot be used."""
+    checker = _Checker(root, report)
+    for error in _validator(is_template).iter_errors(plain(root)):
+        checker.explain(error)
+    return frozenset(checker.broken)
+
+
+class _Checker:
+    """Turns the validator's errors on one document into problems."""
+
+    def __init__(self, root: Node, report: Report) -> None:
+        self.broken: set[KeyPath] = set()
+        self._root = root
+        self._report = report
+
+    def explain(self, error: Violation, base: KeyPath = ()) -> None:
+        """`base`: where the value of the error around this one is; a path below `anyOf` is relative to it."""
+        path = (*base, *error.path)
+        keyword = str(error.validator)
+        if keyword == "additionalProperties":
+            self._unknown_keys(error, path)
+        elif keyword == "required":
+            self._missing_keys(error, path)
+        elif keyword == "anyOf":
+            self._no_branch(error, path)
+        elif "dependentSchemas" in error.schema_path:
+            at = key_spot(self._root, *path, error.instance)
+            hint = "give either `seeds`, or `seed` and `count`"
+            self._report.error("seeds-twice", f"`{error.instance}` cannot stand beside `seeds`", at, hint)
+        elif "propertyNames" in error.schema_path:
+            self._bad_name(error, path)
+        else:
+            self._bad_value(error, path)
+
+    def _bad_value(self, error: Violation, path: KeyPath) -> None:
+        self.broken.add(path)
+        at = spot(self._root, *path)
+        if not self._report.is_twisted(at.place):
+            code, message, hint = explained(error, path)
+            self._report.error(code, message, at, hint)
+
+    def _unknown_keys(self, error: Violation, path: KeyPath) -> None:
+        known = error.schema["properties"]
+        for key in [key for key in error.instance if key not in known]:
+            at = key_spot(self._root, *path, key)
+            if not self._report.is_twisted(at.place):
+                hint = did_you_mean(key, known) or f"known here: {', '.join(known)}"
+                self._report.error("unknown-key", f"unknown key `{key}`", at, hint)
+
+    def _missing_keys(self, error: Violation, path: KeyPath) -> None:
+        known = error.schema["properties"]
+        misspelt = {nearest(key, known) for key in error.instance if key not in known}
+        for key in [key for key in error.schema["required"] if key not in error.instance]:
+            self.broken.add((*path, key))
+            if key not in misspelt:
+                at = spot(self._root, *path)
+                hint = _example(key, known[key])
+                where = f" in `{dotted(path)}`" if path else ""
+                self._report.error("missing-key", f"`{key}` is missing{where}", at, hint)
+
+    def _bad_name(self, error: Violation, path: KeyPath) -> None:
+        name = error.instance
+        self.broken.add((*path, name))
+        at = key_spot(self._root, *path, name)
+        if not self._report.is_twisted(at.place):
+            hint = "begin with a letter or `_`, go on with letters, digits, `_` and `-`"
+            self._report.error("bad-name", f"`{name}` cannot be a name", at, hint)
+
+    def _no_branch(self, error: Violation, path: KeyPath) -> None:
+        """Say what is wrong by the form that was meant, not that no form fits."""
+        branch = 0
+        if "x" in error.validator_value[0].get("properties", {}):
+            if self._mixes_forms(error.instance, path):
+                return
+            branch = int(_uses(error.instance, _EDGE_KEYS) > _uses(error.instance, _CORNER_KEYS))
+        elif _is_length(error.validator_value) and type(error.instance) is not int:
+            self._bad_value(error, path)
+            return
+        for inner in error.context or ():
+            if inner.schema_path[0] == branch:
+                self.explain(inner, path)
+
+    def _mixes_forms(self, box: object, path: KeyPath) -> bool:
+        mixes = _uses(box, _CORNER_KEYS) > 0 and _uses(box, _EDGE_KEYS) > 0
+        if mixes:
+            self.broken.add(path)
+            hint = "give either x, y, width and height, or left, top, right and bottom"
+            message = "a box of two kinds: a corner and a size mixed with edges"
+            self._report.error("mixed-box", message, spot(self._root, *path), hint)
+        return mixes
+
+
+def _uses(value: object, keys: Iterable[str]) -> int:
+    return sum(key in value for key in keys) if isinstance(value, Mapping) else 0
+
+
+def _is_length(branches: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether per cent may stand beside pixels."""
+    return str(branches[1].get("pattern", "")).endswith("%$")
+
+
+def _example(key: str, schema: Mapping[str, Any]) -> str | None:
+    examples = schema.get("examples")
+    written = json.dumps(examples[0]) if examples else ""
+    return f"for example {key}: {written}" if 0 < len(written) <= _LONGEST_EXAMPLE else None

@@ -1,0 +1,51 @@
+"""A folder with good references, and writing scenes into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from contextgen_cli.scene.loading import Loaded, LoadOptions, load
+
+GOOD = """\
+version: 1
+prompt: A crab is holding a bag.
+canvas: {width: 256, height: 128}
+references:
+  crab: {image: crab.png}
+  bag: {image: bag.jpg, mask: bag_mask.png}
+instances:
+  - reference: bag
+    box: {x: 0, y: 0, width: 128, height: 128}
+  - reference: crab
+    box: {left: 50%, top: 0, right: 100%, bottom: 100%}
+"""
+
+Check = Callable[..., Loaded]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    cut_out = Image.new("RGBA", (200, 160), (200, 80, 40, 0))
+    cut_out.paste((200, 80, 40, 255), (40, 40, 160, 120))
+    cut_out.save(tmp_path / "crab.png")
+    Image.new("RGB", (150, 150), "brown").save(tmp_path / "bag.jpg")
+    mask = Image.new("L", (150, 150), 0)
+    mask.paste(255, (30, 30, 120, 120))
+    mask.save(tmp_path / "bag_mask.png")
+    return tmp_path
+
+
+@pytest.fixture
+def check(folder: Path) -> Check:
+    """Load a text as `scene.yaml` of the folder."""
+
+    def check(text: str | bytes, name: str = "scene.yaml", **options: object) -> Loaded:
+        data = text.encode() if isinstance(text, str) else text
+        (folder / name).write_bytes(data)
+        return load([str(folder / name)], LoadOptions(**options))  # type: ignore[arg-type]
+
+    return check

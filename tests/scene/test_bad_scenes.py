@@ -1,0 +1,333 @@
+"""Every kind of bad scene is refused (or warned of) at its place and with its reason."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from .conftest import GOOD, Check
+
+
+def edited(*changes: tuple[str, str]) -> str:
+    text = GOOD
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+PROMPT = "A crab is holding a bag."
+BOX = "{x: 0, y: 0, width: 128, height: 128}"
+LAST_BOX = "{left: 50%, top: 0, right: 100%, bottom: 100%}"
+
+# name: (text, code, line, column, words of the message or hint)
+ERRORS: dict[str, tuple[str, str, int, int, str]] = {
+    "unknown key": (GOOD + "promt: x\n", "unknown-key", 12, 1, "did you mean `prompt`"),
+    "unknown key, misspelt": (edited(("prompt:", "promt:")), "unknown-key", 2, 1, "did you mean `prompt`"),
+    "unknown key in a reference": (
+        edited(("crab.png}", "crab.png, maks: x}")),
+        "unknown-key",
+        5,
+        27,
+        "did you mean `mask`",
+    ),
+    "wrong case": (edited(("prompt:", "Prompt:")), "unknown-key", 2, 1, "did you mean `prompt`"),
+    "missing key": (edited((f"prompt: {PROMPT}\n", "")), "missing-key", 1, 1, "`prompt` is missing"),
+    "missing image": (edited(("{image: crab.png}", "{}")), "missing-key", 5, 9, "references.crab"),
+    "duplicate key": (GOOD + "prompt: again\n", "duplicate-key", 12, 1, "first is in line 2"),
+    "duplicate reference": (edited(("  bag:", "  crab:")), "duplicate-key", 6, 3, "twice"),
+    "wrong version": (edited(("version: 1", "version: 2")), "wrong-version", 1, 10, "reads version 1"),
+    "prompt of no text": (edited((PROMPT, "[a]")), "wrong-type", 2, 9, "must be a text; this is a list"),
+    "prompt a number": (edited((PROMPT, "12")), "wrong-type", 2, 9, "in quotes"),
+    "prompt missing its value": (edited((PROMPT, "")), "wrong-type", 2, 8, "it is empty"),
+    "prompt blank": (edited((PROMPT, '"  "')), "empty-text", 2, 9, "empty"),
+    "canvas side no multiple": (edited(("width: 256", "width: 250")), "not-a-multiple", 3, 17, "240 and 256"),
+    "canvas too small": (edited(("width: 256", "width: 32")), "out-of-range", 3, 17, "at least 64"),
+    "canvas too large": (edited(("width: 256", "width: 8192")), "out-of-range", 3, 17, "at most 4096"),
+    "canvas side in quotes": (
+        edited(("width: 256", 'width: "256"')),
+        "wrong-type",
+        3,
+        17,
+        "remove the quotes",
+    ),
+    "canvas a text": (edited(("{width: 256, height: 128}", "256x128")), "wrong-type", 3, 9, "a mapping"),
+    "reference name": (edited(("  crab:", "  1crab:")), "bad-name", 5, 3, "begin with a letter"),
+    "unknown reference": (edited(("reference: bag", "reference: bagg")), "unknown-reference", 8, 16, "`bag`"),
+    "no instances": (GOOD.split("instances:")[0] + "instances: []\n", "empty-list", 7, 12, "at least one"),
+    "too many instances": (
+        GOOD + "  - {reference: crab, box: {x: 0, y: 0, width: 64, height: 64}}\n" * 63,
+        "too-many-items",
+        8,
+        3,
+        "at most 64",
+    ),
+    "box of two kinds": (edited((BOX, "{x: 0, top: 0, width: 9, height: 9}")), "mixed-box", 9, 10, "either"),
+    "box incomplete": (
+        edited((BOX, "{x: 0, y: 0, width: 128}")),
+        "missing-key",
+        9,
+        10,
+        "`height` is missing",
+    ),
+    "box a list": (edited((BOX, "[0, 0, 128, 128]")), "wrong-type", 9, 10, "must be a mapping"),
+    "box misspelt": (edited(("width: 128", "widht: 128")), "unknown-key", 9, 23, "did you mean `width`"),
+    "box side a word": (edited(("left: 50%", "left: half")), "bad-length", 11, 17, "per cent"),
+    "box side a fraction": (edited(("left: 50%", "left: 0.5")), "bad-length", 11, 17, "whole pixels"),
+    "box side empty": (edited(("left: 50%", "left: ")), "bad-length", 11, 17, "it is empty"),
+    "box without area": (edited(("right: 100%", "right: 50%")), "box-without-area", 11, 10, "0 x 128"),
+    "box inside out": (edited(("right: 100%", "right: 10%")), "box-without-area", 11, 10, "greater"),
+    "box of zero width": (edited(("width: 128", "width: 0")), "box-without-area", 9, 10, "0 x 128"),
+    "box outside": (edited(("{x: 0,", "{x: 256,")), "box-outside-canvas", 9, 10, "outside the canvas"),
+    "unknown fit": (GOOD + "    fit: strech\n", "unknown-value", 12, 10, "did you mean `stretch`"),
+    "no seeds": (GOOD + "seeds: []\n", "empty-list", 12, 8, "at least one"),
+    "seed twice": (GOOD + "seeds: [3, 3]\n", "repeated-item", 12, 8, "3 twice"),
+    "seed negative": (GOOD + "seeds: [-1]\n", "out-of-range", 12, 9, "at least 0"),
+    "seed too large": (GOOD + f"seed: {2**63}\n", "out-of-range", 12, 7, "at most"),
+    "seeds and seed": (GOOD + "seeds: [1]\nseed: 2\n", "seeds-twice", 13, 1, "beside `seeds`"),
+    "seeds and count": (GOOD + "seeds: [1]\ncount: 2\n", "seeds-twice", 13, 1, "beside `seeds`"),
+    "last seed too large": (GOOD + f"seed: {2**63 - 1}\ncount: 2\n", "out-of-range", 13, 8, "last seed"),
+    "steps zero": (GOOD + "sampling: {steps: 0}\n", "out-of-range", 12, 19, "at least 1"),
+    "guidance a word": (GOOD + "sampling: {guidance: high}\n", "wrong-type", 12, 22, "a number"),
+    "model a path": (GOOD + "model: /models/flux\n", "bad-alias", 12, 8, "--model"),
+    "name with a slash": (GOOD + "name: a/b\n", "bad-name", 12, 7, "cannot be a name"),
+    "image missing": (edited(("crab.png", "crap.png")), "no-such-image", 5, 17, "did you mean"),
+    "image folder missing": (edited(("crab.png", "refs/crab.png")), "no-such-image", 5, 17, "no folder"),
+    "image an address": (
+        edited(("crab.png", '"https://x.org/a.png"')),
+        "no-such-image",
+        5,
+        17,
+        "download it",
+    ),
+    "image with a tilde": (edited(("crab.png", '"~/a.png"')), "no-such-image", 5, 17, "not expanded"),
+    "image without mask": (edited((", mask: bag_mask.png", "")), "no-mask", 6, 16, "add `mask:`"),
+    "crop outside": (
+        edited(("image: crab.png", "image: crab.png, crop: {x: 100, y: 0, width: 200, height: 9}")),
+        "crop-outside-image",
+        5,
+        33,
+        "200x160",
+    ),
+    "crop without area": (
+        edited(("image: crab.png", "image: crab.png, crop: {left: 9, top: 0, right: 9, bottom: 9}")),
+        "crop-without-area",
+        5,
+        33,
+        "0 x 9",
+    ),
+    "crop in per cent": (
+        edited(("image: crab.png", "image: crab.png, crop: {x: 5%, y: 0, width: 20, height: 9}")),
+        "wrong-type",
+        5,
+        37,
+        "whole number",
+    ),
+    "layout missing": (GOOD + "layout: lay.png\n", "no-such-image", 12, 9, "lay.png"),
+    "no mapping": ("- a\n- b\n", "not-a-mapping", 1, 1, "mapping"),
+    "only a word": ("hello\n", "not-a-mapping", 1, 1, "version: 1"),
+    "empty document": (GOOD + "---\n", "empty-document", 12, 4, "remove the `---`"),
+    "matrix empty": (GOOD + "matrix: {}\n", "empty-list", 12, 9, "at least one"),
+    "matrix of no lists": (GOOD + "matrix: {a: 1}\n", "wrong-type", 12, 13, "a list"),
+    "matrix key unused": (GOOD + "matrix: {a: [1]}\n", "unused-matrix-key", 12, 10, "never used"),
+    "matrix key unknown": (
+        edited((PROMPT, "a ${plac}")) + "matrix: {place: [x]}\n",
+        "unknown-matrix-key",
+        2,
+        9,
+        "`place`",
+    ),
+    "substitution without matrix": (edited((PROMPT, "a ${x}")), "unknown-matrix-key", 2, 9, "`$${`"),
+    "substitution not closed": (edited((PROMPT, '"a ${x"')), "bad-substitution", 2, 9, "without a name"),
+    "matrix value of the wrong kind": (
+        edited(("width: 256", 'width: "${w}"')) + "matrix: {w: [256, wide]}\n",
+        "wrong-type",
+        3,
+        17,
+        "wide",
+    ),
+    "matrix value bare in brackets": (
+        edited(("width: 256", "width: ${w}")) + "matrix: {w: [256]}\n",
+        "yaml-syntax",
+        3,
+        9,
+        "in quotes",
+    ),
+    "matrix rows of one name": (
+        edited((PROMPT, "a ${x}")) + "name: same\nmatrix: {x: [a, b]}\n",
+        "name-taken",
+        12,
+        7,
+        "`${key}`",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_is_refused_at_its_place_with_its_reason(kind: str, check: Check) -> None:
+    text, code, line, column, words = ERRORS[kind]
+    loaded = check(text)
+    found = {(problem.code, problem.line, problem.column): problem for problem in loaded.errors}
+    assert (code, line, column) in found, list(found)
+    problem = found[code, line, column]
+    assert words in f"{problem.message} {problem.key_path} {problem.hint}"
+    assert problem.source_line == text.split("\n")[line - 1]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ERRORS if kind not in ("duplicate reference", "reference name")])
+def test_no_second_error_hides_the_first(kind: str, check: Check) -> None:
+    places = [(problem.line, problem.column) for problem in check(ERRORS[kind][0]).errors]
+    assert len(places) == len(set(places)) == 1, places
+
+
+def with_reference(line: str) -> str:
+    return edited(("references:\n", f"references:\n  {line}\n"))
+
+
+WARNINGS: dict[str, tuple[str, str, int, int, str]] = {
+    "unused reference": (
+        edited(
+            (
+                "references:\n",
+                "references:\n  fox: {image: crab.png, crop: {x: 0, y: 0, width: 99, height: 99}}\n",
+            )
+        ),
+        "unused-reference",
+        5,
+        3,
+        "`fox`",
+    ),
+    "two names for one picture": (
+        with_reference("fox: {image: ./crab.png}"),
+        "same-reference",
+        6,
+        3,
+        "same picture",
+    ),
+    "names alike": (
+        with_reference("Crab: {image: crab.png}"),
+        "similar-names",
+        6,
+        3,
+        "spelling",
+    ),
+    "box sticks out": (edited(("{x: 0,", "{x: -8,")), "box-beyond-canvas", 9, 10, "cut off"),
+    "box smaller than a token": (
+        edited((BOX, "{x: 0, y: 0, width: 8, height: 64}")),
+        "tiny-box",
+        9,
+        10,
+        "16 x 16",
+    ),
+    "covered by one": (edited((LAST_BOX, BOX)), "covered-instance", 8, 5, "wholly behind"),
+    "covered by two": (
+        edited((LAST_BOX, "{x: 0, y: 0, width: 64, height: 128}"))
+        + "  - {reference: crab, box: {x: 64, y: 0, width: 64, height: 128}}\n",
+        "covered-instance",
+        8,
+        5,
+        "wholly behind",
+    ),
+    "long prompt": (edited((PROMPT, "word " * 400)), "long-prompt", 2, 9, "tokens"),
+    "layout of another shape": (GOOD + "layout: bag.jpg\n", "stretched-layout", 12, 9, "150x150"),
+}
+
+
+@pytest.mark.parametrize("kind", WARNINGS)
+def test_is_warned_of(kind: str, check: Check) -> None:
+    text, code, line, column, words = WARNINGS[kind]
+    loaded = check(text)
+    assert not loaded.errors and len(loaded.scenes) == 1
+    problem = next(problem for problem in loaded.warnings if problem.code == code)
+    assert (problem.line, problem.column) == (line, column)
+    assert words in f"{problem.message} {problem.hint}"
+    assert check(text, strict=True).errors
+
+
+def test_a_later_box_that_leaves_a_strip_covers_nothing(check: Check) -> None:
+    assert not check(edited((LAST_BOX, "{x: 0, y: 0, width: 127, height: 128}"))).problems
+
+
+def test_the_good_scene_has_no_problem(check: Check) -> None:
+    assert check(GOOD, deep=True, strict=True, confine=True).problems == ()
+
+
+def broken_images(folder: Path) -> dict[str, tuple[str, str, bool]]:
+    """name of the bad file: (code, words, only found when decoded)."""
+    (folder / "empty.png").touch()
+    (folder / "text.png").write_text("I am no picture")
+    whole = (folder / "crab.png").read_bytes()
+    noise = Image.effect_noise((300, 300), 90)
+    Image.merge("RGBA", [noise] * 3 + [Image.new("L", noise.size, 255)]).save(folder / "noise.png")
+    (folder / "truncated.png").write_bytes((folder / "noise.png").read_bytes()[:20_000])
+    (folder / "stub.png").write_bytes(whole[:20])
+    (folder / "a-folder.png").mkdir()
+    Image.new("1", (10_000, 8_000)).save(folder / "huge.png")
+    header = b"IHDR" + struct.pack(">IIBBBBB", 90_000, 90_000, 8, 6, 0, 0, 0)
+    (folder / "absurd.png").write_bytes(whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:])
+    Image.new("RGBA", (200, 200), (9, 9, 9, 0)).save(folder / "clear.png")
+    return {
+        "empty.png": ("not-an-image", "empty file", False),
+        "text.png": ("not-an-image", "not an image", False),
+        "truncated.png": ("damaged-image", "damaged", True),
+        "stub.png": ("damaged-image", "damaged", False),
+        "a-folder.png": ("not-an-image", "folder", False),
+        "huge.png": ("image-too-large", "64 megapixels", False),
+        "absurd.png": ("image-too-large", "64 megapixels", False),
+        "clear.png": ("empty-mask", "fully transparent", True),
+    }
+
+
+@pytest.mark.filterwarnings("error")
+def test_bad_images(folder: Path, check: Check) -> None:
+    for name, (code, words, needs_decoding) in broken_images(folder).items():
+        text = edited(("crab.png", name))
+        deep = check(text, deep=True).errors
+        assert [(problem.code, problem.line) for problem in deep] == [(code, 5)], name
+        assert words in deep[0].message and name in deep[0].message
+        assert bool(check(text).errors) is not needs_decoding, name
+
+
+def test_bad_masks(folder: Path, check: Check) -> None:
+    Image.new("L", (90, 150), 255).save(folder / "narrow.png")
+    Image.new("L", (150, 150), 90).save(folder / "dark.png")
+    for mask, code, deep in (("narrow.png", "mask-size", False), ("dark.png", "empty-mask", True)):
+        (problem,) = check(edited(("bag_mask.png", mask)), deep=deep).errors
+        assert (problem.code, problem.line, problem.column) == (code, 6, 31)
+
+
+def test_a_crop_without_subject_is_an_empty_mask(check: Check) -> None:
+    text = edited(("image: crab.png", "image: crab.png, crop: {x: 0, y: 0, width: 30, height: 30}"))
+    (problem,) = check(text, deep=True).errors
+    assert problem.code == "empty-mask" and "within the crop" in problem.message
+
+
+def test_a_small_reference_will_be_enlarged(folder: Path, check: Check) -> None:
+    Image.new("RGBA", (40, 40), "red").save(folder / "small.png")
+    (problem,) = check(edited(("crab.png", "small.png"))).warnings
+    assert problem.code == "small-reference" and "enlarged" in str(problem.hint)
+
+
+def test_an_animation_gives_its_first_frame(folder: Path, check: Check) -> None:
+    frames = [Image.new("RGBA", (200, 160), (value, 0, 0, 255)) for value in (10, 200)]
+    frames[0].save(folder / "moving.webp", save_all=True, append_images=frames[1:], lossless=True)
+    (problem,) = check(edited(("crab.png", "moving.webp"))).warnings
+    assert problem.code == "animated-image" and "first" in problem.message
+
+
+def test_confine(folder: Path, check: Check) -> None:
+    inner = folder / "inner"
+    inner.mkdir()
+    (inner / "crab.png").symlink_to(folder / "crab.png")
+    text = edited(("bag.jpg", "../bag.jpg"), ("bag_mask.png", str(folder / "bag_mask.png")))
+    assert not check(text, name="inner/scene.yaml").problems
+    found = check(text, name="inner/scene.yaml", confine=True).errors
+    assert [(problem.code, problem.line) for problem in found] == [
+        ("leaves-folder", 5),
+        ("leaves-folder", 6),
+        ("leaves-folder", 6),
+    ]

@@ -1,0 +1,195 @@
+"""From arguments to scenes: which files, which values, which names."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.scene import Box, Fit, Sampling, Size
+
+from .conftest import GOOD, Check
+
+PROMPT = "A crab is holding a bag."
+PLAIN = LoadOptions()
+
+
+def names(*arguments: Path | str, stdin: str = "") -> list[str]:
+    loaded = load([str(argument) for argument in arguments], PLAIN, io.StringIO(stdin))
+    assert not loaded.errors, loaded.errors
+    return [scene.name for scene in loaded.scenes]
+
+
+def test_every_value(folder: Path, check: Check) -> None:
+    text = GOOD.replace("image: crab.png", "image: crab.png, crop: {x: 8, y: 4, width: 150, height: 150}")
+    text = text.replace("right: 100%", "right: 87.5%")
+    text += "    fit: stretch\nseed: 7\ncount: 3\nlayout: lay out.png\nsampling: {steps: 4, guidance: 2}\n"
+    (folder / "lay out.png").write_bytes((folder / "crab.png").read_bytes())
+    (scene,) = check(text + "model: kontext\nname: my-name\n").scenes
+    assert scene.name == "my-name" and scene.prompt == PROMPT and scene.canvas == Size(256, 128)
+    assert [reference.name for reference in scene.references] == ["crab", "bag"]
+    assert scene.reference("crab").image == folder / "crab.png"
+    assert scene.reference("crab").crop == Box(8, 4, 158, 154)
+    assert scene.reference("bag").mask == folder / "bag_mask.png"
+    assert [instance.box for instance in scene.instances] == [Box(0, 0, 128, 128), Box(128, 0, 224, 128)]
+    assert [instance.fit for instance in scene.instances] == [Fit.AREA, Fit.STRETCH]
+    assert scene.layout == folder / "lay out.png"
+    assert scene.seeds == (7, 8, 9) and scene.sampling == Sampling(4, 2.0) and scene.model == "kontext"
+    assert scene.source.path == folder / "scene.yaml"
+
+
+def test_what_is_left_out(check: Check) -> None:
+    (scene,) = check(GOOD).scenes
+    assert (scene.seeds, scene.sampling) == ((0,), Sampling())
+    assert scene.layout is None and scene.model is None
+
+
+def test_folders_globs_and_files_each_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("b.yaml", "a.yml", "sub/c.yaml", ".hidden/d.yaml", "e.json", "my scenes/f g.yaml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        text = GOOD.replace("image: ", f"image: {folder}/").replace("mask: ", f"mask: {folder}/")
+        if name == "e.json":
+            text = json.dumps({"version": 1})
+        (folder / name).write_text(text)
+    assert names(folder) == ["a", "b", "f-g", "c"]
+    assert names(folder / "sub", folder / "b.yaml", folder) == ["c", "b", "a", "f-g"]
+    monkeypatch.chdir(folder)
+    assert names("*.y*ml") == ["a", "b"]
+    assert names("**/*.yaml") == ["b", "f-g", "c"]
+    assert names("my scenes") == ["f-g"]
+    (folder / "[x].yaml").write_text((folder / "b.yaml").read_text())
+    assert names("[x].yaml") == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "code", "hint"),
+    [
+        ("scen.yaml", "no-such-file", "scene.yaml"),
+        ("nowhere/scene.yaml", "no-such-file", "no folder"),
+        ("*.yml", "no-scenes", None),
+        ("empty", "no-scenes", ".yaml"),
+        ("", "no-such-file", None),
+        ("crab.png", "not-utf8", "UTF-8"),
+    ],
+)
+def test_arguments_that_lead_nowhere(
+    argument: str, code: str, hint: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "scene.yaml").write_text(GOOD)
+    (folder / "empty").mkdir()
+    monkeypatch.chdir(folder)
+    loaded = load([argument, "scene.yaml"], PLAIN)
+    assert [problem.code for problem in loaded.errors] == [code]
+    assert (hint or "") in (loaded.errors[0].hint or "")
+    assert len(loaded.scenes) == 1  # the others are still checked
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(folder: Path) -> None:
+    (folder / "scene.yaml").write_text(GOOD)
+    (folder / "scene.yaml").chmod(0)
+    assert [problem.code for problem in load([str(folder)], PLAIN).errors] == ["unreadable-file"]
+
+
+def test_standard_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert names("-", stdin=f"{GOOD}---\n{GOOD}") == ["stdin", "stdin-d2"]
+    reference = {"crab": {"image": "crab.png"}}
+    box = {"left": "0%", "top": 0, "right": "50%", "bottom": 128}
+    scene = {
+        "version": 1,
+        "prompt": "x",
+        "canvas": {"width": 256, "height": 128},
+        "references": reference,
+        "instances": [{"reference": "crab", "box": box}],
+    }
+    lines = [json.dumps({**scene, "name": f"n{i}"}) for i in range(3)]
+    assert names("-", stdin="\n".join(lines)) == ["n0", "n1", "n2"]
+    loaded = load(["-"], PLAIN, io.StringIO("\n".join([lines[0], "{oops}", lines[2]])))
+    assert [scene.name for scene in loaded.scenes] == ["n0", "n2"]
+    assert [(problem.place) for problem in loaded.errors] == ["<stdin>:2:2"]
+
+
+def test_names_are_unique(folder: Path) -> None:
+    text = GOOD.replace("image: ", f"image: {folder}/").replace("mask: ", f"mask: {folder}/")
+    for name in ("a/picnic.yaml", "b/picnic.yaml", "b/Other.yaml", "b/other-d2.yaml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "b/other.yaml").write_text(f"{text}---\n{text}")
+    found = names(folder / "a", folder / "b")
+    assert len({name.lower() for name in found}) == len(found) == 6
+    assert {"a-picnic", "b-picnic"} <= set(found)
+    (folder / "b/other.yaml").write_text(f"{text}name: picnic-x\n")
+    (folder / "a/picnic.yaml").write_text(f"{text}name: Picnic-X\n")
+    (problem,) = load([str(folder / "a"), str(folder / "b")], PLAIN).errors
+    assert problem.code == "name-taken" and problem.line == 12
+
+
+def test_matrix(check: Check) -> None:
+    text = GOOD.replace(PROMPT, "A ${thing} $${thing} ${n}").replace("width: 256", 'width: "${n}"')
+    scenes = check(text + "matrix:\n  thing: [crab, fox]\n  n: [256, 320]\n").scenes
+    assert [scene.prompt for scene in scenes] == [
+        "A crab ${thing} 256",
+        "A crab ${thing} 320",
+        "A fox ${thing} 256",
+        "A fox ${thing} 320",
+    ]
+    assert [scene.canvas.width for scene in scenes] == [256, 320, 256, 320]
+    assert [scene.name for scene in scenes] == [f"scene-m0{i}" for i in (1, 2, 3, 4)]
+    assert [scene.source.matrix_row for scene in scenes] == [0, 1, 2, 3]
+    (named,) = check(text + "name: x-${thing}-${n}\nmatrix: {thing: [crab], n: [256]}\n").scenes
+    assert named.name == "x-crab-256"
+
+
+def test_a_matrix_of_too_many_rows(check: Check) -> None:
+    values = ", ".join(map(str, range(200)))
+    text = GOOD.replace(PROMPT, "${a} ${b}") + f"matrix: {{a: [{values}], b: [{values}]}}\n"
+    assert [problem.code for problem in check(text).errors] == ["matrix-too-large"]
+
+
+def test_a_problem_of_every_row_is_told_once(check: Check) -> None:
+    text = GOOD.replace(PROMPT, "${a}").replace("crab.png", "no.png") + "matrix: {a: [x, y, z]}\n"
+    assert [problem.code for problem in check(text).errors] == ["no-such-image"]
+
+
+def test_set(check: Check) -> None:
+    changes = (
+        ("sampling.steps", 4),
+        ("instances[0].box.x", 16),
+        ("prompt", "no"),
+        ("instances.1.fit", "image"),
+    )
+    (scene,) = check(GOOD, assignments=changes).scenes
+    assert scene.sampling.steps == 4 and scene.prompt == "no"
+    assert scene.instances[0].box.left == 16 and scene.instances[1].fit is Fit.IMAGE
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "code", "words"),
+    [
+        ("sampling.stepps", 4, "unknown-key", "`steps`"),
+        ("sampling.steps", "many", "wrong-type", "whole number"),
+        ("instances[5].fit", "area", "bad-assignment", "a list of 2"),
+        ("prompt.x", "area", "bad-assignment", "holds no keys"),
+        ("canvas.width", 100, "not-a-multiple", "96 and 112"),
+    ],
+)
+def test_a_wrong_set_is_the_command_lines_fault(key: str, value: object, code: str, words: str, check: Check) -> None:
+    (problem,) = check(f"{GOOD}---\n{GOOD}", assignments=((key, value),)).errors
+    assert (problem.code, problem.place) == (code, "--set")
+    assert problem.source_line == f"--set {key}={value}"
+    assert words in f"{problem.message} {problem.hint}"
+
+
+def test_a_thousand_scenes(folder: Path) -> None:
+    many = folder / "many"
+    many.mkdir()
+    text = GOOD.replace("image: ", "image: ../").replace("mask: ", "mask: ../")
+    for index in range(1000):
+        (many / f"s{index}.yaml").write_text(text)
+    loaded = load([str(many)], PLAIN)
+    assert len(loaded.scenes) == loaded.files == 1000 and not loaded.problems
