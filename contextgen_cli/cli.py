@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
 import keyword
+import signal
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
 
 import click
 
@@ -13,6 +17,16 @@ from contextgen_cli import __version__, console
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, ContextgenError
 
 COMMANDS = ("init", "validate", "compose", "render", "inspect", "import", "schema", "models", "doctor")
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+EXAMPLES = """\b
+Examples:
+  contextgen init my-scene
+  contextgen validate scenes/
+  contextgen compose scenes/picnic.yaml -o layout.png
+  contextgen render scenes/ --model ./model -o pictures
+  contextgen COMMAND --help
+"""
 
 
 class LazyGroup(click.Group):
@@ -28,8 +42,17 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"contextgen_cli.commands.{module}").command
         return command
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from None
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(cls=LazyGroup, context_settings=HELP, epilog=EXAMPLES)
 @click.version_option(__version__, prog_name="contextgen")
 def cli() -> None:
     """Paint pictures from scene files: your subjects, in your boxes, with their identities kept."""
@@ -37,7 +60,14 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code (see `contextgen_cli.errors`)."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names need not be UTF-8
     sys.exit(run(arguments))
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +85,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         console.note("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
+    except console.ReaderLeft:
         return console.broken_pipe()
     except Exception as error:  # noqa: BLE001  the last border: a bug, with its log
         return console.bug(error)

@@ -1,0 +1,191 @@
+"""Scenes x seeds -> jobs, in a fixed order, each with an id that changes when its pixels would.
+
+A plan is made before any weights load and does not depend on how many processes will work on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from contextgen_cli.errors import SceneError
+from contextgen_cli.scene.scene import Reference, Sampling, Scene, Size
+
+NUMERICS = 1  # raised when the same job comes to other pixels
+_MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A model or adapter by name and by content; the name is never a machine's path."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a scene is painted: all that fixes its pixels and is not in the scene or its files."""
+
+    model: Weights
+    adapter: Weights | None
+    dtype: str
+    attention: str
+    ica: str
+    steps: int  # where neither the scene nor the user says
+    guidance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the user says in place of the scene; None leaves the scene's own."""
+
+    seed: int | None = None
+    count: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    size: Size | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one picture is predicted to take."""
+
+    tokens: int
+    tflop: float
+    bytes: int  # device memory at the peak
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to paint: a scene with every choice made, a seed, and the id of the two together."""
+
+    scene: Scene
+    seed: int
+    id: str
+    recipe: Recipe
+    inputs: tuple[tuple[Path, str], ...]  # each file the scene names, with its SHA-256
+    cost: Cost
+
+    @property
+    def name(self) -> str:
+        return f"{self.scene.name}-{self.seed}"
+
+    @property
+    def steps(self) -> int:
+        return self.scene.sampling.steps or self.recipe.steps
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of one run, in order."""
+
+    jobs: tuple[Job, ...]
+
+    @cached_property
+    def tflop(self) -> float:
+        return sum(job.cost.tflop for job in self.jobs)
+
+
+def plan(
+    scenes: Iterable[Scene],
+    overrides: Overrides,
+    recipe_of: Callable[[Scene], Recipe],
+    cost_of: Callable[[Scene], Cost],
+) -> Plan:
+    """Make the jobs: scene by scene, and within a scene seed by seed."""
+    digest_of = _Digests()
+    jobs = []
+    for scene in scenes:
+        recipe = recipe_of(scene)
+        chosen = choose(scene, overrides, recipe)
+        inputs = tuple((path, digest_of(path)) for path in chosen.files)
+        cost = cost_of(chosen)
+        for seed in chosen.seeds:
+            job_id = identify(chosen, seed, recipe, dict(inputs))
+            jobs.append(Job(replace(chosen, seeds=(seed,)), seed, job_id, recipe, inputs, cost))
+    return Plan(tuple(jobs))
+
+
+def choose(scene: Scene, overrides: Overrides, recipe: Recipe) -> Scene:
+    """The scene with every choice made: the user's before the scene's before the model's."""
+    if overrides.size is not None and overrides.size != scene.canvas:
+        scene = scene.resized(overrides.size)
+    sampling = Sampling(
+        steps=_first(overrides.steps, scene.sampling.steps, recipe.steps),
+        guidance=_first(overrides.guidance, scene.sampling.guidance, recipe.guidance),
+    )
+    return replace(scene, sampling=sampling, seeds=_seeds(scene, overrides))
+
+
+def identify(scene: Scene, seed: int, recipe: Recipe, digests: dict[Path, str]) -> str:
+    """The SHA-256 of everything that determines the pixels; names and places of files are not part of it."""
+
+    def digest(path: Path | None) -> str | None:
+        return None if path is None else digests[path]
+
+    def placed(reference: Reference, box: tuple[int, int, int, int], fit: str) -> dict[str, Any]:
+        crop = None if reference.crop is None else reference.crop.pixels
+        image, mask = digest(reference.image), digest(reference.mask)
+        return {"image": image, "mask": mask, "crop": crop, "box": box, "fit": fit}
+
+    return _sha256_json(
+        {
+            "numerics": NUMERICS,
+            "prompt": scene.prompt,
+            "canvas": [scene.canvas.width, scene.canvas.height],
+            "layout": digest(scene.layout),
+            "instances": [
+                placed(scene.reference(instance.reference), instance.box.pixels, instance.fit.value)
+                for instance in scene.instances
+            ],
+            "seed": seed,
+            "steps": scene.sampling.steps,
+            "guidance": scene.sampling.guidance,
+            "model": recipe.model.digest,
+            "adapter": recipe.adapter and recipe.adapter.digest,
+            "dtype": recipe.dtype,
+            "attention": recipe.attention,
+            "ica": recipe.ica,
+        }
+    )
+
+
+class _Digests(dict[Path, str]):
+    """SHA-256 of files by path, each read once."""
+
+    def __call__(self, path: Path) -> str:
+        if path not in self:
+            self[path] = _sha256_file(path)
+        return self[path]
+
+
+def _sha256_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_MEBIBYTE):
+                digest.update(block)
+    except OSError as problem:
+        raise SceneError(f"{path}: cannot be read: {problem.strerror}") from problem
+    return digest.hexdigest()
+
+
+def _sha256_json(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _seeds(scene: Scene, overrides: Overrides) -> tuple[int, ...]:
+    seeds = scene.seeds if overrides.seed is None else (overrides.seed,)
+    if overrides.count is None:
+        return seeds
+    return tuple(range(seeds[0], seeds[0] + overrides.count))
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)

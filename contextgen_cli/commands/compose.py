@@ -1,0 +1,139 @@
+"""`contextgen compose`: scenes -> layout images, without a model."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from contextgen_cli import console, rendering
+from contextgen_cli.commands import options
+from contextgen_cli.commands.options import PICTURES, gather, option
+from contextgen_cli.commands.scenes import Checks, check_options, load_checked
+from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, UsageError
+from contextgen_cli.output import Destination, encode, write
+from contextgen_cli.scene.scene import Scene, Size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class Showing:
+    """How a layout is shown, beside being written."""
+
+    annotate: bool
+    open: bool
+    preview: bool
+
+
+showing_options = gather(
+    Showing,
+    "showing",
+    option("--annotate", is_flag=True, section=PICTURES, help="Draw boxes, names and order on it."),
+    option("--open", is_flag=True, section=PICTURES, help="Open it in the image viewer."),
+    option("--preview", is_flag=True, section=PICTURES, help="Show it in the terminal, in block characters."),
+)
+
+
+@options.verb(
+    examples="""
+contextgen compose scenes/picnic.yaml -o layout.png
+contextgen compose scenes/ -o layouts --annotate
+contextgen compose scenes/picnic.yaml --preview
+"""
+)
+@options.scene_arguments
+@option(
+    "-o",
+    "--output",
+    metavar="PATH",
+    section=PICTURES,
+    help="A .png file (one scene), a folder or - for standard output; without it, SCENE.layout.png here.",
+)
+@showing_options
+@options.size_option
+@options.model_option
+@check_options
+@options.json_option
+@options.console_options
+def command(
+    scenes: tuple[str, ...],
+    output: str | None,
+    showing: Showing,
+    size: Size | None,
+    model: str | None,
+    checks: Checks,
+    as_json: bool,
+) -> int:
+    """Compose layout images: what the model is given to paint from.
+
+    The layout is an RGBA picture, transparent where nothing is given. References are resized as the model in
+    question does it; without --model, as the released one does.
+    """
+    found = load_checked(scenes, checks, as_json=as_json)
+    if found is None:
+        return EXIT_USAGE
+    only_shown = output is None and (showing.open or showing.preview)
+    destination = None if only_shown else Destination.parse(output or ".")
+    if destination is not None:
+        _refuse_contradictions(destination, as_json)
+        destination.check(len(found))
+    card = None if model is None else rendering.read_card(model)
+    for scene in found:
+        sized = scene if size is None else scene.resized(size)
+        layout = rendering.compose(sized, card).layout
+        shown = _annotated(layout, sized) if showing.annotate else layout
+        if destination is not None:
+            _put(destination, sized, shown, as_json)
+        _show(shown, sized, showing)
+    return EXIT_DONE
+
+
+def _refuse_contradictions(destination: Destination, as_json: bool) -> None:
+    if destination.to_stdout and as_json:
+        raise UsageError("--json and -o - both want standard output", hint="Give a file or folder with -o.")
+    if destination.to_stdout and console.is_terminal():
+        raise UsageError("-o - would write a PNG to the terminal", hint="Send it to a file with > or |.")
+
+
+def _put(destination: Destination, scene: Scene, layout: Image, as_json: bool) -> None:
+    if destination.to_stdout:
+        console.emit_bytes(encode(layout))
+        return
+    path = destination.file or destination.folder / f"{scene.name}.layout.png"
+    if path.exists() and any(path.samefile(source) for source in scene.files):
+        raise UsageError(f"{path} is one of the scene's own images", hint="Choose another name with -o.")
+    write(path, encode(layout))
+    if as_json:
+        console.emit_json({"type": "layout", "scene": scene.name, "path": str(path)})
+    else:
+        console.emit(str(path))
+
+
+def _annotated(layout: Image, scene: Scene) -> Image:
+    from contextgen_cli.drawing import Mark, annotate
+
+    marks = [
+        Mark(f"{number} {instance.reference}", instance.box.pixels)
+        for number, instance in enumerate(scene.instances, start=1)
+    ]
+    return annotate(layout, marks)
+
+
+def _show(layout: Image, scene: Scene, showing: Showing) -> None:
+    if showing.preview and not console.has_colours():
+        console.note("no preview: standard output is no terminal with colours")
+    elif showing.preview:
+        from contextgen_cli.drawing import blocks
+
+        columns, rows = console.size()
+        console.emit_rich(blocks(layout, columns, rows - 1))  # the prompt needs a row too
+    if showing.open:
+        path = Path(tempfile.mkdtemp(prefix="contextgen-")) / f"{scene.name}.layout.png"
+        write(path, encode(layout))
+        if click.launch(str(path)) != 0:
+            raise UsageError(f"no image viewer opened {path}", hint="Write the layout with -o instead.")

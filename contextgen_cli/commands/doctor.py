@@ -1,0 +1,107 @@
+"""`contextgen doctor`: what there is to render with, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from contextgen_cli import __version__, console, rendering
+from contextgen_cli.commands import options
+from contextgen_cli.devices import devices, gibibytes
+from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT
+
+_LIBRARIES = (
+    "torch",
+    "diffusers",
+    "transformers",
+    "accelerate",
+    "huggingface-hub",
+    "safetensors",
+    "numpy",
+    "pillow",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. `ok` is None where there is nothing to judge."""
+
+    topic: str
+    name: str
+    value: str
+    ok: bool | None = None
+
+
+@options.verb(
+    examples="""
+contextgen doctor
+contextgen doctor --model ./my-model
+contextgen doctor --json
+"""
+)
+@options.model_option
+@options.json_option
+@options.console_options
+def command(model: str | None, as_json: bool) -> int:
+    """Show devices, memory, versions, the hub cache, and which models would load.
+
+    The network is not touched. Exits with 3 if the model asked for would not load or, without --model, none.
+    """
+    judged = list(models(model))
+    able = any(finding.ok for finding in judged)
+    for finding in (*versions(), *machine(), *hub(), *judged):
+        if as_json:
+            record = {"topic": finding.topic, "name": finding.name, "value": finding.value, "ok": finding.ok}
+            console.emit_json({"type": "finding", **record})
+        else:
+            mark = {True: "ok  ", False: "no  ", None: "    "}[finding.ok]
+            console.emit(f"{mark}{finding.topic} {finding.name}: {finding.value}")
+    code = EXIT_DONE if able else EXIT_ENVIRONMENT
+    if as_json:
+        console.emit_json({"type": "summary", "can_render": able, "exit": code})
+    elif not able:
+        console.warn("nothing here can render yet: fetch a model, or give a folder with --model")
+    return code
+
+
+def versions() -> Iterator[Finding]:
+    """What is installed."""
+    yield Finding("version", "contextgen", __version__)
+    yield Finding("version", "python", f"{platform.python_version()} on {sys.platform}")
+    for name in _LIBRARIES:
+        yield Finding("version", name, metadata.version(name))
+
+
+def machine() -> Iterator[Finding]:
+    """What there is to compute on."""
+    for device in devices():
+        memory = f"{gibibytes(device.free)} of {gibibytes(device.total)} free"
+        yield Finding("device", device.name, f"{device.description}, {memory}")
+
+
+def hub() -> Iterator[Finding]:
+    """The hub's cache and whether there is a token; never the token."""
+    from huggingface_hub import get_token
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    cache = Path(HF_HUB_CACHE)
+    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    free = gibibytes(shutil.disk_usage(existing).free)
+    state = "" if cache.exists() else "not there yet, "
+    writable = os.access(existing, os.W_OK)
+    yield Finding("hub", "cache", f"{cache}, {state}{free} free{'' if writable else ', read-only'}", writable)
+    yield Finding("hub", "token", "absent" if get_token() is None else "present")
+
+
+def models(asked: str | None) -> Iterator[Finding]:
+    """Which models would load without the network: the one asked for, or each that has a name."""
+    names = [known.name for known in rendering.known_models()] if asked is None else [asked]
+    for name in names:
+        missing = rendering.missing(name)
+        yield Finding("model", name, missing or "would load", missing is None)

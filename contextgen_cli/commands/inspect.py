@@ -1,0 +1,91 @@
+"""`contextgen inspect`: what a picture remembers of the scene that it was painted from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from contextgen_cli import console
+from contextgen_cli.commands import options
+from contextgen_cli.commands.options import option
+from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, ContextgenError, UsageError
+from contextgen_cli.output import read_record
+from contextgen_cli.scene.scene import Scene
+from contextgen_cli.scene.writing import from_record, to_yaml
+
+
+@options.verb(
+    examples="""
+contextgen inspect outputs/picnic-7.png
+contextgen inspect outputs/*.png --json
+contextgen inspect picnic-7.png --scene > again.yaml
+"""
+)
+@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=click.Path(path_type=Path))
+@option("--scene", "as_scene", is_flag=True, help="Write the scene back as a scene file.")
+@options.json_option
+@options.console_options
+def command(pictures: tuple[Path, ...], as_scene: bool, as_json: bool) -> int:
+    """Show what a picture remembers: its scene, seed, model, versions and inputs.
+
+    With --scene the scene is written as a scene file whose paths are relative to the folder of the first
+    scene file: put it there to render the same picture again.
+    """
+    if as_scene and as_json:
+        raise UsageError("--scene and --json are two ways to write one thing", hint="Give one of them.")
+    code = EXIT_DONE
+    for number, picture in enumerate(pictures):
+        try:
+            record = read_record(picture)
+            scene = _scene_of(picture, record)
+        except ContextgenError as error:
+            console.error(error)
+            code = EXIT_USAGE
+            continue
+        if as_json:
+            console.emit_json({"type": "picture", "path": str(picture), **record})
+        elif as_scene:
+            console.emit(("---\n" if number else "") + to_yaml(scene, Path.cwd()).rstrip("\n"))
+        else:
+            console.emit(("\n" if number else "") + _as_text(picture, record, scene))
+    return code
+
+
+def _scene_of(picture: Path, record: Mapping[str, Any]) -> Scene:
+    try:
+        return from_record(record["scene"])
+    except (KeyError, TypeError, ValueError) as problem:
+        raise UsageError(
+            f"{picture}: its record cannot be read: {problem!r}",
+            hint="It may come from another version of contextgen; --json shows it as it is.",
+        ) from problem
+
+
+def _as_text(picture: Path, record: Mapping[str, Any], scene: Scene) -> str:
+    adapter = record.get("adapter")
+    lines = {
+        "prompt": scene.prompt,
+        "canvas": scene.canvas,
+        "seed": record["seed"],
+        "steps": scene.sampling.steps,
+        "guidance": scene.sampling.guidance,
+        "model": _weights(record["model"]),
+        "adapter": _weights(adapter) if adapter else "none",
+        "numerics": f"{record['dtype']}, attention {record['attention']}, ica {record['ica']}",
+        "job": record["job"],
+        "versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+    }
+    instances = [
+        f"  {number} {instance.reference} at {instance.box.pixels}, fit {instance.fit.value}"
+        for number, instance in enumerate(scene.instances, start=1)
+    ]
+    inputs = [f"  {digest[:12]}  {name}" for name, digest in record["inputs"].items()]
+    told = [f"{name + ':':<10}{value}" for name, value in lines.items()]
+    return "\n".join([str(picture), *told, "instances, back to front:", *instances, "inputs:", *inputs])
+
+
+def _weights(record: Mapping[str, str]) -> str:
+    return f"{record['name']} ({record['digest'][:12]})"

@@ -1,0 +1,145 @@
+"""The options of `contextgen render`, each group as one frozen dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from contextgen_cli import progress
+from contextgen_cli.batch.plan import Overrides
+from contextgen_cli.commands import options
+from contextgen_cli.commands.options import MODEL, PICTURES, SAMPLING, SCENES, TERMINAL, gather, option
+from contextgen_cli.devices import DTYPES, MEMORY_PRESETS
+from contextgen_cli.rendering import Settings
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which of the jobs to do."""
+
+    only: tuple[str, ...]
+    limit: int | None
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where the pictures go, and what goes with them."""
+
+    output: str
+    fresh: bool
+    fail_fast: bool
+    save_layout: bool
+    save_inputs: bool
+    no_metadata: bool
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """How the run is told."""
+
+    dry_run: bool
+    as_json: bool
+    progress: str
+
+
+sampling_options = gather(
+    Overrides,
+    "overrides",
+    option(
+        "--seed",
+        type=click.IntRange(0, options.SEED_LIMIT),
+        section=SAMPLING,
+        help="One seed for every scene.",
+    ),
+    option(
+        "--count",
+        metavar="N",
+        type=click.IntRange(1, 100_000),
+        section=SAMPLING,
+        help="Pictures a scene, from its first seed (or --seed) upwards.",
+    ),
+    option("--steps", metavar="N", type=click.IntRange(1, 1000), section=SAMPLING, help="Denoising steps."),
+    option("--guidance", metavar="X", type=click.FloatRange(0, 100), section=SAMPLING, help="Guidance scale."),
+    options.size_option,
+)
+model_options = gather(
+    Settings,
+    "settings",
+    options.model_option,
+    option("--adapter", metavar="PATH", section=MODEL, help="Adapter: a file, a folder or a hub id."),
+    option(
+        "--dtype",
+        type=click.Choice(list(DTYPES)),
+        section=MODEL,
+        help="Number format; by default the device's.",
+    ),
+    option(
+        "--device", metavar="NAME", section=MODEL, help="cuda, cuda:1, mps or cpu; by default the fastest there is."
+    ),
+    option(
+        "--memory",
+        type=click.Choice(MEMORY_PRESETS),
+        default="auto",
+        section=MODEL,
+        help="How much of the model stays on the device; auto takes the first that fits.",
+    ),
+    option(
+        "--attention",
+        type=click.Choice(["exact", "masked"]),
+        default="exact",
+        section=MODEL,
+        help="masked: the plain, slow reading of the paper; both give the same picture.",
+    ),
+    option(
+        "--ica",
+        type=click.Choice(["released", "paper"]),
+        default="released",
+        section=MODEL,
+        help="Identity attention as in the released weights' code or as in the paper.",
+    ),
+    options.offline_option,
+)
+selection_options = gather(
+    Selection,
+    "selection",
+    option(
+        "--only",
+        multiple=True,
+        metavar="GLOB",
+        section=SCENES,
+        help="Only scenes of such a name; repeatable.",
+    ),
+    option("--limit", metavar="N", type=click.IntRange(1), section=SCENES, help="Only the first so many pictures."),
+)
+keeping_options = gather(
+    Keeping,
+    "keeping",
+    option(
+        "-o",
+        "--output",
+        default="outputs",
+        show_default=True,
+        metavar="PATH",
+        section=PICTURES,
+        help="A folder, a .png file (one picture) or - (one picture to standard output).",
+    ),
+    option("--fresh", is_flag=True, section=PICTURES, help="Render again what is rendered already."),
+    option("--fail-fast", is_flag=True, section=PICTURES, help="Stop at the first picture that fails."),
+    option("--save-layout", is_flag=True, section=PICTURES, help="Keep the layout image beside each picture."),
+    option("--save-inputs", is_flag=True, section=PICTURES, help="Keep the references as the model saw them."),
+    option("--no-metadata", is_flag=True, section=PICTURES, help="Pictures remember nothing of their scene."),
+)
+reporting_options = gather(
+    Reporting,
+    "reporting",
+    option("--dry-run", is_flag=True, section=PICTURES, help="Show the plan and its cost; load no weights."),
+    options.json_option,
+    option(
+        "--progress",
+        type=click.Choice(progress.MODES),
+        default="auto",
+        section=TERMINAL,
+        help="How progress is shown on standard error.",
+    ),
+)

@@ -1,0 +1,122 @@
+"""Where to compute, and whether a model fits there: devices, number formats and memory presets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contextgen_cli.errors import DeviceError
+
+DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes a number
+MEMORY_PRESETS = ("auto", "full", "offload", "sequential")
+_GIBIBYTE = 1 << 30
+_RESERVE = 1 << 29  # what libraries and the driver take beside tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A place to compute: its torch name, what it is, and its memory in bytes."""
+
+    name: str
+    description: str
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """The memory a run is predicted to take on its device under the preset chosen for it."""
+
+    device: Device
+    memory: str
+    needed: int
+
+    def __str__(self) -> str:
+        free = gibibytes(self.device.free)
+        return f"about {gibibytes(self.needed)} of {free} free on {self.device.name}, --memory {self.memory}"
+
+
+def devices() -> list[Device]:
+    """What this machine can compute on, the fastest first."""
+    import torch
+
+    found = []
+    for index in range(torch.cuda.device_count()):
+        free, total = torch.cuda.mem_get_info(index)
+        found.append(Device(f"cuda:{index}", torch.cuda.get_device_name(index), free, total))
+    free, total = _main_memory()
+    if torch.backends.mps.is_available():
+        found.append(Device("mps", "Apple GPU, shares the main memory", free, total))
+    return [*found, Device("cpu", f"{torch.get_num_threads()} threads", free, total)]
+
+
+def choose_device(name: str | None) -> Device:
+    """The device called `name`, or the fastest.
+
+    Raises:
+        DeviceError: there is no such device.
+    """
+    found = devices()
+    if name is None:
+        return found[0]
+    wanted = "cuda:0" if name == "cuda" else name
+    for device in found:
+        if device.name == wanted:
+            return device
+    there = ", ".join(device.name for device in found)
+    raise DeviceError(f"no device {name!r} on this machine", hint=f"There is: {there}.")
+
+
+def default_dtype(device: Device) -> str:
+    """bfloat16, which the released weights are stored in; float32 on a CPU, where it is the faster one."""
+    return "float32" if device.name == "cpu" else "bfloat16"
+
+
+def footprint(device: Device, memory: str, dtype: str, parts: Sequence[int], activations: int) -> Footprint:
+    """What a model will take whose parts have so many numbers; `auto` takes the first preset that fits.
+
+    Raises:
+        DeviceError: it cannot fit.
+    """
+    sizes = [numbers * DTYPES[dtype] for numbers in parts]
+    needed = {"full": sum(sizes), "offload": max(sizes, default=0), "sequential": 0}
+    if device.name in ("cpu", "mps"):  # the main memory is where offloading would put the rest
+        needed = {"full": sum(sizes)}
+    presets = list(needed) if memory == "auto" else [memory]
+    if memory not in (*needed, "auto"):
+        raise DeviceError(
+            f"--memory {memory} needs a device with memory of its own; {device.name} has none",
+            hint="Use --memory full.",
+        )
+    choices = [Footprint(device, preset, needed[preset] + activations + _RESERVE) for preset in presets]
+    for choice in choices:
+        if choice.needed <= device.free:
+            return choice
+    raise _too_large(choices[-1], dtype)
+
+
+def gibibytes(size: int) -> str:
+    """Sizes of memory count in powers of two."""
+    return f"{size / _GIBIBYTE:.1f} GiB"
+
+
+def gigabytes(size: int) -> str:
+    """Sizes on disks and of downloads count in powers of ten."""
+    return f"{size / 1e9:.1f} GB"
+
+
+def _too_large(smallest: Footprint, dtype: str) -> DeviceError:
+    advice = ["a smaller --size"]
+    if DTYPES[dtype] > min(DTYPES.values()):
+        advice.insert(0, "--dtype bfloat16")
+    if smallest.memory == "full" and smallest.device.name.startswith("cuda"):
+        advice.insert(0, "--memory offload")
+    return DeviceError(f"not enough memory: {smallest}", hint=f"Try {' or '.join(advice)}.")
+
+
+def _main_memory() -> tuple[int, int]:
+    """Free and total bytes of main memory."""
+    import psutil  # type: ignore[import-untyped]  # comes with accelerate
+
+    memory = psutil.virtual_memory()
+    return memory.available, memory.total

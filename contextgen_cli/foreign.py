@@ -1,0 +1,109 @@
+"""Errors of the libraries beneath us -> ours, by a table of class names: none of them need be imported."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Callable
+
+from contextgen_cli.errors import ContextgenError, DeviceError, JobError, OutputError, WeightsError
+
+Translation = Callable[[Exception], ContextgenError]
+
+TRY_LESS_MEMORY = "Try --memory offload, --dtype bfloat16 or a smaller --size."
+_ALLOCATION_FAILURES = ("can't allocate memory", "out of memory", "not enough memory")
+
+
+class Border(contextlib.AbstractContextManager[None]):
+    """A block whose foreign errors leave as ours; what the table does not know leaves as it is, a bug."""
+
+    def __init__(self, table: dict[str, Translation]) -> None:
+        self._table = table
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, ContextgenError):
+            translation = _find(error, self._table)
+            if translation is not None:
+                raise translation(error) from error
+
+
+def opening() -> Border:
+    """Translate what goes wrong while a model is found and opened."""
+    return Border(_OPENING)
+
+
+def painting() -> Border:
+    """Translate what goes wrong with one picture."""
+    return Border(_PAINTING)
+
+
+def _find(error: Exception, table: dict[str, Translation]) -> Translation | None:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _disk_full
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in _ALLOCATION_FAILURES):
+        return table["OutOfMemoryError"]
+    names = (kind.__name__ for kind in type(error).__mro__)
+    return next((table[name] for name in names if name in table), None)
+
+
+def _checkpoint(error: Exception) -> ContextgenError:
+    return WeightsError(str(error), hint=getattr(error, "hint", None))
+
+
+def _hub(error: Exception) -> ContextgenError:
+    return WeightsError(
+        f"the model hub answered: {_first_line(error)}",
+        hint="Check the name and the network, or give a local folder with --model.",
+    )
+
+
+def _broken_weights(error: Exception) -> ContextgenError:
+    return WeightsError(
+        f"the model could not be opened: {_first_line(error)}",
+        hint="Compare the folder with its source, or fetch it again; `contextgen doctor` looks at each part.",
+    )
+
+
+def _too_large(error: Exception) -> ContextgenError:
+    return DeviceError("the model does not fit into the device's memory", hint=TRY_LESS_MEMORY)
+
+
+def _too_large_a_job(error: Exception) -> ContextgenError:
+    return JobError("not enough device memory for this picture", hint=TRY_LESS_MEMORY)
+
+
+def _disk_full(error: Exception) -> ContextgenError:
+    place = getattr(error, "filename", None)
+    where = f" at {place}" if place else ""
+    return OutputError(f"the disk is full{where}", hint="Make room, or set HF_HOME to a larger disk.")
+
+
+def _broken_contract(error: Exception) -> ContextgenError:
+    return JobError(str(error))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0] or type(error).__name__
+
+
+_SHARED: dict[str, Translation] = {
+    "CheckpointError": _checkpoint,
+    "SafetensorError": _broken_weights,
+    "HfHubHTTPError": _hub,
+    "LocalEntryNotFoundError": _hub,
+    "OfflineModeIsEnabled": _hub,
+    "HFValidationError": _hub,
+}
+_OPENING: dict[str, Translation] = {
+    **_SHARED,
+    "OutOfMemoryError": _too_large,
+    "MemoryError": _too_large,
+    "OSError": _broken_weights,
+    "ValueError": _broken_weights,
+}
+_PAINTING: dict[str, Translation] = {
+    **_SHARED,
+    "OutOfMemoryError": _too_large_a_job,
+    "MemoryError": _too_large_a_job,
+    "ValueError": _broken_contract,
+}

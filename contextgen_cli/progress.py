@@ -1,0 +1,209 @@
+"""How a run shows its progress: moving bars on a terminal, plain lines elsewhere, JSON lines, or nothing.
+
+Each display is a `contextgen_cli.batch.worker.Listener`; all of them write through `contextgen_cli.console`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from contextgen_cli import console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from contextgen_cli.batch.plan import Job, Plan
+    from contextgen_cli.batch.worker import Listener, Outcome
+
+MODES = ("auto", "plain", "json", "none")
+_PLAIN_EVERY = 15.0  # seconds between two lines about the same picture
+_JSON_EVERY = 0.1
+
+
+@contextlib.contextmanager
+def display(mode: str) -> Iterator[Listener]:
+    """Show the progress of the run inside the block in the `mode` asked for."""
+    if mode == "auto" and console.verbosity() >= 0 and console.animated():
+        with Bars.shown() as bars:
+            yield bars
+    elif mode == "json":
+        yield JsonLines()
+    elif mode == "none" or console.verbosity() < 0:
+        yield Silence()
+    else:
+        yield PlainLines()
+
+
+class Clock:
+    """Predicts the time left from what painting cost and took so far; skipped pictures teach nothing."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._left = plan.tflop  # of all that is not finished, the picture at work included
+        self._painted = 0.0
+        self._pictures = 0
+        self._seconds = 0.0
+        self._in_flight = 0.0
+        self._began = 0.0
+
+    def started(self) -> None:
+        self._began = time.monotonic()
+
+    def step(self, job: Job, done: int) -> None:
+        self._in_flight = job.cost.tflop * done / job.steps
+
+    def finished(self, outcome: Outcome) -> None:
+        self._left -= outcome.job.cost.tflop
+        self._in_flight = 0.0
+        if outcome.status == "rendered":
+            self._painted += outcome.job.cost.tflop
+            self._pictures += 1
+            self._seconds += outcome.seconds
+
+    @property
+    def per_minute(self) -> float | None:
+        return 60 * self._pictures / self._seconds if self._seconds else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None where nothing is painted yet to judge by."""
+        painted = self._painted + self._in_flight
+        seconds = self._seconds + (time.monotonic() - self._began if self._in_flight else 0.0)
+        return max(0.0, (self._left - self._in_flight) * seconds / painted) if painted else None
+
+
+class Bars:
+    """Two bars at the foot of the terminal: all pictures with pace and time left, and the picture at work."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    @classmethod
+    @contextlib.contextmanager
+    def shown(cls) -> Iterator[Bars]:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.table import Column
+
+        name = TextColumn("{task.description}", table_column=Column(ratio=2, no_wrap=True, overflow="ellipsis"))
+        bar = BarColumn(bar_width=None, table_column=Column(ratio=1))
+        pace = TextColumn("{task.fields[pace]}", table_column=Column(no_wrap=True, width=22))
+        progress = Progress(name, bar, MofNCompleteColumn(), pace, expand=True, auto_refresh=False)
+        with console.live(progress):
+            yield cls(progress)
+
+    def started(self, plan: Plan) -> None:
+        self._clock = Clock(plan)
+        self._pictures = self._progress.add_task("pictures", total=len(plan.jobs), pace="")
+        self._steps = self._progress.add_task("opening the model", total=None, pace="")
+
+    def job_started(self, job: Job) -> None:
+        self._clock.started()
+        self._progress.update(self._steps, description=job.name, completed=0, total=job.steps)
+
+    def step(self, job: Job, done: int) -> None:
+        self._clock.step(job, done)
+        self._progress.update(self._steps, completed=done)
+        self._progress.update(self._pictures, pace=self._pace())
+
+    def job_finished(self, outcome: Outcome) -> None:
+        self._clock.finished(outcome)
+        self._progress.update(self._pictures, advance=1, pace=self._pace())
+
+    def _pace(self) -> str:
+        left, rate = self._clock.seconds_left, self._clock.per_minute
+        words = [f"{rate:.3g}/min" if rate else "", f"{stopwatch(left)} left" if left else ""]
+        return " ".join(word for word in words if word)
+
+
+class PlainLines:
+    """A line for every finished picture, and now and then one for a slow picture."""
+
+    def started(self, plan: Plan) -> None:
+        self._total = len(plan.jobs)
+        self._finished = 0
+        self._clock = Clock(plan)
+
+    def job_started(self, job: Job) -> None:
+        self._clock.started()
+        self._spoke = time.monotonic()
+
+    def step(self, job: Job, done: int) -> None:
+        self._clock.step(job, done)
+        if time.monotonic() - self._spoke >= _PLAIN_EVERY:
+            self._spoke = time.monotonic()
+            console.note(f"{self._place(1)} {job.name}: step {done} of {job.steps}{self._left()}")
+
+    def job_finished(self, outcome: Outcome) -> None:
+        self._clock.finished(outcome)
+        self._finished += 1
+        console.note(f"{self._place(0)} {outcome.job.name}: {self._became(outcome)}")
+
+    def _became(self, outcome: Outcome) -> str:
+        match outcome.status.value:
+            case "rendered":
+                return f"rendered in {duration(outcome.seconds)}{self._left()}"
+            case "skipped":
+                return "already rendered"
+            case failed:
+                return failed
+
+    def _place(self, ahead: int) -> str:
+        return f"[{self._finished + ahead}/{self._total}]"
+
+    def _left(self) -> str:
+        left = self._clock.seconds_left
+        return f", {duration(left)} left" if left else ""
+
+
+class JsonLines:
+    """One JSON object on standard error for every event, steps at most ten a second."""
+
+    def started(self, plan: Plan) -> None:
+        self._clock = Clock(plan)
+        self._spoke = 0.0
+        console.note_json({"type": "started", "jobs": len(plan.jobs), "tflop": plan.tflop})
+
+    def job_started(self, job: Job) -> None:
+        self._clock.started()
+        console.note_json({"type": "job_started", "name": job.name, "job": job.id, "steps": job.steps})
+
+    def step(self, job: Job, done: int) -> None:
+        self._clock.step(job, done)
+        if done == job.steps or time.monotonic() - self._spoke >= _JSON_EVERY:
+            self._spoke = time.monotonic()
+            left = self._clock.seconds_left
+            console.note_json({"type": "step", "job": job.id, "step": done, "seconds_left": left})
+
+    def job_finished(self, outcome: Outcome) -> None:
+        self._clock.finished(outcome)
+        status = outcome.status.value
+        console.note_json({"type": "job_finished", "job": outcome.job.id, "status": status})
+
+
+class Silence:
+    """Shows nothing."""
+
+    def started(self, plan: Plan) -> None: ...
+    def job_started(self, job: Job) -> None: ...
+    def step(self, job: Job, done: int) -> None: ...
+    def job_finished(self, outcome: Outcome) -> None: ...
+
+
+def duration(seconds: float) -> str:
+    """Words for a length of time: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_rest = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes_rest} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def stopwatch(seconds: float) -> str:
+    """A length of time where there is little room: 0:12, 3:20, 2:05:00."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_rest = divmod(minutes, 60)
+    return f"{hours}:{minutes_rest:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

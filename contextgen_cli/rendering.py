@@ -1,0 +1,344 @@
+"""Job -> picture: the only importer of `contextgen`, and only once a command needs it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contextgen_cli import foreign
+from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
+from contextgen_cli.devices import DTYPES, Footprint, choose_device, default_dtype, footprint
+from contextgen_cli.errors import SceneError, UsageError, WeightsError
+from contextgen_cli.output import Composition
+from contextgen_cli.scene.images import open_layout, open_reference
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from contextgen.card import ModelCard
+    from contextgen.layout import Instance, Reference
+    from contextgen_cli.scene.scene import Scene
+
+
+_STORED_BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Which model paints, and how; None leaves the choice to the scene, the model or the machine."""
+
+    model: str | None = None
+    adapter: str | None = None
+    dtype: str | None = None
+    device: str | None = None
+    memory: str = "auto"
+    attention: str = "exact"
+    ica: str = "released"
+    offline: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model on the disk: where it is, and what can be known of it before it is opened."""
+
+    folder: Path
+    card: ModelCard
+    weights: Weights
+    adapter_folder: Path | None = None
+    adapter: Weights | None = None
+
+    def parts(self) -> list[int]:
+        """How many numbers each component holds; an adapter is fused into them."""
+        from contextgen.checkpoints import COMPONENTS, weight_bytes
+
+        return [
+            sum(size // _STORED_BYTES.get(dtype, 1) for dtype, size in weight_bytes(self.folder, name).items())
+            for name in COMPONENTS
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model with an alias: its size in bytes with its adapter, the licence of each part, what it lacks."""
+
+    name: str
+    description: str
+    size: int
+    licences: Mapping[str, str]
+    needs_adapter: bool
+    missing: str | None
+
+
+class Renderer:
+    """Finds models, says what pictures will cost, and paints them; it keeps one model open at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._device = choose_device(settings.device)
+        self._dtype = settings.dtype or default_dtype(self._device)
+        self._models: dict[str, Model] = {}
+        self._memory: dict[Path, str] = {}
+        self._open: tuple[Path, Any] | None = None
+
+    def recipe(self, scene: Scene) -> Recipe:
+        """How `scene` will be painted; its model is found, not opened."""
+        model, settings = self._model_of(scene), self._settings
+        return Recipe(
+            model=model.weights,
+            adapter=model.adapter,
+            dtype=self._dtype,
+            attention=settings.attention,
+            ica=settings.ica,
+            steps=model.card.steps,
+            guidance=model.card.guidance,
+        )
+
+    def cost(self, scene: Scene) -> Cost:
+        """What one picture of `scene` will take."""
+        from contextgen.cost import predict
+        from contextgen.sequence import arrange
+
+        model = self._model_of(scene)
+        _check_canvas(scene, model)
+        card, instances = model.card, _instances(scene)
+        canvas = (scene.canvas.width, scene.canvas.height)
+        references = _prepared(scene, instances, card)
+        sequence = arrange(references, instances, canvas, card.token_side, card.text_length)
+        cost = predict(model.folder, sequence, scene.sampling.steps or card.steps)
+        return Cost(cost.tokens, cost.tflop, cost.numbers * DTYPES[self._dtype])
+
+    def footprints(self, plan: Plan) -> dict[str, Footprint]:
+        """The memory that each model of the plan will take, by name.
+
+        Raises:
+            DeviceError: one cannot fit.
+        """
+        largest: dict[str, Job] = {}
+        for job in plan.jobs:
+            name = job.recipe.model.name
+            largest[name] = max(largest.get(name, job), job, key=lambda job: job.cost.bytes)
+        return {name: self._footprint(job) for name, job in largest.items()}
+
+    def open(self, job: Job) -> None:
+        """Open the job's model, unless it is open already."""
+        model = self._model_of(job.scene)
+        if self._open is None or self._open[0] != model.folder:
+            self._open = None  # two models need not fit at once
+            with foreign.opening():
+                self._open = model.folder, self._load(model)
+
+    def render(self, job: Job, on_step: Callable[[int], None]) -> Image:
+        """Paint one picture with the open model; `on_step` hears how many steps are done."""
+        assert self._open is not None
+        _, pipe = self._open
+
+        def step_ended(pipe: Any, step: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
+            on_step(step + 1)
+            return values
+
+        with foreign.painting():
+            image: Image = pipe(
+                job.scene.prompt,
+                instances=_instances(job.scene),
+                layout=None if job.scene.layout is None else open_layout(job.scene.layout),
+                height=job.scene.canvas.height,
+                width=job.scene.canvas.width,
+                num_inference_steps=job.steps,
+                guidance_scale=job.scene.sampling.guidance,
+                seed=job.seed,
+                callback_on_step_end=step_ended,
+            ).images[0]
+        return image
+
+    def composition(self, job: Job) -> Composition:
+        """What the model sees of a job's references."""
+        return compose(job.scene, self._model_of(job.scene).card)
+
+    def _model_of(self, scene: Scene) -> Model:
+        name = self._settings.model or _known_alias(scene)
+        if name not in self._models:
+            with foreign.opening():
+                self._models[name] = find_model(name, self._settings.adapter, offline=self._settings.offline)
+        return self._models[name]
+
+    def _footprint(self, job: Job) -> Footprint:
+        model = self._model_of(job.scene)
+        with foreign.opening():
+            parts = model.parts()
+        chosen = footprint(self._device, self._settings.memory, self._dtype, parts, job.cost.bytes)
+        self._memory[model.folder] = chosen.memory
+        return chosen
+
+    def _load(self, model: Model) -> Any:
+        _quieten_libraries()
+        import torch
+
+        from contextgen.pipeline import ContextGenPipeline
+
+        pipe = ContextGenPipeline.from_pretrained(
+            model.folder,
+            adapter=model.adapter_folder,
+            torch_dtype=getattr(torch, self._dtype),
+            attention=self._settings.attention,
+            ica=self._settings.ica,
+        )
+        pipe.set_progress_bar_config(disable=True)
+        match self._memory.get(model.folder, "full"):
+            case "offload":
+                pipe.enable_model_cpu_offload(device=self._device.name)
+            case "sequential":
+                pipe.enable_sequential_cpu_offload(device=self._device.name)
+            case _:
+                pipe.to(self._device.name)
+        return pipe
+
+
+def find_model(name: str, adapter: str | None, *, offline: bool) -> Model:
+    """Find a model and its adapter by path, alias or hub id, and read its card."""
+    from contextgen import checkpoints
+    from contextgen.card import ModelCard
+
+    alias = None if Path(name).is_dir() else checkpoints.ALIASES.get(name)
+    if adapter is None and alias is not None and alias.needs_adapter:
+        raise WeightsError(
+            f"{name} does not know how to keep identities without the ContextGen adapter",
+            hint="Give its file, folder or hub id with --adapter, or set CONTEXTGEN_ADAPTER.",
+        )
+    folder = checkpoints.find(name, offline=offline)
+    model = Model(folder, ModelCard.read(folder), Weights(_public_name(name), checkpoints.digest(folder)))
+    if adapter is None:
+        return model
+    adapter_folder = checkpoints.find_adapter(adapter, offline=offline)
+    weights = Weights(_public_name(adapter), checkpoints.digest(adapter_folder))
+    return replace(model, adapter_folder=adapter_folder, adapter=weights)
+
+
+def known_models() -> list[KnownModel]:
+    """The models with an alias, and whether each would load now; the network stays untouched."""
+    from contextgen.checkpoints import ALIASES
+
+    return [
+        KnownModel(
+            alias.name,
+            alias.description,
+            alias.size,
+            {"code": alias.code_licence, "base": alias.base_licence, "adapter": alias.adapter_licence},
+            alias.needs_adapter,
+            missing(alias.name),
+        )
+        for alias in ALIASES.values()
+    ]
+
+
+def missing(model: str) -> str | None:
+    """What keeps a model from loading without the network, or None."""
+    from contextgen.checkpoints import CheckpointError, NotInCache, find
+
+    try:
+        find(model, offline=True)
+    except NotInCache:
+        return "not in the hub cache"
+    except CheckpointError as problem:
+        return str(problem)
+    return None
+
+
+def compose(scene: Scene, card: ModelCard | None = None) -> Composition:
+    """The layout image and the resized references of a scene, as a model with `card` sees them; no torch."""
+    from contextgen import layout
+    from contextgen.card import ModelCard
+
+    instances = _instances(scene)
+    prepared = _prepared(scene, instances, card or ModelCard())
+    width, height = scene.canvas.width, scene.canvas.height
+    if scene.layout is not None:
+        composed = layout.given_layout(open_layout(scene.layout), width, height)
+    else:
+        composed = layout.compose(prepared, instances, width, height)
+    return Composition(composed.image, tuple(_rgba(reference) for reference in prepared))
+
+
+def read_card(name: str) -> ModelCard:
+    """The card of a model by path, alias or hub id, if it is on this machine: a card is not worth a download."""
+    from contextgen import checkpoints
+    from contextgen.card import ModelCard
+
+    with foreign.opening():
+        return ModelCard.read(checkpoints.find(name, offline=True))
+
+
+def _prepared(scene: Scene, instances: Sequence[Instance], card: ModelCard) -> list[Reference]:
+    from contextgen.layout import prepare_reference
+
+    prepared = []
+    for instance, placed in zip(instances, scene.instances, strict=True):
+        try:
+            prepared.append(prepare_reference(instance, card, scene.canvas.width, scene.canvas.height))
+        except ValueError as problem:
+            raise SceneError(f"{scene.reference(placed.reference).image}: {problem}") from problem
+    return prepared
+
+
+def _rgba(reference: Reference) -> Image:
+    import numpy as np
+    from PIL import Image
+
+    colours = np.round((reference.pixels + 1) * 127.5)
+    alpha = np.where(reference.mask, 255, 0)
+    return Image.fromarray(np.dstack([colours, alpha]).astype(np.uint8))
+
+
+def _instances(scene: Scene) -> list[Instance]:
+    from contextgen.layout import Instance
+
+    opened = [open_reference(scene.reference(instance.reference)) for instance in scene.instances]
+    return [
+        Instance(image, mask, placed.box.pixels, placed.fit.value)
+        for (image, mask), placed in zip(opened, scene.instances, strict=True)
+    ]
+
+
+def _known_alias(scene: Scene) -> str:
+    from contextgen.checkpoints import ALIASES
+
+    if scene.model is None:
+        raise UsageError(
+            f"no model to paint {scene.name} with",
+            hint=f"Give --model a folder or an alias ({', '.join(ALIASES)}), or set CONTEXTGEN_MODEL.",
+        )
+    if scene.model not in ALIASES:
+        raise SceneError(
+            f"{scene.source.path or '<stdin>'}: model: no alias {scene.model!r}",
+            hint=f"Aliases are: {', '.join(ALIASES)}. A folder can be given with --model.",
+        )
+    return scene.model
+
+
+def _check_canvas(scene: Scene, model: Model) -> None:
+    side = model.card.token_side
+    if scene.canvas.width % side or scene.canvas.height % side:
+        raise SceneError(
+            f"{scene.name}: the canvas {scene.canvas} is no multiple of {side} px",
+            hint=f"{model.weights.name} reads {side} px a token: change `canvas`, or give another --size.",
+        )
+
+
+def _public_name(name: str) -> str:
+    """A name that tells nothing of the machine: a folder's last part, or the alias or hub id as it is."""
+    path = Path(name).expanduser()
+    return path.resolve().name if path.exists() else name
+
+
+def _quieten_libraries() -> None:
+    """No bars and banners of theirs on the terminal; their warnings go to the log, which -v shows."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import diffusers.utils.logging as diffusers_logging
+    import transformers.utils.logging as transformers_logging
+
+    for logging in (diffusers_logging, transformers_logging):
+        logging.disable_progress_bar()
+        logging.disable_default_handler()
+        logging.enable_propagation()

@@ -1,0 +1,102 @@
+"""`contextgen compose` through the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import GOLDEN, TINY_MODEL, write_scene
+from PIL import Image, ImageChops
+
+CASES = sorted(path.parent for path in (GOLDEN / "layouts").glob("*/case.json"))
+
+
+def test_a_layout_is_transparent_where_nothing_is_given(contextgen, scene, tmp_path):
+    result = contextgen("compose", scene, "-o", tmp_path / "out.png")
+    assert result.code == 0
+    assert result.lines == [str(tmp_path / "out.png")]
+    with Image.open(tmp_path / "out.png") as layout:
+        assert (layout.mode, layout.size) == ("RGBA", (128, 96))
+        assert layout.getpixel((0, 0)) == (128, 128, 128, 0)
+        assert layout.getpixel((36, 48))[3] == 255
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_golden_layouts(contextgen, tmp_path, case):
+    stated = json.loads((case / "case.json").read_text())
+    names = [f"r{number}" for number in range(len(stated["instances"]))]
+    edges = ("left", "top", "right", "bottom")
+    path = write_scene(
+        tmp_path / "golden.yaml",
+        canvas={"width": stated["width"], "height": stated["height"]},
+        references={
+            name: {"image": str(case / instance["image"])}
+            for name, instance in zip(names, stated["instances"], strict=True)
+        },
+        instances=[
+            {
+                "reference": name,
+                "box": dict(zip(edges, instance["box"], strict=True)),
+                "fit": instance.get("fit", "area"),
+            }
+            for name, instance in zip(names, stated["instances"], strict=True)
+        ],
+    )
+    assert contextgen("compose", path, "-o", tmp_path / "layout.png").code == 0
+    with Image.open(tmp_path / "layout.png") as ours, Image.open(case / "expected_layout.png") as expected:
+        difference = ImageChops.difference(ours.convert("RGB"), expected.convert("RGB"))
+    histogram = difference.convert("L").histogram()
+    assert sum(histogram[3:]) <= 0.0005 * difference.width * difference.height
+
+
+def test_a_folder_gets_one_layout_a_scene(contextgen, tmp_path):
+    write_scene(tmp_path / "scenes" / "a.yaml")
+    write_scene(tmp_path / "scenes" / "b.yaml")
+    result = contextgen("compose", tmp_path / "scenes", "-o", tmp_path / "layouts", "--json")
+    assert [record["scene"] for record in result.records] == ["a", "b"]
+    assert sorted(path.name for path in (tmp_path / "layouts").iterdir()) == ["a.layout.png", "b.layout.png"]
+
+
+def test_annotations_leave_the_size_and_draw_something(contextgen, scene, tmp_path):
+    contextgen("compose", scene, "-o", tmp_path / "plain.png")
+    contextgen("compose", scene, "-o", tmp_path / "annotated.png", "--annotate")
+    with Image.open(tmp_path / "plain.png") as plain, Image.open(tmp_path / "annotated.png") as annotated:
+        assert plain.size == annotated.size
+        assert ImageChops.difference(plain.convert("RGB"), annotated.convert("RGB")).getbbox()
+
+
+def test_size_scales_the_boxes_along(contextgen, scene, tmp_path):
+    contextgen("compose", scene, "-o", tmp_path / "large.png", "--size", "256x192")
+    with Image.open(tmp_path / "large.png") as layout:
+        assert layout.size == (256, 192)
+        assert layout.getpixel((72, 96))[3] == 255
+
+
+def test_a_model_folder_gives_its_own_card(contextgen, scene, tmp_path):
+    assert contextgen("compose", scene, "-o", tmp_path / "a.png", "--model", TINY_MODEL).code == 0
+    result = contextgen("compose", scene, "-o", tmp_path / "a.png", "--model", tmp_path / "nowhere")
+    assert result.code == 3
+    assert "hint:" in result.err
+
+
+def test_it_does_not_write_over_the_scenes_own_images(contextgen, scene, tmp_path):
+    before = (tmp_path / "refs" / "crab.png").read_bytes()
+    result = contextgen("compose", scene, "-o", tmp_path / "refs" / "crab.png")
+    assert result.code == 2
+    assert "one of the scene's own images" in result.err
+    assert (tmp_path / "refs" / "crab.png").read_bytes() == before
+
+
+def test_preview_in_colour(contextgen, scene):
+    result = contextgen("compose", scene, "--preview", "--color", "always")
+    assert "▀" in result.out
+    assert "\x1b[" in result.out
+    assert "no preview" in contextgen("compose", scene, "--preview").err
+
+
+def test_a_broken_scene_is_refused_with_its_place(contextgen, tmp_path):
+    path = write_scene(tmp_path / "bad.yaml", prompt="")
+    result = contextgen("compose", path, "-o", tmp_path / "out.png")
+    assert result.code == 2
+    assert "bad.yaml:3:" in result.err
+    assert not (tmp_path / "out.png").exists()

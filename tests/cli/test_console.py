@@ -1,0 +1,106 @@
+"""What reaches the terminal: colours where they are wanted, a log for a bug, and a display that moves."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contextgen_cli import console
+from contextgen_cli.commands import render as render_command
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "coloured"),
+    [
+        ((), {}, False),
+        (("--color", "always"), {}, True),
+        (("--color", "always"), {"NO_COLOR": "1"}, True),
+        (("--color", "never"), {"FORCE_COLOR": "1"}, False),
+        ((), {"CONTEXTGEN_COLOR": "always"}, True),
+    ],
+)
+def test_colours(contextgen, tmp_path, monkeypatch, options, environment, coloured):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    result = contextgen("inspect", tmp_path / "missing.png", *options)
+    assert ("\x1b[" in result.err) is coloured
+    assert "missing.png" in result.err
+
+
+def test_a_bug_leaves_a_log_and_says_where(contextgen, tiny, scene, monkeypatch):
+    def broken(*arguments: object) -> None:
+        raise KeyError("spans")
+
+    monkeypatch.setattr(render_command, "plan", broken)
+    result = contextgen("render", scene, *tiny)
+    assert result.code == 70
+    assert "Traceback" not in result.err
+    log = Path(re.search(r"\S+\.log", result.err).group())
+    assert "KeyError: 'spans'" in log.read_text()
+
+
+def test_a_log_that_cannot_be_written_goes_to_the_terminal(capsys, monkeypatch):
+    def full(*arguments: object, **settings: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", full)
+    assert console.bug(KeyError("spans")) == 70
+    assert "KeyError: 'spans'" in capsys.readouterr().err
+
+
+def on_a_terminal(*arguments: object, columns: int = 60, **environment: str) -> tuple[int, str]:
+    """Run a command on a terminal of its own; its exit code and all that it wrote there."""
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "contextgen_cli.cli", *map(str, arguments)],
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **environment},
+    )
+    os.close(child)
+    written = b""
+    while True:
+        try:
+            block = os.read(parent, 65536)
+        except OSError:  # how a terminal says that nobody is left
+            break
+        if not block:
+            break
+        written += block
+    os.close(parent)
+    return process.wait(timeout=60), written.decode()
+
+
+def visible_lines(written: str) -> list[str]:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).replace("\r", "\n").split("\n")
+
+
+def test_bars_on_a_terminal_of_sixty_columns(tiny, scene, tmp_path):
+    code, written = on_a_terminal("render", scene, *tiny, "--count", 2, "-o", tmp_path / "out")
+    assert code == 0
+    assert "━" in written
+    assert "picnic-1" in written
+    bars = [line for line in visible_lines(written) if "━" in line]
+    assert max(map(len, bars)) <= 60
+    assert str(tmp_path / "out" / "picnic-1.png") in written
+    assert "it/s" not in written  # the libraries' own bars
+
+
+def test_a_dumb_terminal_gets_plain_lines(tiny, scene, tmp_path):
+    code, written = on_a_terminal("render", scene, *tiny, "-o", tmp_path / "out", TERM="dumb")
+    assert code == 0
+    assert "\x1b" not in written
+    assert "[1/1] picnic-0: rendered" in written
+
+
+def test_a_picture_is_not_written_to_a_terminal(tiny, scene):
+    code, written = on_a_terminal("render", scene, *tiny, "-o", "-")
+    assert code == 2
+    assert "would write a PNG to the terminal" in written

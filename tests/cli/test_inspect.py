@@ -1,0 +1,82 @@
+"""`contextgen inspect`: what a picture remembers, and the way back to a scene."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import write_scene
+from PIL import Image
+
+
+@pytest.fixture
+def picture(contextgen, tiny, scene, tmp_path) -> Path:
+    result = contextgen("render", scene, *tiny, "--seed", 7, "-o", tmp_path / "out")
+    return Path(result.lines[0])
+
+
+def test_text_tells_the_scene(contextgen, picture):
+    result = contextgen("inspect", picture)
+    assert result.code == 0
+    for said in (
+        "a crab is holding a bag",
+        "128x96",
+        "seed:",
+        "7",
+        "tiny-kontext",
+        "refs/crab.png",
+        "2 crab",
+    ):
+        assert said in result.out
+
+
+def test_json_is_the_record(contextgen, picture):
+    (record,) = contextgen("inspect", picture, "--json").records
+    assert (record["type"], record["seed"], record["scene"]["prompt"]) == (
+        "picture",
+        7,
+        "a crab is holding a bag",
+    )
+
+
+def test_the_scene_comes_back_and_renders_to_the_same_bytes(contextgen, tiny, picture, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written = contextgen("inspect", picture, "--scene")
+    assert written.code == 0
+    (tmp_path / "again.yaml").write_text(written.out)
+    result = contextgen("render", "again.yaml", *tiny, "-o", "second")
+    assert result.code == 0, result.err
+    assert Path(result.lines[0]).read_bytes() == picture.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("missing.png", None, "No such file"),
+        ("text.png", b"hello", "not a picture"),
+        ("plain.png", "image", "remembers no scene"),
+    ],
+)
+def test_a_picture_that_remembers_nothing(contextgen, tmp_path, name, content, said):
+    path = tmp_path / name
+    if content == "image":
+        Image.new("RGB", (8, 8)).save(path)
+    elif content is not None:
+        path.write_bytes(content)
+    result = contextgen("inspect", path)
+    assert result.code == 2
+    assert said in result.err
+    assert name in result.err
+
+
+def test_one_bad_picture_does_not_hide_the_others(contextgen, picture, tmp_path):
+    result = contextgen("inspect", tmp_path / "missing.png", picture, "--json")
+    assert result.code == 2
+    assert [json.loads(line)["seed"] for line in result.lines] == [7]
+
+
+def test_two_scenes_are_two_documents(contextgen, tiny, tmp_path):
+    path = write_scene(tmp_path / "s.yaml", seeds=[1, 2])
+    pictures = contextgen("render", path, *tiny, "-o", tmp_path / "out").lines
+    assert contextgen("inspect", *pictures, "--scene").out.count("\n---\n") == 1

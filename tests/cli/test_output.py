@@ -1,0 +1,99 @@
+"""Writing pictures: whole or not at all, never over another's, the same bytes every time."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from contextgen_cli import output
+from contextgen_cli.errors import OutputError, UsageError
+from contextgen_cli.output import Destination, encode, read_record, write
+
+PICTURE = Image.new("RGB", (8, 8), "red")
+JOB, OTHER = "a" * 64, "b" * 64
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+        (OSError(errno.EROFS, "Read-only file system"), "the file system is read-only"),
+        (PermissionError(errno.EACCES, "Permission denied"), "permission denied"),
+    ],
+    ids=lambda value: errno.errorcode[value.errno] if isinstance(value, OSError) else "",
+)
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, failure, said):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", raising(failure))
+    with pytest.raises(OutputError) as caught:
+        write(path, b"new")
+    assert said in caught.value.message
+    assert str(path) in caught.value.message
+    assert caught.value.hint
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+    assert path.read_bytes() == b"old"
+
+
+def test_an_interruption_while_writing_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", raising(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a.png", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def raising(error: BaseException):
+    def fail(*arguments: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_picture_remembers_and_is_the_same_every_time(tmp_path):
+    record = {"job": JOB, "scene": {"prompt": "crabe à la plage 🦀"}}
+    assert encode(PICTURE, record) == encode(PICTURE, dict(reversed(record.items())))
+    write(tmp_path / "a.png", encode(PICTURE, record))
+    assert read_record(tmp_path / "a.png") == record
+
+
+def test_names(tmp_path):
+    destination = Destination.parse(str(tmp_path))
+    assert destination.place("picnic", 7, JOB) == output.Placed(tmp_path / "picnic-7.png", exists=False)
+    write(tmp_path / "picnic-7.png", encode(PICTURE, {"job": JOB}))
+    assert destination.place("picnic", 7, JOB).exists
+    moved = destination.place("picnic", 7, OTHER)
+    assert moved == output.Placed(tmp_path / "picnic-7-bbbbbbbb.png", False, tmp_path / "picnic-7.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "file"),
+    [
+        ("out", "out", None),
+        ("a/b.png", "a", "a/b.png"),
+        ("A.PNG", ".", "A.PNG"),
+        ("x.y", "x.y", None),
+    ],
+)
+def test_what_o_means(text, folder, file):
+    assert Destination.parse(text) == Destination(Path(folder), file=file and Path(file))
+
+
+def test_a_folder_that_ends_in_png_is_a_folder(tmp_path):
+    (tmp_path / "odd.png").mkdir()
+    assert Destination.parse(str(tmp_path / "odd.png")).folder == tmp_path / "odd.png"
+
+
+@pytest.mark.parametrize("text", ["a.jpg", "a.WebP"])
+def test_other_formats_are_refused(text):
+    with pytest.raises(UsageError, match="PNG"):
+        Destination.parse(text)
+
+
+def test_a_folder_below_a_file_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="a part of the path is a file"):
+        Destination.parse(str(tmp_path / "file" / "out")).check(1)

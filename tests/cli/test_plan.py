@@ -1,0 +1,111 @@
+"""What makes a job another job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from contextgen_cli.batch.plan import Cost, Overrides, Plan, Recipe, Weights, plan
+from contextgen_cli.errors import SceneError
+from contextgen_cli.scene.scene import Box, Fit, Instance, Reference, Sampling, Scene, Size, Source
+
+RECIPE = Recipe(Weights("m", "0"), Weights("a", "1"), "float32", "exact", "released", 28, 3.5)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    for name in ("crab.png", "mask.png", "layout.png", "unused.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    return Scene(
+        name="s",
+        prompt="a crab",
+        canvas=Size(128, 96),
+        references=(
+            Reference("crab", tmp_path / "crab.png", tmp_path / "mask.png"),
+            Reference("unused", tmp_path / "unused.png"),
+        ),
+        instances=(Instance("crab", Box(0, 0, 64, 64)),),
+    )
+
+
+def make(scene: Scene, recipe: Recipe = RECIPE, **overrides: object) -> Plan:
+    return plan([scene], Overrides(**overrides), lambda scene: recipe, lambda scene: Cost(1, 1.0, 1))
+
+
+def identity(scene: Scene, recipe: Recipe = RECIPE, **overrides: object) -> str:
+    return make(scene, recipe, **overrides).jobs[0].id
+
+
+SCENE_CHANGES = {
+    "prompt": lambda s: replace(s, prompt="a bag"),
+    "canvas": lambda s: replace(s, canvas=Size(128, 128)),
+    "box": lambda s: replace(s, instances=(Instance("crab", Box(0, 0, 64, 65)),)),
+    "fit": lambda s: replace(s, instances=(Instance("crab", Box(0, 0, 64, 64), Fit.STRETCH),)),
+    "order": lambda s: replace(s, instances=s.instances * 2),
+    "steps": lambda s: replace(s, sampling=Sampling(steps=3)),
+    "guidance": lambda s: replace(s, sampling=Sampling(guidance=1.0)),
+    "seed": lambda s: replace(s, seeds=(4,)),
+    "layout": lambda s: replace(s, layout=s.references[0].image.with_name("layout.png")),
+    "crop": lambda s: replace(s, references=(replace(s.references[0], crop=Box(0, 0, 9, 9)),)),
+    "no mask": lambda s: replace(s, references=(replace(s.references[0], mask=None),)),
+}
+RECIPE_CHANGES = {
+    "model": {"model": Weights("m", "9")},
+    "adapter": {"adapter": Weights("a", "9")},
+    "no adapter": {"adapter": None},
+    "dtype": {"dtype": "bfloat16"},
+    "attention": {"attention": "masked"},
+    "ica": {"ica": "paper"},
+}
+NAME_CHANGES = {
+    "scene name": lambda s: replace(s, name="other"),
+    "source": lambda s: replace(s, source=Source(Path("/elsewhere.yaml"))),
+    "unused reference": lambda s: replace(s, references=s.references[:1]),
+    "default said aloud": lambda s: replace(s, sampling=Sampling(28, 3.5)),
+}
+
+
+@pytest.mark.parametrize("change", SCENE_CHANGES.values(), ids=SCENE_CHANGES)
+def test_what_changes_the_pixels_changes_the_job(scene, change):
+    assert identity(change(scene)) != identity(scene)
+
+
+@pytest.mark.parametrize("change", RECIPE_CHANGES.values(), ids=RECIPE_CHANGES)
+def test_another_recipe_is_another_job(scene, change):
+    assert identity(scene, replace(RECIPE, **change)) != identity(scene)
+
+
+@pytest.mark.parametrize("change", NAME_CHANGES.values(), ids=NAME_CHANGES)
+def test_a_name_changes_nothing(scene, change):
+    assert identity(change(scene)) == identity(scene)
+
+
+@pytest.mark.parametrize("name", ["crab.png", "mask.png"])
+def test_the_bytes_of_an_image_count(scene, tmp_path, name):
+    before = identity(scene)
+    (tmp_path / name).write_bytes(b"other bytes")
+    assert identity(scene) != before
+
+
+def test_a_model_by_another_name_is_the_same_model(scene):
+    assert identity(scene, replace(RECIPE, model=Weights("other", "0"))) == identity(scene)
+
+
+def test_the_user_beats_the_scene_and_the_scene_the_model(scene):
+    assert make(scene).jobs[0].scene.sampling == Sampling(28, 3.5)
+    stated = replace(scene, sampling=Sampling(5, None))
+    assert make(stated).jobs[0].scene.sampling == Sampling(5, 3.5)
+    assert make(stated, steps=6, guidance=0.0).jobs[0].scene.sampling == Sampling(6, 0.0)
+
+
+def test_size_scales_boxes(scene):
+    (job,) = make(scene, size=Size(256, 96)).jobs
+    assert job.scene.instances[0].box == Box(0, 0, 128, 64)
+
+
+def test_a_vanished_image_is_named(scene, tmp_path):
+    (tmp_path / "crab.png").unlink()
+    with pytest.raises(SceneError, match=r"crab\.png"):
+        make(scene)

@@ -1,0 +1,412 @@
+"""`contextgen render` through the command line, with the tiny real model."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, write_scene
+from PIL import Image, ImageChops
+
+from contextgen_cli.output import read_record
+
+CASES = sorted(path.parent for path in (GOLDEN / "cases").glob("*/case.json"))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_data_goes_to_standard_output_and_words_to_standard_error(contextgen, tiny, scene, tmp_path):
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "out")
+    assert result.code == 0
+    assert result.lines == [str(tmp_path / "out" / "picnic-0.png")]
+    assert "[1/1] picnic-0: rendered" in result.err
+    assert "1 rendered" in result.err
+    assert "\x1b" not in result.err
+    with Image.open(tmp_path / "out" / "picnic-0.png") as picture:
+        assert (picture.mode, picture.size) == ("RGB", (128, 96))
+
+
+@pytest.mark.parametrize("attention", ["exact", "masked"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_golden_pictures(contextgen, tmp_path, case, attention):
+    stated = json.loads((case / "case.json").read_text())
+    edges = ("left", "top", "right", "bottom")
+    references = {
+        f"r{number}": {key: str(case / instance[key]) for key in ("image", "mask") if instance.get(key)}
+        for number, instance in enumerate(stated["instances"])
+    }
+    changes = {} if stated["layout"] is None else {"layout": str(case / stated["layout"])}
+    path = write_scene(
+        tmp_path / "golden.yaml",
+        prompt=stated["prompt"],
+        canvas={"width": stated["width"], "height": stated["height"]},
+        references=references,
+        instances=[
+            {"reference": f"r{number}", "box": dict(zip(edges, instance["box"], strict=True))}
+            for number, instance in enumerate(stated["instances"])
+        ],
+        seed=stated["seed"],
+        sampling={"steps": stated["steps"], "guidance": stated["guidance"]},
+        **changes,
+    )
+    model = ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu", "--dtype", "float32")
+    out = tmp_path / "picture.png"
+    assert contextgen("render", path, *model, "-o", out, "--attention", attention).code == 0
+    with Image.open(out) as ours, Image.open(case / "expected.png") as expected:
+        difference = ImageChops.difference(ours.convert("RGB"), expected.convert("RGB"))
+    assert max(high for _, high in difference.getextrema()) <= 2
+    histogram = difference.histogram()
+    total = sum((index % 256) * count for index, count in enumerate(histogram))
+    assert total / sum(histogram) < 0.1
+
+
+def test_a_folder_renders_twice_to_the_same_bytes(contextgen, tiny, tmp_path):
+    write_scene(tmp_path / "scenes" / "a.yaml", seeds=[1, 2])
+    write_scene(tmp_path / "scenes" / "b.yaml", prompt="something else")
+    for out in ("first", "second"):
+        assert contextgen("render", tmp_path / "scenes", *tiny, "-o", tmp_path / out).code == 0
+    assert names(tmp_path / "first") == ["a-1.png", "a-2.png", "b-0.png"]
+    assert bytes_of(tmp_path / "first") == bytes_of(tmp_path / "second")
+    assert len(set(bytes_of(tmp_path / "first").values())) == 3
+
+
+def test_a_second_run_leaves_what_is_there(contextgen, tiny, scene, tmp_path):
+    out = tmp_path / "out"
+    contextgen("render", scene, *tiny, "-o", out)
+    written = (out / "picnic-0.png").stat().st_mtime_ns
+    again = contextgen("render", scene, *tiny, "-o", out)
+    assert (again.code, again.lines) == (0, [str(out / "picnic-0.png")])
+    assert "already rendered" in again.err
+    assert (out / "picnic-0.png").stat().st_mtime_ns == written
+    contextgen("render", scene, *tiny, "-o", out, "--fresh")
+    assert (out / "picnic-0.png").stat().st_mtime_ns > written
+
+
+@pytest.mark.parametrize("change", ["prompt", "reference", "steps"])
+def test_a_changed_job_is_rendered_beside_the_old_picture(contextgen, tiny, scene, tmp_path, change):
+    out, more = tmp_path / "out", ()
+    contextgen("render", scene, *tiny, "-o", out)
+    before = (out / "picnic-0.png").read_bytes()
+    if change == "prompt":
+        write_scene(scene, prompt="another prompt")
+    elif change == "reference":
+        draw_reference(tmp_path / "refs" / "crab.png", "#00ff00")
+    else:
+        more = ("--steps", 2)
+    result = contextgen("render", scene, *tiny, *more, "-o", out)
+    assert result.code == 0
+    assert "is another job's picture" in result.err
+    new = Path(result.lines[0])
+    assert new.name == f"picnic-0-{read_record(new)['job'][:8]}.png"
+    assert (out / "picnic-0.png").read_bytes() == before
+    assert len(names(out)) == 2
+
+
+def test_a_name_or_place_does_not_make_another_job(contextgen, tiny, tmp_path):
+    first = write_scene(tmp_path / "one" / "a.yaml")
+    second = write_scene(tmp_path / "other" / "b.yaml")
+    paths = contextgen("render", first, second, *tiny, "-o", tmp_path / "out").lines
+    assert len({read_record(Path(path))["job"] for path in paths}) == 1
+
+
+def test_a_failing_job_is_told_and_the_rest_goes_on(contextgen, tiny, tmp_path, monkeypatch):
+    write_scene(tmp_path / "a.yaml")
+    write_scene(tmp_path / "b.yaml")
+    vanish_when_painting("a", monkeypatch)
+    result = contextgen("render", tmp_path, *tiny, "-o", tmp_path / "out", "--json")
+    assert result.code == 1
+    failed, rendered, summary = result.records
+    assert (failed["status"], failed["error"]["class"]) == ("failed", "ImageError")
+    assert rendered["status"] == "rendered"
+    assert (summary["type"], summary["failed"], summary["rendered"], summary["exit"]) == ("summary", 1, 1, 1)
+    assert "error: a-0: no such file" in result.err
+    assert names(tmp_path / "out") == ["b-0.png"]
+
+
+def test_fail_fast_stops_at_the_first_failure(contextgen, tiny, tmp_path, monkeypatch):
+    write_scene(tmp_path / "a.yaml")
+    write_scene(tmp_path / "b.yaml")
+    vanish_when_painting("a", monkeypatch)
+    result = contextgen("render", tmp_path, *tiny, "-o", tmp_path / "out", "--fail-fast")
+    assert (result.code, result.lines) == (1, [])
+
+
+def vanish_when_painting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a reference vanish between the plan and the job of the scene called `name`."""
+    from contextgen_cli.rendering import Renderer
+
+    paint = Renderer.render
+
+    def render(self, job, on_step):
+        image = job.scene.references[0].image
+        if job.scene.name != name:
+            return paint(self, job, on_step)
+        kept = image.read_bytes()
+        image.unlink()
+        try:
+            return paint(self, job, on_step)
+        finally:
+            image.write_bytes(kept)
+
+    monkeypatch.setattr(Renderer, "render", render)
+
+
+def test_all_problems_at_once_before_any_weights(contextgen, tmp_path):
+    write_scene(tmp_path / "a.yaml", prompt="")
+    write_scene(tmp_path / "b.yaml", canvas={"width": 100, "height": 96})
+    (tmp_path / "refs" / "bag.png").write_bytes(b"no picture")
+    result = contextgen("render", tmp_path, "--model", "no/model/at/all", "-o", tmp_path / "out")
+    assert (result.code, result.out) == (2, "")
+    for said in ("a.yaml:3:", "b.yaml:5:", "bag.png"):
+        assert said in result.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ((), 2, "set CONTEXTGEN_MODEL"),
+        (("--model", "nonsense"), 3, "'nonsense' is neither"),
+        (("--model", "kontext", "--offline"), 3, "hint:"),
+        (("--model", TINY_MODEL, "--adapter", "nowhere"), 3, "nowhere"),
+        (("--model", TINY_MODEL, "--device", "cuda:7"), 3, "There is: "),
+        (("--model", TINY_MODEL, "--device", "cpu", "--memory", "offload"), 3, "--memory full"),
+        (("--model", TINY_MODEL, "--only", "picnick"), 2, "Did you mean picnic?"),
+        (("--model", TINY_MODEL, "-o", "a.jpg"), 2, "pictures are PNG files"),
+        (("--model", TINY_MODEL, "-o", "a.png", "--count", "2"), 2, "2 pictures do not fit"),
+        (("--model", TINY_MODEL, "-o", "-", "--json"), 2, "both want standard output"),
+    ],
+    ids=[
+        "no-model",
+        "no-such-model",
+        "not-in-the-cache",
+        "no-such-adapter",
+        "no-such-device",
+        "nowhere-to-offload",
+        "no-such-scene",
+        "no-png",
+        "two-into-one",
+        "json-and-png",
+    ],
+)
+def test_refusals(contextgen, scene, monkeypatch, tmp_path, options, code, said):
+    monkeypatch.chdir(tmp_path)
+    result = contextgen("render", scene, *options)
+    assert (result.code, result.out) == (code, "")
+    assert said in result.err
+    assert names(tmp_path) == ["picnic.yaml", "refs"]
+
+
+def test_an_adapter_that_matches_nothing_is_an_error(contextgen, scene, tmp_path):
+    other = TINY_MODEL / "vae"  # safetensors, but no adapter
+    result = contextgen("render", scene, "--model", TINY_MODEL, "--adapter", other, "-o", tmp_path / "out")
+    assert result.code == 3
+    assert "hint:" in result.err
+
+
+def test_precedence_of_flag_environment_scene_and_card(contextgen, tmp_path, monkeypatch):
+    model = ("--model", TINY_MODEL, "--device", "cpu", "--dry-run", "--json")
+    bare, stated = (
+        write_scene(tmp_path / "bare.yaml"),
+        write_scene(tmp_path / "s.yaml", sampling={"steps": 5}),
+    )
+
+    def steps(*arguments: object) -> int:
+        return contextgen("render", *arguments, *model).records[0]["steps"]
+
+    assert steps(bare) == 28
+    assert steps(stated) == 5
+    monkeypatch.setenv("CONTEXTGEN_STEPS", "6")
+    assert steps(stated) == 6
+    assert steps(stated, "--steps", 7) == 7
+
+
+def test_seeds_and_counts(contextgen, tmp_path):
+    model = ("--model", TINY_MODEL, "--device", "cpu", "--dry-run", "--json")
+    path = write_scene(tmp_path / "s.yaml", seeds=[5, 9])
+
+    def seeds(*arguments: object) -> list[int]:
+        records = contextgen("render", path, *arguments, *model).records
+        return [record["seed"] for record in records if record["type"] == "job"]
+
+    assert seeds() == [5, 9]
+    assert seeds("--seed", 3) == [3]
+    assert seeds("--count", 3) == [5, 6, 7]
+    assert seeds("--seed", 3, "--count", 2) == [3, 4]
+    assert seeds("--limit", 1) == [5]
+
+
+def test_dry_run_shows_the_cost_and_writes_nothing(contextgen, tiny, scene, tmp_path):
+    result = contextgen("render", scene, *tiny, "--dry-run", "-o", tmp_path / "out", "--count", 2)
+    assert result.code == 0
+    head, first, second = result.lines
+    assert head.split() == ["picture", "size", "steps", "tokens", "TFLOP", "memory"]
+    assert first.split()[:3] == ["picnic-0", "128x96", "1"]
+    assert second.startswith("picnic-1")
+    assert not (tmp_path / "out").exists()
+
+
+def test_dry_run_costs_grow_with_size(contextgen, tiny, scene):
+    def cost(*more: object) -> dict:
+        return contextgen("render", scene, *tiny, "--dry-run", "--json", *more).records[0]
+
+    small, large = cost(), cost("--size", "512x384")
+    assert large["tokens"] > small["tokens"]
+    assert large["tflop"] > small["tflop"]
+    assert (large["width"], large["height"]) == (512, 384)
+
+
+def test_one_picture_to_a_file_of_its_own(contextgen, tiny, scene, tmp_path):
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "my picture.png")
+    assert result.lines == [str(tmp_path / "my picture.png")]
+    (tmp_path / "foreign.png").write_bytes(b"not ours")
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "foreign.png")
+    assert Path(result.lines[0]).name.startswith("foreign-")
+    assert (tmp_path / "foreign.png").read_bytes() == b"not ours"
+
+
+def test_size_set_and_no_metadata(contextgen, tiny, scene, tmp_path):
+    more = ("--size", "192x128", "--set", "prompt=a cat", "-o", tmp_path / "out")
+    with Image.open(contextgen("render", scene, *tiny, *more).lines[0]) as picture:
+        assert picture.size == (192, 128)
+        assert json.loads(picture.info["contextgen"])["scene"]["prompt"] == "a cat"
+    twice = [contextgen("render", scene, *tiny, *more, "--no-metadata").lines for _ in range(2)]
+    assert twice[0] == twice[1]
+    with Image.open(twice[0][0]) as picture:
+        assert picture.info == {}
+
+
+def test_layout_and_inputs_are_kept_as_the_model_saw_them(contextgen, tiny, scene, tmp_path):
+    out = tmp_path / "out"
+    contextgen("render", scene, *tiny, "-o", out)
+    contextgen("render", scene, *tiny, "-o", out, "--save-layout", "--save-inputs")
+    assert names(out) == [
+        "picnic-0.input-1.png",
+        "picnic-0.input-2.png",
+        "picnic-0.layout.png",
+        "picnic-0.png",
+    ]
+    contextgen("compose", scene, "-o", tmp_path / "layout.png", "--model", TINY_MODEL)
+    assert (out / "picnic-0.layout.png").read_bytes() == (tmp_path / "layout.png").read_bytes()
+
+
+def test_what_a_picture_remembers_names_no_place_of_this_machine(contextgen, tiny, scene, tmp_path):
+    path = Path(contextgen("render", scene, *tiny, "-o", tmp_path / "out").lines[0])
+    record = read_record(path)
+    assert str(tmp_path) not in json.dumps(record)
+    assert str(GOLDEN) not in json.dumps(record)
+    assert record["model"]["name"] == "tiny-kontext"
+    assert set(record["inputs"]) == {"refs/bag.png", "refs/crab.png"}
+    assert record["scene"]["sampling"] == {"steps": 1, "guidance": 3.5}
+
+
+def test_from_another_folder_with_spaces_in_the_names(contextgen, tiny, tmp_path, monkeypatch):
+    write_scene(tmp_path / "my scenes" / "a picnic.yaml")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    result = contextgen("render", "../my scenes", *tiny, "-o", "my pictures")
+    assert result.code == 0, result.err
+    assert Path(result.lines[0]).exists()
+
+
+def test_scenes_from_standard_input(contextgen, tiny, scene, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(scene.read_bytes())))
+    result = contextgen("render", "-", *tiny, "-o", "out")
+    assert result.code == 0, result.err
+    assert len(names(tmp_path / "out")) == 1
+
+
+def test_a_full_disk_ends_the_run_and_the_summary_says_what_is_left(contextgen, tiny, scene, tmp_path, monkeypatch):
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "--count", 3)
+    assert (result.code, result.out) == (3, "")
+    assert "the disk is full" in result.err
+    assert "3 left undone" in result.err
+    assert names(tmp_path / "out") == []
+
+
+def test_an_interrupted_run_of_json_lines_still_has_its_summary(contextgen, tiny, scene, tmp_path, monkeypatch):
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("contextgen_cli.batch.worker.write", interrupt)
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "--json")
+    assert result.code == 130
+    assert [(record["type"], record["exit"]) for record in result.records] == [("summary", 130)]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(contextgen, tiny, scene, tmp_path):
+    (tmp_path / "out").mkdir(mode=0o555)
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "out")
+    assert result.code == 3
+    assert "permission denied" in result.err
+
+
+def test_an_output_that_is_a_file(contextgen, tiny, scene, tmp_path):
+    (tmp_path / "out").write_text("")
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "out")
+    assert result.code == 3
+    assert "it is a file" in result.err
+
+
+@pytest.mark.parametrize(("mode", "events"), [("json", True), ("none", False), ("plain", False)])
+def test_progress_modes(contextgen, tiny, scene, tmp_path, mode, events):
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "--progress", mode)
+    found = [json.loads(line)["type"] for line in result.err.splitlines() if line.startswith("{")]
+    assert found == (["started", "job_started", "step", "job_finished"] if events else [])
+    assert ("[1/1]" in result.err) is (mode == "plain")
+
+
+def test_quiet_says_nothing(contextgen, tiny, scene, tmp_path):
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "-q")
+    assert result.err == ""
+    assert len(result.lines) == 1
+
+
+def render_process(*arguments: object, **settings) -> subprocess.Popen:
+    command = [sys.executable, "-m", "contextgen_cli.cli", "render", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **settings)
+
+
+def test_one_picture_to_standard_output_and_nothing_of_the_libraries(scene, tiny):
+    out, err = render_process(scene, *tiny, "-o", "-", "-q").communicate(timeout=60)
+    with Image.open(io.BytesIO(out)) as picture:
+        assert picture.size == (128, 96)
+    assert err == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_leaves_nothing_half_way(tmp_path, tiny, number):
+    path = write_scene(tmp_path / "s.yaml", seed=0, count=500)
+    process = render_process(path, *tiny, "-o", tmp_path / "out")
+    while not list(tmp_path.glob("out/s-1.png")) and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"interrupted" in err
+    assert b"Traceback" not in err
+    pictures = names(tmp_path / "out")
+    assert 2 <= len(pictures) < 500
+    for picture in pictures:
+        with Image.open(tmp_path / "out" / picture) as image:
+            image.load()

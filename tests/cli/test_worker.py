@@ -1,0 +1,102 @@
+"""The worker alone: what it does with failures, and in which order it tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
+from contextgen_cli.batch.worker import Orders, Status, work
+from contextgen_cli.errors import DeviceError, JobError
+from contextgen_cli.output import Composition, Destination
+from contextgen_cli.progress import Clock, Silence, duration
+from contextgen_cli.scene.scene import Sampling, Scene, Size
+
+RECIPE = Recipe(Weights("m", "0"), None, "float32", "exact", "released", 2, 3.5)
+
+
+def job(name: str, tflop: float = 1.0) -> Job:
+    scene = Scene(name, "a crab", Size(64, 64), (), (), sampling=Sampling(2, 3.5))
+    return Job(scene, 0, name * 64, RECIPE, (), Cost(1, tflop, 1))
+
+
+class Painter:
+    """A renderer that paints red, and fails where it is told to."""
+
+    def __init__(self, failures: dict[str, BaseException]) -> None:
+        self.failures = failures
+        self.painted: list[str] = []
+
+    def open(self, job) -> None:
+        pass
+
+    def render(self, job, on_step) -> Image.Image:
+        self.painted.append(job.scene.name)
+        on_step(1)
+        if job.scene.name in self.failures:
+            raise self.failures[job.scene.name]
+        return Image.new("RGB", (64, 64), "red")
+
+    def composition(self, job) -> Composition:
+        return Composition(Image.new("RGBA", (64, 64)), ())
+
+
+def run(folder: Path, failures: dict[str, BaseException], **orders: bool):
+    painter = Painter(failures)
+    jobs = Plan(tuple(job(name) for name in "abc"))
+    given = Orders(Destination.parse(str(folder)), lambda job: {"job": job.id}, **orders)
+    return painter, work(jobs, painter, given, Silence())
+
+
+@pytest.mark.parametrize("error", [JobError("no"), RuntimeError("a bug"), MemoryError()], ids=repr)
+def test_a_failure_is_an_outcome(tmp_path, error):
+    painter, outcomes = run(tmp_path, {"b": error})
+    assert [outcome.status for outcome in outcomes] == [Status.RENDERED, Status.FAILED, Status.RENDERED]
+    assert painter.painted == ["a", "b", "c"]
+
+
+def test_fail_fast(tmp_path):
+    painter, outcomes = run(tmp_path, {"b": JobError("no")}, fail_fast=True)
+    assert [outcome.status for outcome in outcomes] == [Status.RENDERED, Status.FAILED]
+    assert painter.painted == ["a", "b"]
+
+
+@pytest.mark.parametrize("error", [DeviceError("gone"), KeyboardInterrupt()], ids=repr)
+def test_what_no_other_job_would_survive_ends_the_run(tmp_path, error):
+    painter, outcomes = run(tmp_path, {"b": error})
+    with pytest.raises(type(error)):
+        list(outcomes)
+    assert painter.painted == ["a", "b"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a-0.png"]
+
+
+def test_what_is_done_is_skipped_unless_fresh(tmp_path):
+    list(run(tmp_path, {})[1])
+    painter, outcomes = run(tmp_path, {})
+    assert {outcome.status for outcome in outcomes} == {Status.SKIPPED}
+    assert painter.painted == []
+    painter, outcomes = run(tmp_path, {}, fresh=True)
+    assert {outcome.status for outcome in outcomes} == {Status.RENDERED}
+
+
+def test_the_time_left_follows_the_cost(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("contextgen_cli.progress.time.monotonic", lambda: now[0])
+    cheap, dear = job("a", 1.0), job("b", 9.0)
+    clock = Clock(Plan((cheap, dear)))
+    assert clock.seconds_left is None
+    now[0] = 100.0  # opening the model is not painting
+    clock.started()
+    now[0] = 101.0
+    clock.step(cheap, 1)  # half of the cheap one took a second
+    assert clock.seconds_left == pytest.approx(19.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.04, "0.0 s"), (9.99, "10.0 s"), (12.4, "12 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
+def test_durations(seconds, words):
+    assert duration(seconds) == words
