@@ -7,8 +7,9 @@ ContextgenError
 │   ├── WeightsError      fix or fetch the model's files
 │   ├── DeviceError       use another device, dtype or memory preset
 │   └── OutputError       make room or give permission
-├── JobError              one picture failed, the others went on           exit 1
-└── Interrupted           Ctrl-C or SIGTERM                                exit 130
+└── JobError              one picture failed, the others went on           exit 1
+
+Ctrl-C and SIGTERM arrive as KeyboardInterrupt, which no job may swallow           exit 130
 """
 
 from __future__ import annotations
@@ -53,7 +54,3 @@ class OutputError(EnvironmentProblem):
 
 class JobError(ContextgenError):
     exit_code = EXIT_JOBS_FAILED
-
-
-class Interrupted(ContextgenError):
-    exit_code = EXIT_INTERRUPTED

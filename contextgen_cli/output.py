@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RECORD_KEY = "contextgen"
 STDOUT = "-"
 _OTHER_FORMATS = (".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+_COMPRESSION = 4  # of 9: a third of the time of the usual 6, for files a few per cent larger
 _ID_LETTERS = 8  # of a job's id, where a name has to carry it
 
 _REASONS = {
@@ -111,7 +112,7 @@ def encode(image: Image, record: Mapping[str, Any] | None = None) -> bytes:
         text = PngInfo()
         text.add_itxt(RECORD_KEY, json.dumps(record, sort_keys=True, ensure_ascii=False))
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", pnginfo=text)
+    image.save(buffer, format="PNG", pnginfo=text, compress_level=_COMPRESSION)
     return buffer.getvalue()
 
 

@@ -155,7 +155,9 @@ class Renderer:
 
     def composition(self, job: Job) -> Composition:
         """What the model sees of a job's references."""
-        return compose(job.scene, self._model_of(job.scene).card)
+        instances = _instances(job.scene)
+        prepared = _prepared(job.scene, instances, self._model_of(job.scene).card)
+        return Composition(_layout(job.scene, instances, prepared), tuple(reference.image for reference in prepared))
 
     def _model_of(self, scene: Scene) -> Model:
         name = self._settings.model or _known_alias(scene)
@@ -246,19 +248,12 @@ def missing(model: str) -> str | None:
     return None
 
 
-def compose(scene: Scene, card: ModelCard | None = None) -> Composition:
-    """The layout image and the resized references of a scene, as a model with `card` sees them; no torch."""
-    from contextgen import layout
+def compose(scene: Scene, card: ModelCard | None = None) -> Image:
+    """The layout image of a scene as a model with `card` sees it (RGBA); no torch."""
     from contextgen.card import ModelCard
 
     instances = _instances(scene)
-    prepared = _prepared(scene, instances, card or ModelCard())
-    width, height = scene.canvas.width, scene.canvas.height
-    if scene.layout is not None:
-        composed = layout.given_layout(open_layout(scene.layout), width, height)
-    else:
-        composed = layout.compose(prepared, instances, width, height)
-    return Composition(composed.image, tuple(_rgba(reference) for reference in prepared))
+    return _layout(scene, instances, _prepared(scene, instances, card or ModelCard()))
 
 
 def read_card(name: str) -> ModelCard:
@@ -282,13 +277,13 @@ def _prepared(scene: Scene, instances: Sequence[Instance], card: ModelCard) -> l
     return prepared
 
 
-def _rgba(reference: Reference) -> Image:
-    import numpy as np
-    from PIL import Image
+def _layout(scene: Scene, instances: Sequence[Instance], prepared: Sequence[Reference]) -> Image:
+    from contextgen import layout
 
-    colours = np.round((reference.pixels + 1) * 127.5)
-    alpha = np.where(reference.mask, 255, 0)
-    return Image.fromarray(np.dstack([colours, alpha]).astype(np.uint8))
+    width, height = scene.canvas.width, scene.canvas.height
+    if scene.layout is not None:
+        return layout.given_layout(open_layout(scene.layout), width, height).image
+    return layout.compose(prepared, instances, width, height).image
 
 
 def _instances(scene: Scene) -> list[Instance]:

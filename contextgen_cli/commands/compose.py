@@ -85,7 +85,7 @@ def command(
     card = None if model is None else rendering.read_card(model)
     for scene in found:
         sized = scene if size is None else scene.resized(size)
-        layout = rendering.compose(sized, card).layout
+        layout = rendering.compose(sized, card)
         shown = _annotated(layout, sized) if showing.annotate else layout
         if destination is not None:
             _put(destination, sized, shown, as_json)

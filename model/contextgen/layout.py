@@ -74,6 +74,11 @@ class Reference:
         return np.asarray(self.soft_mask) > 127
 
     @property
+    def image(self) -> Image.Image:
+        """As an 8-bit RGBA picture, transparent outside the subject."""
+        return _rgba(self.pixels, self.mask)
+
+    @property
     def subject(self) -> Pixels:
         """The picture with a mid-grey background: what the VAE encodes."""
         return self.pixels * self.mask[..., None]
@@ -100,8 +105,7 @@ class Layout:
     @property
     def image(self) -> Image.Image:
         """As an 8-bit RGBA picture, transparent where nothing is given."""
-        alpha = np.where(self.given, 255, 0).astype(np.uint8)
-        return Image.fromarray(np.dstack([_to_bytes(self.pixels), alpha]), "RGBA")
+        return _rgba(self.pixels, self.given)
 
 
 def compose(references: Sequence[Reference], instances: Sequence[Instance], width: int, height: int) -> Layout:
@@ -256,6 +260,7 @@ def _from_bytes(image: Image.Image) -> Pixels:
     return pixels
 
 
-def _to_bytes(pixels: Pixels) -> npt.NDArray[np.uint8]:
-    levels: npt.NDArray[np.uint8] = np.round(np.clip(pixels / 2 + 0.5, 0, 1) * 255).astype(np.uint8)
-    return levels
+def _rgba(pixels: Pixels, opaque: Mask) -> Image.Image:
+    image = Image.fromarray(np.round(np.clip(pixels / 2 + 0.5, 0, 1) * 255).astype(np.uint8))
+    image.putalpha(Image.fromarray(opaque).convert("L"))
+    return image
