@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from contextgen_cli import foreign
 from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
 from contextgen_cli.devices import DTYPES, Footprint, choose_device, default_dtype, footprint
+from contextgen_cli.digests import remembered
 from contextgen_cli.errors import SceneError, UsageError, WeightsError
 from contextgen_cli.output import Composition
 from contextgen_cli.scene.images import open_layout, open_reference
@@ -210,12 +211,18 @@ def find_model(name: str, adapter: str | None, *, offline: bool) -> Model:
             hint="Give its file, folder or hub id with --adapter, or set CONTEXTGEN_ADAPTER.",
         )
     folder = checkpoints.find(name, offline=offline)
-    model = Model(folder, ModelCard.read(folder), Weights(_public_name(name), checkpoints.digest(folder)))
+    model = Model(folder, ModelCard.read(folder), Weights(_public_name(name), _digest(folder)))
     if adapter is None:
         return model
     adapter_folder = checkpoints.find_adapter(adapter, offline=offline)
-    weights = Weights(_public_name(adapter), checkpoints.digest(adapter_folder))
+    weights = Weights(_public_name(adapter), _digest(adapter_folder))
     return replace(model, adapter_folder=adapter_folder, adapter=weights)
+
+
+def _digest(path: Path) -> str:
+    from contextgen.checkpoints import digest, sha256_of
+
+    return digest(path, lambda file: remembered(file, sha256_of))
 
 
 def known_models() -> list[KnownModel]:

@@ -1,0 +1,49 @@
+"""Weights are read once, and again when they change."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from contextgen_cli import digests
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(digests, "_LARGE", 4)
+    path = tmp_path / "weights"
+    path.write_bytes(b"12345")
+    return path
+
+
+def test_an_unchanged_file_is_not_read_again(large: Path) -> None:
+    assert digests.remembered(large, lambda file: "first") == "first"
+    assert digests.remembered(large, lambda file: "second") == "first"
+
+
+def test_a_changed_file_is(large: Path) -> None:
+    digests.remembered(large, lambda file: "first")
+    large.write_bytes(b"54321")
+    os.utime(large, ns=(1, 1))
+    assert digests.remembered(large, lambda file: "second") == "second"
+
+
+@pytest.mark.parametrize("content", ["not json", "[]", "{"])
+def test_a_broken_memory_is_made_anew(large: Path, tmp_path: Path, content: str) -> None:
+    store = tmp_path / "cache" / "contextgen" / "digests.json"
+    store.parent.mkdir(parents=True)
+    store.write_text(content)
+    assert digests.remembered(large, lambda file: "first") == "first"
+    assert digests.remembered(large, lambda file: "second") == "first"
+
+
+def test_without_a_place_to_remember_it_is_read_each_time(
+    large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert digests.remembered(large, lambda file: "first") == "first"
+    assert digests.remembered(large, lambda file: "second") == "second"
