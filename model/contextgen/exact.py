@@ -62,7 +62,7 @@ class ExactAttention:
         self.ica = ica
         self.plans = block_plans(rules, len(transformer.transformer_blocks))
         for block, plan in zip(blocks(transformer), self.plans, strict=True):
-            block.attn.set_processor(ExactAttnProcessor(plan))
+            block.attn.set_processor(ExactAttnProcessor(plan, block.norm1 if hasattr(block, "norm1") else block.norm))
             if _leave_behind not in block._forward_pre_hooks.values():
                 block.register_forward_pre_hook(_leave_behind, with_kwargs=True)
 
@@ -79,13 +79,14 @@ class ExactAttention:
 
 
 class ExactAttnProcessor:
-    """Attention over the query groups of the block's plan."""
+    """Attention over the query groups of the block's plan; `norm` is the block's own, for rows it does not compute."""
 
     _attention_backend = None
     _parallel_config = None
 
-    def __init__(self, plan: BlockPlan) -> None:
+    def __init__(self, plan: BlockPlan, norm: torch.nn.Module) -> None:
         self.plan = plan
+        self.norm = norm
 
     def __call__(
         self,
@@ -95,13 +96,14 @@ class ExactAttnProcessor:
         attention_mask: None = None,
         image_rotary_emb: tuple[torch.Tensor, torch.Tensor] | None = None,
         arrangement: ExactArrangement | None = None,
-        left_behind: tuple[torch.Tensor, torch.Tensor] | None = None,
+        left_behind: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None,
     ) -> Any:
         assert arrangement is not None and image_rotary_emb is not None, "called outside ContextGenPipeline"
         context = hidden_states
         if left_behind is not None:
-            before, after = left_behind
-            context = torch.cat([before, hidden_states, after], dim=1)
+            before, after, temb = left_behind
+            others = self.norm(torch.cat([before, after], dim=1), emb=temb)[0]
+            context = torch.cat([others[:, : before.shape[1]], hidden_states, others[:, before.shape[1] :]], dim=1)
 
         query = attn.norm_q(_heads(attn, attn.to_q(hidden_states)))  # (B, N, heads, head_dim)
         key = attn.norm_k(_heads(attn, attn.to_k(context)))
@@ -140,15 +142,6 @@ class ExactAttnProcessor:
         return attended
 
 
-_BLOCK_ARGUMENTS = (
-    "hidden_states",
-    "encoder_hidden_states",
-    "temb",
-    "image_rotary_emb",
-    "joint_attention_kwargs",
-)
-
-
 def _heads(attn: FluxAttention, projected: torch.Tensor) -> torch.Tensor:
     return projected.reshape(*projected.shape[:-1], -1, attn.head_dim)
 
@@ -160,13 +153,15 @@ def _spans(rows: torch.Tensor, spans: Sequence[slice]) -> torch.Tensor:
     return torch.cat([rows[:, span] for span in spans], dim=1)
 
 
+_BLOCK_ARGUMENTS = ("hidden_states", "encoder_hidden_states", "temb", "image_rotary_emb", "joint_attention_kwargs")
+
+
 def _leave_behind(
     block: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Before a block: keep the rows it must compute, hand the others to its attention as context only.
 
-    A context row needs the block's modulated norm and nothing else of the block. Under another processor the block
-    runs as it is.
+    Under another processor the block runs as it is.
     """
     plan = getattr(block.attn.processor, "plan", None)
     if plan is None or plan.reads is plan.writes:
@@ -175,7 +170,6 @@ def _leave_behind(
     image, text = call["hidden_states"], call["encoder_hidden_states"]
     written = call["joint_attention_kwargs"]["arrangement"].written[plan]
     length = text.shape[1]
-    norm = block.norm1 if hasattr(block, "norm1") else block.norm
 
     before = image[:, :0]
     if written.start:
@@ -183,12 +177,5 @@ def _leave_behind(
         text = text[:, :0]
     kept = image[:, max(written.start - length, 0) : written.stop - length]
     after = image[:, written.stop - length :]
-    context = norm(torch.cat([before, after], dim=1), emb=call["temb"])[0]
-    left_behind = context[:, : written.start], context[:, written.start :]
-    attention = {**call["joint_attention_kwargs"], "left_behind": left_behind}
-    return (), {
-        **call,
-        "hidden_states": kept,
-        "encoder_hidden_states": text,
-        "joint_attention_kwargs": attention,
-    }
+    attention = {**call["joint_attention_kwargs"], "left_behind": (before, after, call["temb"])}
+    return (), {**call, "hidden_states": kept, "encoder_hidden_states": text, "joint_attention_kwargs": attention}
