@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
-import httpx2 as httpx
 import huggingface_hub
 import pytest
 from golden_cases import TINY
@@ -110,7 +110,7 @@ def test_cached_hub_model_is_found_offline(tmp_path: Path, monkeypatch: pytest.M
 
 
 def answered(kind: type[hub.HfHubHTTPError]) -> hub.HfHubHTTPError:
-    return kind("refused", response=httpx.Response(403, request=httpx.Request("GET", "https://hub.invalid")))
+    return kind("refused", response=SimpleNamespace(headers={}, request=None, status_code=403))
 
 
 @pytest.mark.parametrize(
