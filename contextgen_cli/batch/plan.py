@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from contextgen_cli.errors import SceneError
+from contextgen_cli.errors import SceneError, UsageError
+from contextgen_cli.scene.limits import LARGEST_SEED
 from contextgen_cli.scene.scene import Reference, Sampling, Scene, Size
 
 NUMERICS = 1  # raised when the same job comes to other pixels
@@ -184,6 +185,8 @@ def _seeds(scene: Scene, overrides: Overrides) -> tuple[int, ...]:
     seeds = scene.seeds if overrides.seed is None else (overrides.seed,)
     if overrides.count is None:
         return seeds
+    if seeds[0] + overrides.count - 1 > LARGEST_SEED:
+        raise UsageError(f"{scene.name}: the last of {overrides.count} seeds from {seeds[0]} is above {LARGEST_SEED}")
     return tuple(range(seeds[0], seeds[0] + overrides.count))
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from contextgen_cli import console
+from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE, TOKEN_SIDE
 from contextgen_cli.scene.scene import Size
 
 Function = Callable[..., Any]
@@ -23,10 +24,6 @@ Group = TypeVar("Group")
 
 # Headings of the help
 SCENES, SAMPLING, MODEL, PICTURES, TERMINAL = "Scenes", "Sampling", "Model", "Pictures", "Terminal"
-
-SEED_LIMIT = 2**63 - 1
-SIDES = range(64, 4097)
-SIDE_STEP = 16
 
 
 class SectionedOption(click.Option):
@@ -68,11 +65,11 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
         if match is None:
             self.fail(f"{value!r} is not a size: write width x height in pixels, such as 768x512", param, ctx)
         for name, side in zip(("width", "height"), map(int, match.groups()), strict=True):
-            if side not in SIDES:
-                self.fail(f"{name} {side} is not between {SIDES[0]} and {SIDES[-1]} pixels", param, ctx)
-            if side % SIDE_STEP:
-                near = max(SIDES[0], round(side / SIDE_STEP) * SIDE_STEP)
-                self.fail(f"{name} {side} is no multiple of {SIDE_STEP}; {near} is the nearest", param, ctx)
+            if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
+                self.fail(f"{name} {side} is not between {SMALLEST_SIDE} and {LARGEST_SIDE} pixels", param, ctx)
+            if side % TOKEN_SIDE:
+                near = round(side / TOKEN_SIDE) * TOKEN_SIDE
+                self.fail(f"{name} {side} is no multiple of {TOKEN_SIDE}; {near} is the nearest", param, ctx)
         return Size(*map(int, match.groups()))
 
 

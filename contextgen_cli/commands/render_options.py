@@ -12,6 +12,9 @@ from contextgen_cli.commands import options
 from contextgen_cli.commands.options import MODEL, PICTURES, SAMPLING, SCENES, TERMINAL, gather, option
 from contextgen_cli.devices import DTYPES, MEMORY_PRESETS
 from contextgen_cli.rendering import Settings
+from contextgen_cli.scene.limits import LARGEST_COUNT, LARGEST_GUIDANCE, LARGEST_SEED, LARGEST_STEPS
+
+_DEFAULT = Settings()
 
 
 @dataclass(frozen=True)
@@ -48,19 +51,25 @@ sampling_options = gather(
     "overrides",
     option(
         "--seed",
-        type=click.IntRange(0, options.SEED_LIMIT),
+        type=click.IntRange(0, LARGEST_SEED),
         section=SAMPLING,
         help="One seed for every scene.",
     ),
     option(
         "--count",
         metavar="N",
-        type=click.IntRange(1, 100_000),
+        type=click.IntRange(1, LARGEST_COUNT),
         section=SAMPLING,
         help="Pictures a scene, from its first seed (or --seed) upwards.",
     ),
-    option("--steps", metavar="N", type=click.IntRange(1, 1000), section=SAMPLING, help="Denoising steps."),
-    option("--guidance", metavar="X", type=click.FloatRange(0, 100), section=SAMPLING, help="Guidance scale."),
+    option("--steps", metavar="N", type=click.IntRange(1, LARGEST_STEPS), section=SAMPLING, help="Denoising steps."),
+    option(
+        "--guidance",
+        metavar="X",
+        type=click.FloatRange(0, LARGEST_GUIDANCE),
+        section=SAMPLING,
+        help="Guidance scale.",
+    ),
     options.size_option,
 )
 model_options = gather(
@@ -80,21 +89,21 @@ model_options = gather(
     option(
         "--memory",
         type=click.Choice(MEMORY_PRESETS),
-        default="auto",
+        default=_DEFAULT.memory,
         section=MODEL,
         help="How much of the model stays on the device; auto takes the first that fits.",
     ),
     option(
         "--attention",
         type=click.Choice(["exact", "masked"]),
-        default="exact",
+        default=_DEFAULT.attention,
         section=MODEL,
         help="masked: the plain, slow reading of the paper; both give the same picture.",
     ),
     option(
         "--ica",
         type=click.Choice(["released", "paper"]),
-        default="released",
+        default=_DEFAULT.ica,
         section=MODEL,
         help="Identity attention as in the released weights' code or as in the paper.",
     ),

@@ -1,4 +1,4 @@
-"""The limits of a scene file. The schema repeats those that an editor can check."""
+"""The limits of a scene file. The schema repeats those that an editor can check; a test holds the two together."""
 
 from __future__ import annotations
 
@@ -15,4 +15,7 @@ TEXT_TOKENS = 512  # T5's, of the released model
 TEMPLATE_TOKENS = 48  # the sentence that the released model wraps around a prompt
 TOKENS_PER_WORD = 1.3  # T5 on English prose; an estimate, as no tokenizer is at hand before a model is
 LARGEST_SEED = 2**63 - 1
+LARGEST_COUNT = 10_000  # pictures of one scene
+LARGEST_STEPS = 1000
+LARGEST_GUIDANCE = 100
 ASPECT_TOLERANCE = 0.02  # how far a layout's aspect ratio may differ from the canvas' before we say so

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from contextgen_cli.batch.plan import Cost, Overrides, Plan, Recipe, Weights, plan
-from contextgen_cli.errors import SceneError
+from contextgen_cli.errors import SceneError, UsageError
+from contextgen_cli.scene.limits import LARGEST_SEED
 from contextgen_cli.scene.scene import Box, Fit, Instance, Reference, Sampling, Scene, Size, Source
 
 RECIPE = Recipe(Weights("m", "0"), Weights("a", "1"), "float32", "exact", "released", 28, 3.5)
@@ -109,3 +110,9 @@ def test_a_vanished_image_is_named(scene, tmp_path):
     (tmp_path / "crab.png").unlink()
     with pytest.raises(SceneError, match=r"crab\.png"):
         make(scene)
+
+
+def test_counting_stops_at_the_largest_seed(scene):
+    assert make(scene, seed=LARGEST_SEED - 1, count=2).jobs[-1].seed == LARGEST_SEED
+    with pytest.raises(UsageError, match="the last of 2 seeds"):
+        make(scene, seed=LARGEST_SEED, count=2)

@@ -17,7 +17,7 @@ ALLOWED = {
     "contextgen_cli.resources": "",
     "contextgen_cli.scene": "scene.* errors resources",
     "contextgen_cli.output": "scene.scene errors",
-    "contextgen_cli.batch": "batch.* output scene.scene errors",
+    "contextgen_cli.batch": "batch.* output scene.scene scene.limits errors",
     "contextgen_cli.foreign": "errors",
     "contextgen_cli.devices": "errors",
     "contextgen_cli.digests": "output errors",

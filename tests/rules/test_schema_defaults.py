@@ -1,4 +1,4 @@
-"""Editors read a scene's defaults in its schema, the program reads them in the dataclasses. They agree."""
+"""Editors read a scene's defaults and limits in its schema, the program has them in Python. They agree."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from contextgen_cli.resources import resource
+from contextgen_cli.scene import limits
 from contextgen_cli.scene.scene import FORMAT_VERSION, Fit, Instance, Reference, Sampling, Scene
 
 SCHEMA = json.loads(resource("schemas/scene.schema.json").read_text("utf-8"))
@@ -38,6 +39,22 @@ def test_every_default_is_the_dataclass_default(place: str, dataclass: type) -> 
 def test_defaults_that_are_values_are_written() -> None:
     assert _value(_at("properties.seeds"), "default") == list(Scene.__dataclass_fields__["seeds"].default)
     assert _value(_at("properties.instances.items.properties.fit"), "default") == Fit.AREA.value
+
+
+@pytest.mark.parametrize(
+    ("place", "keyword", "limit"),
+    [
+        ("$defs.canvasSide", "minimum", limits.SMALLEST_SIDE),
+        ("$defs.canvasSide", "maximum", limits.LARGEST_SIDE),
+        ("$defs.canvasSide", "multipleOf", limits.TOKEN_SIDE),
+        ("$defs.seed", "maximum", limits.LARGEST_SEED),
+        ("properties.count", "maximum", limits.LARGEST_COUNT),
+        ("properties.sampling.properties.steps", "maximum", limits.LARGEST_STEPS),
+        ("properties.sampling.properties.guidance", "maximum", limits.LARGEST_GUIDANCE),
+    ],
+)
+def test_every_limit_is_the_programs(place: str, keyword: str, limit: int) -> None:
+    assert _at(place)["anyOf"][0][keyword] == limit
 
 
 def test_every_key_is_explained() -> None:
