@@ -12,7 +12,7 @@ from contextgen_cli.scene.drafting import Draft
 from contextgen_cli.scene.nearest import did_you_mean
 from contextgen_cli.scene.nodes import KeyPath, children, descendant, items, key_spot, spot
 from contextgen_cli.scene.report import Report
-from contextgen_cli.scene.scene import Box, Reference
+from contextgen_cli.scene.scene import Box, Reference, Size
 
 
 def check(draft: Draft, report: Report) -> None:
@@ -78,10 +78,10 @@ def _box(draft: Draft, index: int, report: Report) -> None:
     box, canvas = draft.instances[index].box, draft.canvas
     at = spot(draft.root, "instances", index, "box")
     width, height = box.right - box.left, box.bottom - box.top
-    if width <= 0 or height <= 0:
-        hint = "right must be greater than left, and bottom greater than top"
+    if not box.covers_pixels:
+        hint = "right must be greater than left, and bottom greater than top, by a pixel at least"
         report.error("box-without-area", f"the box is {width:g} x {height:g} px", at, hint)
-    elif _intersection(box, Box(0, 0, canvas.width, canvas.height)) is None:
+    elif _on_canvas(Box(*box.pixels), canvas) is None:
         message = f"the box lies outside the canvas of {canvas}: {_edges(box)}"
         report.error("box-outside-canvas", message, at)
     else:
@@ -99,9 +99,10 @@ def _edges(box: Box) -> str:
 
 
 def _covered(draft: Draft, index: int, report: Report) -> None:
-    box = draft.instances[index].box
+    assert draft.canvas is not None  # else there are no instances
+    seen = _on_canvas(draft.instances[index].box, draft.canvas)
     later = [draft.instances[other].box for other in draft.instances if other > index]
-    if box.right > box.left and box.bottom > box.top and not any(_uncovered(box, later)):
+    if seen is not None and not any(_uncovered(seen, later)):
         hint = "instances are drawn back to front: move it down the list, or move its box"
         at = spot(draft.root, "instances", index)
         report.warning("covered-instance", "its box lies wholly behind those of later instances", at, hint)
@@ -125,6 +126,10 @@ def _uncovered(box: Box, covers: list[Box]) -> Iterator[Box]:
     for piece in pieces:
         if piece.right > piece.left and piece.bottom > piece.top:
             yield from _uncovered(piece, rest)
+
+
+def _on_canvas(box: Box, canvas: Size) -> Box | None:
+    return _intersection(box, Box(0, 0, canvas.width, canvas.height))
 
 
 def _intersection(a: Box, b: Box) -> Box | None:

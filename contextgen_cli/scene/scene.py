@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
+from contextgen_cli.errors import UsageError
+
 FORMAT_VERSION = 1
 
 
@@ -46,6 +48,12 @@ class Box:
     def pixels(self) -> tuple[int, int, int, int]:
         """The edges rounded to whole pixels: left, top, right, bottom."""
         return round(self.left), round(self.top), round(self.right), round(self.bottom)
+
+    @property
+    def covers_pixels(self) -> bool:
+        """Whether a whole pixel is in it."""
+        left, top, right, bottom = self.pixels
+        return left < right and top < bottom
 
     def scaled(self, x: float, y: float) -> Box:
         return Box(self.left * x, self.top * y, self.right * x, self.bottom * y)
@@ -114,7 +122,14 @@ class Scene:
         return tuple(dict.fromkeys(path for path in paths if path is not None))
 
     def resized(self, canvas: Size) -> Scene:
-        """The same scene on another canvas: boxes scale along."""
+        """The same scene on another canvas: boxes scale along.
+
+        Raises:
+            UsageError: a box shrinks to nothing.
+        """
         x, y = canvas.width / self.canvas.width, canvas.height / self.canvas.height
         instances = tuple(replace(instance, box=instance.box.scaled(x, y)) for instance in self.instances)
+        for instance in instances:
+            if not instance.box.covers_pixels:
+                raise UsageError(f"{self.name}: on {canvas} px, a box of `{instance.reference}` shrinks to nothing")
         return replace(self, canvas=canvas, instances=instances)

@@ -116,3 +116,9 @@ def test_counting_stops_at_the_largest_seed(scene):
     assert make(scene, seed=LARGEST_SEED - 1, count=2).jobs[-1].seed == LARGEST_SEED
     with pytest.raises(UsageError, match="the last of 2 seeds"):
         make(scene, seed=LARGEST_SEED, count=2)
+
+
+def test_a_box_that_size_shrinks_to_nothing_is_refused(scene):
+    small = replace(scene, instances=(replace(scene.instances[0], box=Box(0, 0, 2, 2)),))
+    with pytest.raises(UsageError, match="shrinks to nothing"):
+        make(small, size=Size(64, 16))

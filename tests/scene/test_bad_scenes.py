@@ -82,6 +82,14 @@ ERRORS: dict[str, tuple[str, str, int, int, str]] = {
     "box without area": (edited(("right: 100%", "right: 50%")), "box-without-area", 11, 10, "0 x 128"),
     "box inside out": (edited(("right: 100%", "right: 10%")), "box-without-area", 11, 10, "greater"),
     "box of zero width": (edited(("width: 128", "width: 0")), "box-without-area", 9, 10, "0 x 128"),
+    "box of less than a pixel": (edited(("right: 100%", "right: 50.1%")), "box-without-area", 11, 10, "0.256 x 128"),
+    "box outside by rounding": (
+        edited((LAST_BOX, "{left: 99.99%, top: 0, right: 110%, bottom: 100%}")),
+        "box-outside-canvas",
+        11,
+        10,
+        "outside the canvas",
+    ),
     "box outside": (edited(("{x: 0,", "{x: 256,")), "box-outside-canvas", 9, 10, "outside the canvas"),
     "unknown fit": (GOOD + "    fit: strech\n", "unknown-value", 12, 10, "did you mean `stretch`"),
     "no seeds": (GOOD + "seeds: []\n", "empty-list", 12, 8, "at least one"),
@@ -224,6 +232,13 @@ WARNINGS: dict[str, tuple[str, str, int, int, str]] = {
         "16 x 16",
     ),
     "covered by one": (edited((LAST_BOX, BOX)), "covered-instance", 8, 5, "wholly behind"),
+    "covered where it is on the canvas": (
+        edited((BOX, "{x: -64, y: 0, width: 192, height: 128}"), (LAST_BOX, BOX)),
+        "covered-instance",
+        8,
+        5,
+        "wholly behind",
+    ),
     "covered by two": (
         edited((LAST_BOX, "{x: 0, y: 0, width: 64, height: 128}"))
         + "  - {reference: crab, box: {x: 64, y: 0, width: 64, height: 128}}\n",
