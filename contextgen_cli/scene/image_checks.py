@@ -34,14 +34,16 @@ def _reference(draft: Draft, reference: Reference, report: Report) -> Size | Non
     if reference.mask is not None:
         mask = _header(draft, reference.mask, report, "references", reference.name, "mask")
     elif image is not None and not image.has_alpha:
-        error = images.no_mask(reference)
-        report.error(error.code, error.message, _spot(draft, reference, "image"), error.hint)
+        _refuse(images.no_mask(reference), _spot(draft, reference, "image"), report)
     if image is None:
         return None
     if mask is not None and mask.size != image.size:
-        error = images.sizes_differ(reference, image.size, mask.size)
-        report.error(error.code, error.message, _spot(draft, reference, "mask"), error.hint)
+        _refuse(images.sizes_differ(reference, image.size, mask.size), _spot(draft, reference, "mask"), report)
     return image.size if reference.crop is None else _cropped(draft, reference, image, report)
+
+
+def _refuse(error: ImageError, at: Spot, report: Report) -> None:
+    report.error(error.code, error.message, at, error.hint)
 
 
 def _spot(draft: Draft, reference: Reference, key: str) -> Spot:
@@ -53,7 +55,7 @@ def _header(draft: Draft, path: Path, report: Report, *where: Key) -> ImageHeade
     try:
         header = images.header(path)
     except ImageError as error:
-        report.error(error.code, error.message, at, error.hint)
+        _refuse(error, at, report)
         return None
     if header.frames > 1:
         message = f"an animation or several pages ({header.frames}): only the first is used"
@@ -97,17 +99,14 @@ def _layout(draft: Draft, path: Path, report: Report, *, deep: bool) -> None:
     if deep:
         error = _layout_error(path, _modified(path))
         if error is not None:
-            report.error(error.code, error.message, spot(draft.root, "layout"), error.hint)
+            _refuse(error, spot(draft.root, "layout"), report)
 
 
 def _decode(draft: Draft, reference: Reference, report: Report) -> None:
     error = _reference_error(reference, (_modified(reference.image), _modified(reference.mask)))
     if error is not None:
-        key = "image" if reference.mask is None else "mask" if error.code in _OF_THE_MASK else "image"
-        report.error(error.code, error.message, _spot(draft, reference, key), error.hint)
-
-
-_OF_THE_MASK = ("mask-size", "empty-mask", "ambiguous-mask")
+        key = "mask" if error.path == reference.mask else "image"
+        _refuse(error, _spot(draft, reference, key), report)
 
 
 def _modified(path: Path | None) -> int:

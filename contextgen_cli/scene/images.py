@@ -34,11 +34,12 @@ _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowErro
 
 
 class ImageError(SceneError):
-    """An image file that a scene names cannot be used; `code` as in `Problem`."""
+    """An image file that a scene names cannot be used: `path`; `code` as in `Problem`."""
 
-    def __init__(self, code: str, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, code: str, what: str, path: Path, *, hint: str | None = None) -> None:
+        super().__init__(f"{what}: {shown(path)}", hint=hint)
         self.code = code
+        self.path = path
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +88,22 @@ def open_layout(path: Path) -> Image.Image:
 
 def no_mask(reference: Reference) -> ImageError:
     """The error for an opaque image without a mask file."""
-    message = f"the image has no transparency, and there is no `mask`: {shown(reference.image)}"
-    return ImageError("no-mask", message, hint=_GET_A_MASK)
+    message = "the image has no transparency, and there is no `mask`"
+    return ImageError("no-mask", message, reference.image, hint=_GET_A_MASK)
 
 
 def sizes_differ(reference: Reference, image: Size, mask: Size) -> ImageError:
     """The error for a mask of another size than its image."""
-    message = f"the mask is {mask} px, but the image {image}: {shown(reference.mask or reference.image)}"
-    return ImageError("mask-size", message, hint="save the mask in the size of its image")
+    message = f"the mask is {mask} px, but the image {image}"
+    return ImageError("mask-size", message, reference.mask or reference.image, hint="save the mask in the image's size")
 
 
 def _nothing_visible(reference: Reference) -> ImageError:
     where = "within the crop, " if reference.crop else ""
     if reference.mask is None:
-        return ImageError("empty-mask", f"{where}the image is fully transparent: {shown(reference.image)}")
+        return ImageError("empty-mask", f"{where}the image is fully transparent, or nearly", reference.image)
     hint = "white is the subject, black the background"
-    return ImageError("empty-mask", f"{where}the mask is empty: {shown(reference.mask)}", hint=hint)
+    return ImageError("empty-mask", f"{where}the mask is empty", reference.mask, hint=hint)
 
 
 def _stat(path: Path) -> tuple[int, int]:
@@ -110,20 +111,20 @@ def _stat(path: Path) -> tuple[int, int]:
     try:
         state = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise ImageError("no-such-image", f"no such file: {shown(path)}", hint=_missing_hint(path)) from None
+        raise ImageError("no-such-image", "no such file", path, hint=_missing_hint(path)) from None
     except (OSError, ValueError) as error:
-        raise ImageError("unreadable-image", f"cannot read {shown(path)}: {_reason(error)}") from None
+        raise _unreadable(path, error) from None
     if stat.S_ISDIR(state.st_mode):
-        raise ImageError("not-an-image", f"a folder, not an image: {shown(path)}", hint="name a file in it")
+        raise ImageError("not-an-image", "a folder, not an image", path, hint="name a file in it")
     if not stat.S_ISREG(state.st_mode):
-        raise ImageError("not-an-image", f"not a regular file: {shown(path)}")
+        raise ImageError("not-an-image", "not a regular file", path)
     if state.st_size == 0:
-        raise ImageError("not-an-image", f"an empty file: {shown(path)}")
+        raise ImageError("not-an-image", "an empty file", path)
     return state.st_mtime_ns, state.st_size
 
 
 def _missing_hint(path: Path) -> str | None:
-    if "://" in str(path) or ":/" in str(path):
+    if ":/" in path.as_posix():  # of `://`, a path keeps one slash
         return "download it first: a scene names files, not addresses"
     if "~" in path.parts:
         return "`~` is not expanded in scenes: write the path relative to the scene file"
@@ -154,14 +155,12 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise _too_large(path, "absurdly large") from None
     except UnidentifiedImageError:
         hint = f"use one of {', '.join(FORMATS)}"
-        raise ImageError(
-            "not-an-image", f"not an image, or of a kind not read here: {shown(path)}", hint=hint
-        ) from None
+        raise ImageError("not-an-image", "not an image, or of a kind not read here", path, hint=hint) from None
     except PermissionError as error:
-        raise ImageError("unreadable-image", f"cannot read {shown(path)}: {_reason(error)}") from None
+        raise _unreadable(path, error) from None
     except _DAMAGED as error:
         hint = "get the file again, or save it anew"
-        raise ImageError("damaged-image", f"damaged: {shown(path)} ({_reason(error)})", hint=hint) from None
+        raise ImageError("damaged-image", f"damaged ({_reason(error)})", path, hint=hint) from None
 
 
 def _reason(error: Exception) -> str:
@@ -170,7 +169,11 @@ def _reason(error: Exception) -> str:
 
 def _too_large(path: Path, what: str) -> ImageError:
     limit = f"{REFERENCE_PIXELS // 1_000_000} megapixels"
-    return ImageError("image-too-large", f"{what}, more than {limit}: {shown(path)}", hint="make it smaller")
+    return ImageError("image-too-large", f"{what}, more than {limit}", path, hint="make it smaller")
+
+
+def _unreadable(path: Path, error: Exception) -> ImageError:
+    return ImageError("unreadable-image", f"cannot be read ({_reason(error)})", path)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -205,7 +208,7 @@ def _eight_bit(image: Image.Image, file_format: str | None, path: Path) -> Image
         return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
     if image.mode in ("I", "F"):
         hint = "save it with 8 or 16 bits a channel"
-        raise ImageError("odd-pixels", f"its pixels are 32-bit numbers: {shown(path)}", hint=hint)
+        raise ImageError("odd-pixels", "its pixels are 32-bit numbers", path, hint=hint)
     return image
 
 
@@ -218,5 +221,4 @@ def _mask(path: Path) -> Image.Image:
     if sum(count > 0 for count in tones) <= 1:
         return alpha
     hint = "save it as a grey picture without transparency: white is the subject"
-    message = f"both its grey and its transparency vary: {shown(path)}"
-    raise ImageError("ambiguous-mask", message, hint=hint)
+    raise ImageError("ambiguous-mask", "both its grey and its transparency vary", path, hint=hint)

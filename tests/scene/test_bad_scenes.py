@@ -310,7 +310,14 @@ def test_bad_images(folder: Path, check: Check) -> None:
 def test_bad_masks(folder: Path, check: Check) -> None:
     Image.new("L", (90, 150), 255).save(folder / "narrow.png")
     Image.new("L", (150, 150), 90).save(folder / "dark.png")
-    for mask, code, deep in (("narrow.png", "mask-size", False), ("dark.png", "empty-mask", True)):
+    Image.effect_noise((150, 150), 90).save(folder / "noise.png")
+    (folder / "cut.png").write_bytes((folder / "noise.png").read_bytes()[:9_000])
+    cases = (
+        ("narrow.png", "mask-size", False),
+        ("dark.png", "empty-mask", True),
+        ("cut.png", "damaged-image", True),
+    )
+    for mask, code, deep in cases:
         (problem,) = check(edited(("bag_mask.png", mask)), deep=deep).errors
         assert (problem.code, problem.line, problem.column) == (code, 6, 31)
 
