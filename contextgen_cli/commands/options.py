@@ -94,7 +94,7 @@ def _json_or_text(text: str) -> object:
 
     try:
         value: object = json.loads(text, parse_constant=no_constant)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from contextgen_cli.scene import limits
 from contextgen_cli.scene.nodes import (
     Entry,
     KeyPath,
     Node,
     Place,
     Spot,
+    TooDeepError,
     dotted,
     mapping,
     planted,
     sequence,
+    texts,
     undotted,
 )
 from contextgen_cli.scene.report import Report
+from contextgen_cli.scene.scalars import control_character
 
 Assignments = Sequence[tuple[str, object]]
 
@@ -26,10 +30,19 @@ def assigned(root: Node, assignments: Assignments, report: Report) -> Node:
     """The document with each value put where its key path leads; mappings on the way are made."""
     for key, value in assignments:
         place = Place(0, 0, assignment=f"{key}={value if isinstance(value, str) else json.dumps(value)}")
+        at, path = Spot(place, key), undotted(key)
         try:
-            root = _put(root, undotted(key), planted(value, place))
+            node = planted(value, place)
+            if len(path) + node.depth > limits.DEPTH:
+                raise TooDeepError
+            root = _put(root, path, node)
+        except TooDeepError:
+            report.error("too-deep", f"nested deeper than {limits.DEPTH} levels", at)
         except _NoWayError as error:
-            report.error("bad-assignment", str(error), Spot(place, key))
+            report.error("bad-assignment", str(error), at)
+        else:
+            if any(control_character(str(text.value)) for text, _ in texts(node)):
+                report.twisted("control-character", "a text with a control character", at)
     return root
 
 

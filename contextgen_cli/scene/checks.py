@@ -161,10 +161,17 @@ def is_confined(draft: Draft, report: Report) -> bool:
     folder = Path(os.path.realpath(draft.folder))
     errors = report.error_count
     for path, where in _files(draft):
-        if not Path(os.path.realpath(path)).is_relative_to(folder):
+        if not _lies_in(folder, path):
             hint = "--confine allows only files in the scene's folder, links followed"
             report.error("leaves-folder", "this file is outside the scene's folder", spot(draft.root, *where), hint)
     return report.error_count == errors
+
+
+def _lies_in(folder: Path, path: Path) -> bool:
+    try:
+        return Path(os.path.realpath(path)).is_relative_to(folder)
+    except ValueError:  # a name that no file can have
+        return False
 
 
 def _files(draft: Draft) -> Iterator[tuple[Path, KeyPath]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from contextgen_cli.scene import limits, structure
 from contextgen_cli.scene.nearest import did_you_mean
@@ -20,6 +20,7 @@ from contextgen_cli.scene.nodes import (
     key_spot,
     mapping,
     sequence,
+    texts,
 )
 from contextgen_cli.scene.report import Report
 
@@ -58,7 +59,7 @@ def _check(root: Node, body: Node, axes: Mapping[str, tuple[Node, ...]], report:
     """Report unknown and unused names, and a matrix of too many rows."""
     errors = report.error_count
     used: set[str] = set()
-    for node, path in _texts(body, ()):
+    for node, path in texts(body):
         used |= _used_names(node, path, axes, report)
     for name in axes:
         if name not in used and report.error_count == errors:  # a misspelt use is its own error
@@ -68,15 +69,6 @@ def _check(root: Node, body: Node, axes: Mapping[str, tuple[Node, ...]], report:
     if count > limits.MATRIX_SCENES:
         message = f"{count:,} scenes from one matrix; at most {limits.MATRIX_SCENES:,} are possible"
         report.error("matrix-too-large", message, key_spot(root, MATRIX))
-
-
-def _texts(node: Node, path: KeyPath) -> Iterator[tuple[Node, KeyPath]]:
-    if isinstance(node.value, str):
-        yield node, path
-    for name, inner in children(node).items():
-        yield from _texts(inner, (*path, name))
-    for index, inner in enumerate(items(node)):
-        yield from _texts(inner, (*path, index))
 
 
 def _used_names(node: Node, path: KeyPath, axes: Mapping[str, object], report: Report) -> set[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from contextgen_cli.scene import limits
 
 Scalar = str | int | float | bool | None
 Key = str | int
@@ -68,12 +70,18 @@ def plain(node: Node) -> object:
     return node.value
 
 
-def planted(value: object, place: Place) -> Node:
+class TooDeepError(Exception):
+    """A value is nested deeper than `limits.DEPTH`."""
+
+
+def planted(value: object, place: Place, depth: int = 0) -> Node:
     """The reverse of `plain`, everything at one place."""
+    if depth > limits.DEPTH:
+        raise TooDeepError
     if isinstance(value, Mapping):
-        return mapping({str(key): Entry(place, planted(item, place)) for key, item in value.items()}, place)
+        return mapping({str(key): Entry(place, planted(item, place, depth + 1)) for key, item in value.items()}, place)
     if isinstance(value, (list, tuple)):
-        return sequence([planted(item, place) for item in value], place)
+        return sequence([planted(item, place, depth + 1) for item in value], place)
     if value is None or isinstance(value, (str, int, float)):
         return Node(value, place)
     raise TypeError(f"no scene value: {value!r}")
@@ -88,6 +96,16 @@ def children(node: Node) -> Mapping[str, Node]:
 def items(node: Node) -> tuple[Node, ...]:
     """A list's values; nothing where the node is no list."""
     return node.value if isinstance(node.value, tuple) else ()
+
+
+def texts(node: Node, path: KeyPath = ()) -> Iterator[tuple[Node, KeyPath]]:
+    """Every text in the tree and the keys that lead to it."""
+    if isinstance(node.value, str):
+        yield node, path
+    for name, inner in children(node).items():
+        yield from texts(inner, (*path, name))
+    for index, inner in enumerate(items(node)):
+        yield from texts(inner, (*path, index))
 
 
 def child(node: Node, key: Key) -> Node | None:

@@ -341,6 +341,11 @@ def test_an_animation_gives_its_first_frame(folder: Path, check: Check) -> None:
     assert problem.code == "animated-image" and "first" in problem.message
 
 
+def test_confine_refuses_a_name_that_no_file_can_have(check: Check) -> None:
+    text = edited(("image: crab.png", r'image: "a\0b"'))
+    assert {problem.code for problem in check(text, confine=True).errors} == {"control-character", "leaves-folder"}
+
+
 def test_confine(folder: Path, check: Check) -> None:
     inner = folder / "inner"
     inner.mkdir()

@@ -176,6 +176,8 @@ def test_set(check: Check) -> None:
         ("instances[5].fit", "area", "bad-assignment", "a list of 2"),
         ("prompt.x", "area", "bad-assignment", "holds no keys"),
         ("canvas.width", 100, "not-a-multiple", "96 and 112"),
+        ("prompt", "a\ud800", "control-character", "control character"),
+        (".".join("k" * 2000), 1, "too-deep", "24 levels"),
     ],
 )
 def test_a_wrong_set_is_the_command_lines_fault(key: str, value: object, code: str, words: str, check: Check) -> None:
@@ -183,6 +185,14 @@ def test_a_wrong_set_is_the_command_lines_fault(key: str, value: object, code: s
     assert (problem.code, problem.place) == (code, "--set")
     assert problem.source_line == f"--set {key}={value}"
     assert words in f"{problem.message} {problem.hint}"
+
+
+def test_a_set_value_may_not_be_nested_without_end(check: Check) -> None:
+    value: object = 1
+    for _ in range(900):
+        value = [value]
+    (problem,) = check(GOOD, assignments=(("prompt", value),)).errors
+    assert problem.code == "too-deep"
 
 
 def test_a_thousand_scenes(folder: Path) -> None:
