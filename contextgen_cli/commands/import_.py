@@ -45,7 +45,7 @@ contextgen import mig_bench.json -o mig --size 512x512
     help="What the files are; without it, told by their content.",
 )
 @size_option
-@option("--force", is_flag=True, help="Overwrite scenes that are there.")
+@option("--force", is_flag=True, help="Overwrite scenes and masks that are there.")
 @console_options
 def command(files: tuple[Path, ...], folder: Path, format_: str | None, size: Size | None, force: bool) -> int:
     """Turn other tools' files into scene files, one for each picture.
@@ -65,7 +65,7 @@ def command(files: tuple[Path, ...], folder: Path, format_: str | None, size: Si
     imported = [found for file in files for found in read(file.absolute(), target, wanted)]
     scenes = {target.folder / f"{found.scene.name}.yaml": found for found in imported}
     if not force:
-        _refuse_to_overwrite(scenes)
+        _refuse_to_overwrite([*scenes, *(mask.path for found in imported for mask in found.masks)])
     for path, found in scenes.items():
         for mask in found.masks:
             place(mask.path, _drawn(mask))

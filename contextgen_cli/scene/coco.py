@@ -6,6 +6,7 @@ polygons of `segmentation`. The prompt is the caption if there is one, else it n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,13 @@ from contextgen_cli.scene.imported import (
     Target,
     fetch,
     four,
+    numbers,
     objects,
     on_canvas,
     unused,
     word,
 )
-from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE, TOKEN_SIDE
+from contextgen_cli.scene.limits import LARGEST_SIDE, REFERENCE_PIXELS, SMALLEST_SIDE, TOKEN_SIDE
 from contextgen_cli.scene.scene import Box, Instance, Reference, Scene, Size
 
 Annotation = Mapping[str, Any]
@@ -31,18 +33,23 @@ Annotation = Mapping[str, Any]
 
 def scenes(data: Any, path: Path, target: Target) -> Iterator[Imported]:
     """A scene for each image that has boxes."""
-    categories = {item.get("id"): str(item.get("name")) for item in objects(data.get("categories", []), "categories")}
-    annotations: dict[Any, list[Annotation]] = {}
+    listed = objects(data.get("categories", []), "categories")
+    categories = {_id(category, "id"): str(category.get("name")) for category in listed}
+    annotations: dict[str, list[Annotation]] = {}
     for annotation in objects(data["annotations"], "annotations"):
-        annotations.setdefault(annotation.get("image_id"), []).append(annotation)
+        annotations.setdefault(_id(annotation, "image_id"), []).append(annotation)
     for image in objects(data["images"], "images"):
-        own = annotations.get(image.get("id"), [])
+        own = annotations.get(_id(image, "id"), [])
         boxed = [annotation for annotation in own if "bbox" in annotation]
         if boxed:
-            labels = [categories.get(annotation.get("category_id"), "subject") for annotation in boxed]
+            labels = [categories.get(_id(annotation, "category_id"), "subject") for annotation in boxed]
             captions = [str(annotation["caption"]) for annotation in own if "caption" in annotation]
             prompt = captions[0] if captions else f"A photo of {_listed(labels)}."
             yield _scene(_Image.of(image, path), prompt, list(zip(labels, boxed, strict=True)), target)
+
+
+def _id(item: Mapping[str, Any], key: str) -> str:
+    return json.dumps(item.get(key))  # whatever it is, two that are equal are one
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class _Image:
     def of(cls, image: Mapping[str, Any], annotations_file: Path) -> _Image:
         where = f"image {image.get('id')}"
         width, height = (fetch(image, (side,), int, where) for side in ("width", "height"))
-        if width < 1 or height < 1:
+        if width < 1 or height < 1 or width * height > REFERENCE_PIXELS:
             raise MalformedError(f"{where} is {width} x {height} px")
         return cls(annotations_file.parent / fetch(image, ("file_name",), str, where), Size(width, height))
 
@@ -97,7 +104,11 @@ def _polygons(annotation: Annotation) -> tuple[tuple[float, ...], ...]:
     segmentation = annotation.get("segmentation")
     if not isinstance(segmentation, list):
         return ()
-    return tuple(tuple(map(float, polygon)) for polygon in segmentation if len(polygon) >= 6)
+    where = f"the segmentation of annotation {annotation.get('id')}"
+    polygons = [numbers(polygon, where) for polygon in segmentation]
+    if any(len(polygon) % 2 for polygon in polygons):
+        raise MalformedError(f"{where}: a polygon has an x without a y")
+    return tuple(polygon for polygon in polygons if len(polygon) >= 6)
 
 
 def _side(pixels: int) -> int:

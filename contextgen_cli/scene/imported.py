@@ -11,6 +11,8 @@ from typing import Any
 
 from contextgen_cli.scene.scene import Box, Scene, Size
 
+_LARGEST = 1e9  # of a box or polygon, in pixels
+
 
 @dataclass(frozen=True)
 class MaskDrawing:
@@ -40,9 +42,9 @@ class Target:
     _taken: set[str] = field(default_factory=set)
 
     def name(self, wanted: str) -> str:
-        """A file name, without ending, that no other scene of this import has."""
-        name = unused(word(wanted)[:60], self._taken)
-        self._taken.add(name)
+        """A file name, without ending, that no other scene of this import has, not even in other letter case."""
+        name = next(free for free in _numbered(word(wanted)[:60]) if free.lower() not in self._taken)
+        self._taken.add(name.lower())
         return name
 
 
@@ -66,10 +68,19 @@ def objects(value: Any, where: str) -> list[dict[str, Any]]:
 
 def four(values: Any, where: str) -> tuple[float, float, float, float]:
     """The numbers of a box."""
-    is_box = isinstance(values, list) and len(values) == 4
-    if not is_box or not all(isinstance(value, (int, float)) for value in values):
+    found = numbers(values, where)
+    if len(found) != 4:
         raise MalformedError(f"{where}: a box must be four numbers, not {json.dumps(values)[:60]}")
-    return values[0], values[1], values[2], values[3]
+    return found[0], found[1], found[2], found[3]
+
+
+def numbers(values: Any, where: str) -> tuple[float, ...]:
+    """A list of numbers that pixels can be made of."""
+    if not isinstance(values, list) or not all(isinstance(value, (int, float)) for value in values):
+        raise MalformedError(f"{where}: this must be a list of numbers: {json.dumps(values)[:60]}")
+    if not all(abs(value) < _LARGEST for value in values):
+        raise MalformedError(f"{where}: a number is too large: {json.dumps(values)[:60]}")
+    return tuple(values)
 
 
 def on_canvas(canvas: Size, left: float, top: float, right: float, bottom: float) -> Box:

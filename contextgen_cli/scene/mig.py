@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from contextgen_cli.scene.imported import Imported, MalformedError, Target, four, on_canvas, word
+from contextgen_cli.scene.imported import Imported, MalformedError, Target, four, on_canvas, unused, word
 from contextgen_cli.scene.scene import Instance, Reference, Scene, Size
 
 DEFAULT_CANVAS = Size(768, 768)  # what the released weights like best; the benchmark does not say
@@ -31,7 +31,7 @@ def _scene(prompt: str, labels: dict[str, Any], target: Target) -> Imported:
         where = f"{prompt!r}, {label!r}"
         if not isinstance(boxes, list):
             raise MalformedError(f"{where}: a list of boxes is missing")
-        name = word(label)
+        name = unused(word(label), references)
         references[name] = Reference(name, target.folder / "refs" / f"{name}.png")
         instances += [Instance(name, on_canvas(canvas, *four(box, where))) for box in boxes]
     scene = Scene(target.name(prompt), prompt, canvas, tuple(references.values()), tuple(instances))

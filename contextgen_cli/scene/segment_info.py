@@ -34,6 +34,9 @@ def scenes(data: Any, path: Path, target: Target) -> Iterator[Imported]:
     listed = objects(fetch(data, LISTS, list, "the file"), "the list of instances")
     prompt = fetch(data, ("prompt",), str, "the file")
     canvas = target.size or _square(data.get("width"))
+    side = data.get("width", canvas.width)
+    if not isinstance(side, (int, float)) or side <= 0:
+        raise MalformedError(f"`width` is {side!r}, no number of pixels")
     references: dict[str, Reference] = {}
     instances = []
     for index, item in enumerate(listed):
@@ -43,7 +46,7 @@ def scenes(data: Any, path: Path, target: Target) -> Iterator[Imported]:
         name = unused(word(image.stem), references)
         references[name] = Reference(name, image, path.parent / str(mask) if mask else None)
         edges = four(fetch(item, ("bbox", "box"), list, where), where)
-        unit = 1 if max(edges) <= 1 else data.get("width") or canvas.width
+        unit = 1 if max(edges) <= 1 else side
         instances.append(Instance(name, on_canvas(canvas, *(edge / unit for edge in edges))))
     name = target.name(path.resolve().parent.name if path.stem == "segment_info" else path.stem)
     yield Imported(Scene(name, prompt, canvas, tuple(references.values()), tuple(instances)))

@@ -170,6 +170,22 @@ def test_import_mig(here: Path, capsys: Captured) -> None:
     assert scene.instances[1].box.pixels == (0, 128, 128, 256)
 
 
+def test_labels_that_make_one_word_stay_two_references(here: Path) -> None:
+    assert imported(here, {"dogs": {"red dog": [[0, 0, 0.5, 1]], "red-dog": [[0.5, 0, 1, 1]]}}) == 0
+    missing = [problem.message for problem in load(["got"], LoadOptions()).errors]
+    assert missing == ["no such file: got/refs/red-dog.png", "no such file: got/refs/red-dog-2.png"]
+
+
+def test_names_of_scenes_differ_in_more_than_letter_case(here: Path, capsys: Captured) -> None:
+    assert imported(here, {"Dog": {"a": [[0, 0, 1, 1]]}, "dog": {"a": [[0, 0, 1, 1]]}}) == 0
+    assert capsys.readouterr().out.split() == ["got/Dog.yaml", "got/dog-2.yaml"]
+
+
+def with_annotation(**changes: object) -> dict[str, object]:
+    (annotation,) = COCO["annotations"]
+    return {**COCO, "annotations": [{**annotation, **changes}]}  # type: ignore[dict-item]
+
+
 @pytest.mark.parametrize(
     ("data", "options", "words"),
     [
@@ -178,6 +194,12 @@ def test_import_mig(here: Path, capsys: Captured) -> None:
         ({**SEGMENTS, "width": 500}, [], "--size"),
         ({**SEGMENTS, "instances": [{"image": "a.png"}]}, [], "instance 0 has no `bbox`"),
         ({**SEGMENTS, "instances": [{"image": "a.png", "bbox": [1, 2]}]}, [], "four numbers"),
+        ({**SEGMENTS, "width": "512"}, ["--size", "512x512"], "no number of pixels"),
+        ({**SEGMENTS, "instances": [{"image": "a.png", "bbox": [0, 0, 1e10, 1]}]}, [], "too large"),
+        (with_annotation(segmentation=[5]), [], "must be a list of numbers"),
+        (with_annotation(segmentation=[[1, 2, 3, 4, 5, 6, 7]]), [], "an x without a y"),
+        (with_annotation(image_id=[1]), [], "nothing in it makes a scene"),
+        ({**COCO, "images": [{**COCO["images"][0], "width": 10**9}]}, [], "1000000000 x 150 px"),  # type: ignore[dict-item]
         ({**COCO, "annotations": []}, [], "nothing in it makes a scene"),
         (MIG, ["--format", "coco"], "is missing"),
         ({"a": {"b": 1}}, [], "a list of boxes is missing"),
@@ -193,6 +215,13 @@ def test_import_overwrites_nothing(here: Path, capsys: Captured) -> None:
     assert imported(here, SEGMENTS) == 0 and imported(here, SEGMENTS) == 2
     assert "exists already" in capsys.readouterr().err
     assert imported(here, SEGMENTS, "--force") == 0
+
+
+def test_import_overwrites_no_mask(here: Path, capsys: Captured) -> None:
+    (here / "got/refs").mkdir(parents=True)
+    (here / "got/refs/bag-hand-bag_mask.png").write_text("mine")
+    assert imported(here, COCO) == 2
+    assert "bag-hand-bag_mask.png exists already" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("verb", ["validate", "schema", "init", "import"])
