@@ -42,7 +42,7 @@ def _lines(scene: Scene, base: Path, named: bool) -> Iterator[str]:
     yield f"canvas: {{width: {scene.canvas.width}, height: {scene.canvas.height}}}"
     yield "references:"
     for reference in scene.references:
-        yield f"  {reference.name}: {{{', '.join(_reference_parts(reference, base))}}}"
+        yield f"  {_text(reference.name)}: {{{', '.join(_reference_parts(reference, base))}}}"
     yield "instances: # back to front"
     for instance in scene.instances:
         yield f"  - reference: {_text(instance.reference)}"
@@ -61,7 +61,8 @@ def _lines(scene: Scene, base: Path, named: bool) -> Iterator[str]:
 
 
 def _prompt(prompt: str) -> Iterator[str]:
-    written = prompt if _SAFE_PROSE.fullmatch(prompt) and resolved(prompt) == (prompt, None) else _quoted(prompt)
+    is_safe = _SAFE_PROSE.fullmatch(prompt) and prompt.isprintable() and resolved(prompt) == (prompt, None)
+    written = prompt if is_safe else _quoted(prompt)
     folded = textwrap.wrap(prompt, _LINE - 2, break_long_words=False, break_on_hyphens=False)
     if len(written) <= _LINE or " ".join(folded) != prompt or "$" in prompt or not prompt.isprintable():
         yield f"prompt: {written}"
@@ -110,7 +111,7 @@ def _text(text: str) -> str:
 
 def _quoted(text: str) -> str:
     escaped = json.dumps(text.replace("${", "$${"), ensure_ascii=False)
-    return re.sub(r"[\x7f-\x9f\u2028\u2029\ufeff]", lambda match: f"\\u{ord(match.group()):04x}", escaped)
+    return re.sub(r"[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]", lambda match: f"\\u{ord(match.group()):04x}", escaped)
 
 
 def _relative(path: Path, base: Path) -> str:

@@ -81,9 +81,25 @@ def test_any_prompt_survives(prompt: str, reader: str, folder: Path, check: Chec
         assert only(check(text)).prompt == prompt
 
 
-@pytest.mark.parametrize("prompt", ["no", "12", "1e-3", "a\nb", " x ", "word " * 60 + "end", "'", '"', "- a", "a: b"])
+AWKWARD = ["no", "12", "1e-3", "a\nb", " x ", "word " * 60 + "end", "'", '"', "- a", "a: b", "a\u2028b", "a\x85b"]
+
+
+@pytest.mark.parametrize("prompt", AWKWARD)
 def test_prompts_that_need_care(prompt: str, folder: Path, check: Check) -> None:
     assert only(check(to_yaml(replace(example(folder), prompt=prompt), folder))).prompt == prompt
+
+
+@pytest.mark.parametrize("name", ["no", "null", "On", "y"])
+def test_a_reference_may_be_named_as_yaml_names_values(name: str, folder: Path, check: Check) -> None:
+    scene = example(folder)
+    references = (replace(scene.references[0], name=name),)
+    instances = tuple(replace(instance, reference=name) for instance in scene.instances)
+    text = to_yaml(replace(scene, references=references, instances=instances), folder)
+    assert only(check(text)).references == references
+
+
+def test_half_of_a_surrogate_pair_is_written_so_that_it_is_refused(folder: Path, check: Check) -> None:
+    assert check(to_yaml(replace(example(folder), prompt="a\ud800"), folder)).errors
 
 
 def test_record(folder: Path, check: Check) -> None:
