@@ -22,10 +22,15 @@ def find(arguments: Sequence[str]) -> tuple[list[Path | None], list[Problem]]:
     for argument in arguments:
         paths = [None] if argument == STANDARD_INPUT_ARGUMENT else list(_paths(argument))
         for path in paths:
-            found.setdefault(os.path.realpath(path) if path else STANDARD_INPUT_ARGUMENT, path)
+            found.setdefault(_identity(path) if path else STANDARD_INPUT_ARGUMENT, path)
         if not paths:
             problems.append(_nothing_found(argument))
     return list(found.values()), problems
+
+
+def _identity(path: Path) -> str:
+    """One for each place of a file: a link from another folder is another scene, as its paths lead elsewhere."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118  a mere key
 
 
 def _paths(argument: str) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 _OF_STANDARD_INPUT = "stdin"
 _UNFIT = re.compile(r"[^\w.-]+")
+_LONGEST = 100  # bytes: document, row, seed and job id come behind it, and file systems allow 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +65,5 @@ def _stems(paths: dict[Path | None, None]) -> dict[Path | None, str]:
 
 
 def _fit(text: str) -> str:
-    return _UNFIT.sub("-", text).strip("-.")[:100] or "scene"
+    fit = _UNFIT.sub("-", text).strip("-.").encode()[:_LONGEST].decode(errors="ignore")
+    return fit or "scene"

@@ -129,6 +129,22 @@ def test_names_are_unique(folder: Path) -> None:
     assert problem.code == "name-taken" and problem.line == 12
 
 
+def test_a_name_leaves_room_in_a_file_name(folder: Path) -> None:
+    (folder / f"{'蟹' * 80}.yaml").write_text(GOOD)
+    (name,) = names(folder)
+    assert set(name) == {"蟹"} and len(name.encode()) <= 100
+
+
+def test_a_link_from_another_folder_is_another_scene(folder: Path) -> None:
+    (folder / "scene.yaml").write_text(GOOD)
+    (folder / "inner").mkdir()
+    (folder / "inner/scene.yaml").symlink_to(folder / "scene.yaml")
+    (folder / "same").symlink_to(folder)
+    loaded = load([str(folder / "scene.yaml"), str(folder / "inner"), str(folder / "same/scene.yaml")], PLAIN)
+    assert loaded.files == 2
+    assert {str(problem.path) for problem in loaded.errors} == {str(folder / "inner/scene.yaml")}
+
+
 def test_matrix(check: Check) -> None:
     text = GOOD.replace(PROMPT, "A ${thing} $${thing} ${n}").replace("width: 256", 'width: "${n}"')
     scenes = check(text + "matrix:\n  thing: [crab, fox]\n  n: [256, 320]\n").scenes
