@@ -24,8 +24,7 @@ def remembered(file: Path, compute: Callable[[Path], str]) -> str:
     key, stamp = str(file.resolve()), f"{state.st_size} {state.st_mtime_ns}"
     if known.get(key, ["", ""])[0] != stamp:
         known[key] = [stamp, compute(file)]
-        with contextlib.suppress(OutputError, OSError):  # a memory is a convenience
-            store.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OutputError):  # a memory is a convenience
             write(store, json.dumps(known, indent=0, sort_keys=True).encode())
     return known[key][1]
 

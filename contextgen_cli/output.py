@@ -117,18 +117,19 @@ def encode(image: Image, record: Mapping[str, Any] | None = None) -> bytes:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write `data` to `path` whole or not at all, through a temporary name beside it.
+    """Write `data` to `path` whole or not at all, through a temporary name beside it; the folder is made if need be.
 
     Raises:
         OutputError: the disk is full, the folder is read-only, or something else stands in the way.
     """
+    _make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         _write_synced(temporary, data)
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as problem:
-        raise unwritable(path, problem) from problem
+        raise _unwritable(path, problem) from problem
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()  # only there if something failed, an interruption included
@@ -153,7 +154,7 @@ def read_record(path: Path) -> dict[str, Any]:
     return record
 
 
-def unwritable(path: Path, problem: OSError) -> OutputError:
+def _unwritable(path: Path, problem: OSError) -> OutputError:
     """Say what keeps `path` from being written, and what to do."""
     reason, hint = _REASONS.get(problem.errno or 0, (problem.strerror or str(problem), None))
     return OutputError(f"{path}: cannot be written: {reason}", hint=hint)
@@ -180,9 +181,9 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise unwritable(folder, problem) from problem
+        raise _unwritable(folder, problem) from problem
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise unwritable(folder, PermissionError(errno.EACCES, "permission denied"))
+        raise _unwritable(folder, PermissionError(errno.EACCES, "permission denied"))
 
 
 def _job_of(path: Path) -> str | None:

@@ -10,8 +10,8 @@ import click
 
 from contextgen_cli import console
 from contextgen_cli.commands.options import console_options, option, size_option, verb
-from contextgen_cli.commands.placing import place
 from contextgen_cli.errors import EXIT_DONE, UsageError
+from contextgen_cli.output import write
 from contextgen_cli.scene.imported import Imported, MaskDrawing, Target
 from contextgen_cli.scene.importing import Format, read
 from contextgen_cli.scene.problems import shown
@@ -68,8 +68,8 @@ def command(files: tuple[Path, ...], folder: Path, format_: str | None, size: Si
         _refuse_to_overwrite([*scenes, *(mask.path for found in imported for mask in found.masks)])
     for path, found in scenes.items():
         for mask in found.masks:
-            place(mask.path, _drawn(mask))
-        place(path, to_yaml(found.scene, path.parent, named=False).encode())
+            write(mask.path, _drawn(mask))
+        write(path, to_yaml(found.scene, path.parent, named=False).encode())
         console.emit(shown(path))
     _tell(imported)
     return EXIT_DONE

@@ -8,8 +8,8 @@ import click
 
 from contextgen_cli import console
 from contextgen_cli.commands.options import console_options, option, verb
-from contextgen_cli.commands.placing import place
 from contextgen_cli.errors import EXIT_DONE, UsageError
+from contextgen_cli.output import write
 from contextgen_cli.resources import resource
 from contextgen_cli.scene.problems import shown
 
@@ -43,7 +43,7 @@ def command(path: Path, force: bool) -> int:
     if not force:
         _refuse_to_overwrite(files)
     for file, data in files.items():
-        place(file, data)
+        write(file, data)
     console.emit(str(scene))
     console.note(f"next: contextgen validate {_quoted(scene)}")
     return EXIT_DONE
