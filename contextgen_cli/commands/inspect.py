@@ -40,24 +40,24 @@ def command(pictures: tuple[Path, ...], as_scene: bool, as_json: bool) -> int:
     for number, picture in enumerate(pictures):
         try:
             record = read_record(picture)
-            scene = _scene_of(picture, record)
+            if as_json:
+                console.emit_json({"type": "picture", "path": str(picture), **record})
+                continue
+            told = _told(picture, record, as_scene=as_scene)
         except ContextgenError as error:
             console.error(error)
             code = EXIT_USAGE
             continue
-        if as_json:
-            console.emit_json({"type": "picture", "path": str(picture), **record})
-        elif as_scene:
-            console.emit(("---\n" if number else "") + to_yaml(scene, Path.cwd()).rstrip("\n"))
-        else:
-            console.emit(("\n" if number else "") + _as_text(picture, record, scene))
+        between = ("---\n" if as_scene else "\n") if number else ""
+        console.emit(between + told)
     return code
 
 
-def _scene_of(picture: Path, record: Mapping[str, Any]) -> Scene:
+def _told(picture: Path, record: Mapping[str, Any], *, as_scene: bool) -> str:
     try:
-        return from_record(record["scene"])
-    except (KeyError, TypeError, ValueError) as problem:
+        scene = from_record(record["scene"])
+        return to_yaml(scene, Path.cwd()).rstrip("\n") if as_scene else _as_text(picture, record, scene)
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise UsageError(
             f"{picture}: its record cannot be read: {problem!r}",
             hint="It may come from another version of contextgen; --json shows it as it is.",

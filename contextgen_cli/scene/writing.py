@@ -166,7 +166,7 @@ def _portable(path: Path | None, folder: Path) -> str | None:
 
 
 def from_record(record: Mapping[str, Any]) -> Scene:
-    """The scene of a record; paths stay relative. KeyError, TypeError or ValueError if it is none."""
+    """The scene of a record; paths stay relative. KeyError, TypeError, ValueError or AttributeError if it is none."""
     if record["version"] != FORMAT_VERSION:
         raise ValueError(f"scene format version {record['version']}")
     return Scene(

@@ -9,6 +9,8 @@ import pytest
 from conftest import write_scene
 from PIL import Image
 
+from contextgen_cli.output import encode
+
 
 @pytest.fixture
 def picture(contextgen, tiny, scene, tmp_path) -> Path:
@@ -68,6 +70,25 @@ def test_a_picture_that_remembers_nothing(contextgen, tmp_path, name, content, s
     assert result.code == 2
     assert said in result.err
     assert name in result.err
+
+
+@pytest.mark.parametrize("record", [{"job": "x"}, {"scene": {"version": 1}}, {"scene": []}])
+def test_a_record_of_another_version_is_refused_but_shown_as_json(contextgen, tmp_path, record):
+    path = tmp_path / "odd.png"
+    path.write_bytes(encode(Image.new("RGB", (8, 8)), record))
+    result = contextgen("inspect", path)
+    assert result.code == 2
+    assert "its record cannot be read" in result.err
+    (shown,) = contextgen("inspect", path, "--json").records
+    assert shown == {"type": "picture", "path": str(path), **record}
+
+
+def test_a_record_without_its_weights_is_refused(contextgen, picture):
+    with Image.open(picture) as image:
+        record = json.loads(image.info["contextgen"])
+        del record["model"]
+        picture.write_bytes(encode(image, record))
+    assert "KeyError('model')" in contextgen("inspect", picture).err
 
 
 def test_one_bad_picture_does_not_hide_the_others(contextgen, picture, tmp_path):
