@@ -85,7 +85,7 @@ class Destination:
             named = "standard output" if self.to_stdout else f"the one file {self.file}"
             raise UsageError(
                 f"{jobs} pictures do not fit into {named}",
-                hint="Give a folder with -o, or choose one job with --only, --seed or --limit.",
+                hint="Give a folder with -o, or one scene with one seed.",
             )
         if not self.to_stdout:
             _make_folder(self.folder)
