@@ -8,13 +8,13 @@ import keyword
 import signal
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from contextgen_cli import __version__, console
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, ContextgenError
+from contextgen_cli.scene.nearest import nearest
 
 COMMANDS = ("init", "validate", "compose", "render", "inspect", "import", "schema", "models", "doctor")
 
@@ -46,10 +46,10 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            if not near:
+            near = nearest(args[0], COMMANDS)
+            if near is None:
                 raise
-            raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from None
+            raise click.UsageError(f"{error.message} Did you mean '{near}'?", ctx) from None
 
 
 @click.group(cls=LazyGroup, context_settings=HELP, epilog=EXAMPLES)

@@ -31,6 +31,7 @@ def _twist(code: str, message: str, hint: str) -> Callable[[str], Twist]:
 
 
 _QUOTE = 'for the text, write "{0}" in quotes'
+_no_finite_number = _twist("yaml-number", "`{}` is no number that a scene can use", "write plain digits")
 _TWISTS: tuple[tuple[re.Pattern[str], Callable[[str], Twist]], ...] = (
     (re.compile("yes|no|on|off", re.IGNORECASE),
      _twist("yaml-boolean", "a bare `{}` is true or false to YAML", _QUOTE)),
@@ -43,7 +44,7 @@ _TWISTS: tuple[tuple[re.Pattern[str], Callable[[str], Twist]], ...] = (
     (re.compile(r"[-+]?0[xb][0-9a-f_]+|[-+]?[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?", re.IGNORECASE),
      _twist("yaml-number", "`{}` is a number to some readers of YAML only", "write plain digits")),
     (re.compile(r"[-+]?\.(?:inf|nan)", re.IGNORECASE),
-     _twist("yaml-number", "`{}` is no number that a scene can use", "write plain digits")),
+     _no_finite_number),
     (re.compile(r"\d{4}-\d\d?-\d\d?(?:[Tt ].*)?"),
      _twist("yaml-date", "a bare `{}` is a date to YAML", _QUOTE)),
 )  # fmt: skip
@@ -59,9 +60,9 @@ def resolved(text: str) -> tuple[Scalar, Twist | None]:
         return text, Twist("yaml-number", f"a number of {len(text)} digits", "write fewer digits")
     if _INTEGER.fullmatch(text):
         return int(text), None
-    if _FLOAT.fullmatch(text) and text != ".":
+    if _FLOAT.fullmatch(text):
         value = float(text)
-        return (value, None) if abs(value) < float("inf") else (text, _TWISTS[5][1](text))
+        return (value, None) if abs(value) < float("inf") else (text, _no_finite_number(text))
     for pattern, twist in _TWISTS:
         if pattern.fullmatch(text):
             return text, twist(text)

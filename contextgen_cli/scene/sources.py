@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -79,11 +77,6 @@ def documents(text: str, path: Path | None, report: Report) -> Iterator[Node | N
     return yaml_source.documents(text, report)
 
 
-def is_blank(text: str) -> bool:
-    """Whether there is nothing but comments and space."""
-    return not re.search(r"^\s*[^#\s]", text, re.MULTILINE)
-
-
 def folder_of(path: Path | None) -> Path:
     """What paths in a scene are relative to."""
-    return path.parent if path else Path(os.getcwd())  # noqa: PTH109  keeps the folder's symbolic links
+    return path.parent if path else Path.cwd()

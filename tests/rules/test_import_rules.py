@@ -28,7 +28,7 @@ ALLOWED = {
     "contextgen_cli.commands": (
         "commands.* scene.* batch.* rendering devices output drawing console progress errors resources contextgen_cli"
     ),
-    "contextgen_cli.cli": "console errors contextgen_cli",
+    "contextgen_cli.cli": "scene.nearest console errors contextgen_cli",
     "contextgen": "contextgen.*",
     "contextgen.card": "",
     "contextgen.layout": "contextgen.card",
