@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code (see `contextgen_cli.errors`)."""
     signal.signal(signal.SIGTERM, _interrupt)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # file names need not be UTF-8
+        # Scenes and JSON are UTF-8 whatever the locale; file names need not be.
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     sys.exit(run(arguments))
 
 

@@ -80,3 +80,10 @@ def test_a_reader_that_leaves_ends_the_command_quietly():
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_data_is_utf8_whatever_the_locale(scene, tmp_path):
+    command = [sys.executable, "-m", "contextgen_cli.cli", "compose", str(scene), "-o", str(tmp_path / "蟹.png")]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert done.stdout.decode() == f"{tmp_path / '蟹.png'}\n"
