@@ -90,6 +90,8 @@ def command(
         if destination is not None:
             _put(destination, sized, shown, as_json)
         _show(shown, sized, showing)
+    if as_json:
+        console.emit_json({"type": "summary", "layouts": len(found), "exit": EXIT_DONE})
     return EXIT_DONE
 
 

@@ -36,7 +36,7 @@ def command(pictures: tuple[Path, ...], as_scene: bool, as_json: bool) -> int:
     """
     if as_scene and as_json:
         raise UsageError("--scene and --json are two ways to write one thing", hint="Give one of them.")
-    code = EXIT_DONE
+    unreadable = 0
     for number, picture in enumerate(pictures):
         try:
             record = read_record(picture)
@@ -46,10 +46,15 @@ def command(pictures: tuple[Path, ...], as_scene: bool, as_json: bool) -> int:
             told = _told(picture, record, as_scene=as_scene)
         except ContextgenError as error:
             console.error(error)
-            code = EXIT_USAGE
+            unreadable += 1
             continue
         between = ("---\n" if as_scene else "\n") if number else ""
         console.emit(between + told)
+    code = EXIT_USAGE if unreadable else EXIT_DONE
+    if as_json:
+        console.emit_json(
+            {"type": "summary", "pictures": len(pictures) - unreadable, "unreadable": unreadable, "exit": code}
+        )
     return code
 
 

@@ -24,7 +24,8 @@ def command(as_json: bool) -> int:
     The licences of the code, the base model and the adapter are three, and each binds its own part. Any other
     model can be given to render by its folder or hub id.
     """
-    for model in rendering.known_models():
+    known = rendering.known_models()
+    for model in known:
         if as_json:
             console.emit_json({"type": "model", **asdict(model), "in_cache": model.missing is None})
             continue
@@ -35,4 +36,6 @@ def command(as_json: bool) -> int:
         if model.needs_adapter:
             console.emit("  needs --adapter")
         console.emit(f"  here: {'yes' if model.missing is None else f'no, {model.missing}'}")
+    if as_json:
+        console.emit_json({"type": "summary", "models": len(known), "exit": EXIT_DONE})
     return EXIT_DONE

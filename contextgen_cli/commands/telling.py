@@ -9,7 +9,7 @@ from contextgen_cli import console
 from contextgen_cli.batch.plan import Job, Plan
 from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.devices import gibibytes
-from contextgen_cli.errors import ContextgenError
+from contextgen_cli.errors import EXIT_DONE, ContextgenError
 from contextgen_cli.progress import duration
 
 
@@ -71,7 +71,7 @@ def show_plan(todo: Plan, *, as_json: bool) -> None:
     if as_json:
         for job in todo.jobs:
             console.emit_json(_planned(job))
-        console.emit_json({"type": "summary", **total})
+        console.emit_json({"type": "summary", **total, "exit": EXIT_DONE})
         return
     rows = [
         (

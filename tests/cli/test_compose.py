@@ -53,7 +53,9 @@ def test_a_folder_gets_one_layout_a_scene(contextgen, tmp_path):
     write_scene(tmp_path / "scenes" / "a.yaml")
     write_scene(tmp_path / "scenes" / "b.yaml")
     result = contextgen("compose", tmp_path / "scenes", "-o", tmp_path / "layouts", "--json")
-    assert [record["scene"] for record in result.records] == ["a", "b"]
+    *layouts, summary = result.records
+    assert [record["scene"] for record in layouts] == ["a", "b"]
+    assert summary == {"type": "summary", "layouts": 2, "exit": 0}
     assert sorted(path.name for path in (tmp_path / "layouts").iterdir()) == ["a.layout.png", "b.layout.png"]
 
 

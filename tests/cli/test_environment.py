@@ -17,7 +17,9 @@ def test_models_tell_size_and_licences_apart(contextgen):
     text = contextgen("models").out
     for said in ("kontext:", "size: 37.7 GB", "licence of the code: MIT", "licence of the base:", "adapter:"):
         assert said in text
-    (record,) = [record for record in contextgen("models", "--json").records if record["name"] == "kontext"]
+    *models, summary = contextgen("models", "--json").records
+    (record,) = [record for record in models if record["name"] == "kontext"]
+    assert summary == {"type": "summary", "models": len(models), "exit": 0}
     assert record["type"] == "model"
     assert set(record["licences"]) == {"code", "base", "adapter"}
 

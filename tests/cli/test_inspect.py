@@ -34,7 +34,8 @@ def test_text_tells_the_scene(contextgen, picture):
 
 
 def test_json_is_the_record(contextgen, picture):
-    (record,) = contextgen("inspect", picture, "--json").records
+    record, summary = contextgen("inspect", picture, "--json").records
+    assert summary == {"type": "summary", "pictures": 1, "unreadable": 0, "exit": 0}
     assert (record["type"], record["seed"], record["scene"]["prompt"]) == (
         "picture",
         7,
@@ -79,7 +80,7 @@ def test_a_record_of_another_version_is_refused_but_shown_as_json(contextgen, tm
     result = contextgen("inspect", path)
     assert result.code == 2
     assert "its record cannot be read" in result.err
-    (shown,) = contextgen("inspect", path, "--json").records
+    shown, _ = contextgen("inspect", path, "--json").records
     assert shown == {"type": "picture", "path": str(path), **record}
 
 
@@ -94,7 +95,9 @@ def test_a_record_without_its_weights_is_refused(contextgen, picture):
 def test_one_bad_picture_does_not_hide_the_others(contextgen, picture, tmp_path):
     result = contextgen("inspect", tmp_path / "missing.png", picture, "--json")
     assert result.code == 2
-    assert [json.loads(line)["seed"] for line in result.lines] == [7]
+    record, summary = result.records
+    assert record["seed"] == 7
+    assert summary == {"type": "summary", "pictures": 1, "unreadable": 1, "exit": 2}
 
 
 def test_two_scenes_are_two_documents(contextgen, tiny, tmp_path):
