@@ -51,6 +51,13 @@ class Model:
     adapter_folder: Path | None = None
     adapter: Weights | None = None
 
+    @property
+    def knows_method(self) -> bool:
+        """Whether there is an adapter, or a card that says the weights need none."""
+        from contextgen.card import CARD_FILE
+
+        return self.adapter is not None or (self.folder / CARD_FILE).is_file()
+
     def parts(self) -> list[int]:
         """How many numbers each component holds; an adapter is fused into them."""
         from contextgen.checkpoints import COMPONENTS, weight_bytes
@@ -108,8 +115,18 @@ class Renderer:
         canvas = (scene.canvas.width, scene.canvas.height)
         references = _prepared(scene, instances, card)
         sequence = arrange(references, instances, canvas, card.token_side, card.text_length)
-        cost = predict(model.folder, sequence, scene.sampling.steps or card.steps)
+        steps = scene.sampling.steps or card.steps
+        cost = predict(model.folder, sequence, steps, self._settings.attention, self._settings.ica)
         return Cost(cost.tokens, cost.tflop, cost.numbers * DTYPES[self._dtype])
+
+    def doubts(self, plan: Plan) -> list[str]:
+        """What is probably not meant: a base model that nothing has taught to keep identities."""
+        models = {job.recipe.model.name: self._model_of(job.scene) for job in plan.jobs}
+        return [
+            f"{name}: no adapter is given, and the model says nothing of ContextGen: it will not keep identities"
+            for name, model in models.items()
+            if not model.knows_method
+        ]
 
     def footprints(self, plan: Plan) -> dict[str, Footprint]:
         """The memory that each model of the plan will take, by name.
@@ -202,6 +219,7 @@ class Renderer:
 def find_model(name: str, adapter: str | None, *, offline: bool) -> Model:
     """Find a model and its adapter by path, alias or hub id, and read its card."""
     from contextgen import checkpoints
+    from contextgen.adapters import check_adapter, linear_layers
     from contextgen.card import ModelCard
 
     alias = None if Path(name).is_dir() else checkpoints.ALIASES.get(name)
@@ -215,6 +233,7 @@ def find_model(name: str, adapter: str | None, *, offline: bool) -> Model:
     if adapter is None:
         return model
     adapter_folder = checkpoints.find_adapter(adapter, offline=offline)
+    check_adapter(adapter_folder, linear_layers(folder))
     weights = Weights(_public_name(adapter), _digest(adapter_folder))
     return replace(model, adapter_folder=adapter_folder, adapter=weights)
 
@@ -223,6 +242,13 @@ def _digest(path: Path) -> str:
     from contextgen.checkpoints import digest, sha256_of
 
     return digest(path, lambda file: remembered(file, sha256_of))
+
+
+def aliases() -> tuple[str, ...]:
+    """The names that a scene's `model` may take."""
+    from contextgen.checkpoints import ALIASES
+
+    return tuple(ALIASES)
 
 
 def known_models() -> list[KnownModel]:

@@ -1,126 +1,80 @@
-"""Put a LoRA adapter onto a transformer: fused into its weights, or kept apart (paper section 4, released weights)."""
+"""What a LoRA adapter holds and whether it fits a model, from the files' headers alone. No torch."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import torch
-from diffusers import FluxTransformer2DModel
-from safetensors import safe_open
-
 from contextgen.checkpoints import AdapterMismatch, adapter_files
+from contextgen.weights import header
 
-_PREFIX = "transformer."
+PREFIX = "transformer."  # of every key, in diffusers' format
+HALVES = ("lora_A.weight", "lora_B.weight")
+_ANOTHER_ADAPTER = "Give the adapter that was trained on this base model, in diffusers' LoRA format."
 
-
-@dataclass(frozen=True)
-class LowRank:
-    """One layer's update: weight += scale * up @ down."""
-
-    down: torch.Tensor  # (r, in)
-    up: torch.Tensor  # (out, r)
-    scale: float
+Shapes = Mapping[str, tuple[int, ...]]  # layer name -> (outputs, inputs)
 
 
-def apply_adapter(
-    transformer: FluxTransformer2DModel,
-    path: Path,
-    *,
-    fuse: bool = True,
-    dtype: torch.dtype = torch.bfloat16,
-) -> None:
-    """Apply the adapter at `path` (a file, or a folder of safetensors) to a transformer.
-
-    Its factors are rounded to `dtype`, as they were published. Fusing adds in float32 and rounds once to the weights'
-    dtype. Kept apart, the layers become peft's and an installed peft is needed.
+def check_adapter(path: Path, model: Shapes) -> None:
+    """Refuse an adapter of which a part does not fit the linear layers of a model's transformer.
 
     Raises:
-        AdapterMismatch: the adapter has keys for layers the transformer lacks, of another shape, or none at all.
+        AdapterMismatch: names the keys.
     """
-    tensors, alphas = _read(adapter_files(path))
-    layers = _pair({key: tensor.to(dtype) for key, tensor in tensors.items()}, alphas, path)
-    _check(transformer, layers, path)
-    if fuse:
-        _fuse(transformer, layers)
-    else:
-        state = {f"{_PREFIX}{name}.lora_A.weight": layer.down for name, layer in layers.items()}
-        state |= {f"{_PREFIX}{name}.lora_B.weight": layer.up for name, layer in layers.items()}
-        alphas = {f"{_PREFIX}{name}.alpha": layer.scale * len(layer.down) for name, layer in layers.items()}
-        transformer.load_lora_adapter(state, network_alphas=alphas)
+    layers = adapter_layers(path)
+    if missing := sorted(set(layers) - set(model)):
+        found = "none" if len(missing) == len(layers) else f"{len(missing)} of {len(layers)} layers not"
+        raise _mismatch(path, f"the adapter does not fit the model, {found} found in it: {_some(missing)}")
+    for name, shape in layers.items():
+        if shape != model[name]:
+            raise _mismatch(path, f"{name} is {model[name]} in the model and {shape} in the adapter")
 
 
-def _read(files: Iterable[Path]) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
-    """The tensors of all files, and the alphas that the files' metadata states by layer ('' for every layer)."""
-    tensors: dict[str, torch.Tensor] = {}
-    alphas: dict[str, float] = {}
-    for file in files:
-        with safe_open(file, "pt") as stream:
-            for key in stream.keys():  # noqa: SIM118  safe_open is no mapping
-                if key in tensors:
-                    raise AdapterMismatch(
-                        f"{file.parent}: several files hold {key}",
-                        "Give one of the files as the adapter, not the folder.",
-                    )
-                tensors[key] = stream.get_tensor(key)
-            stated = json.loads((stream.metadata() or {}).get("lora_adapter_metadata", "{}"))
-        if "transformer.lora_alpha" in stated:
-            alphas[""] = float(stated["transformer.lora_alpha"])
-        alphas.update(stated.get("transformer.alpha_pattern") or {})
-    return tensors, alphas
+def adapter_layers(path: Path) -> dict[str, tuple[int, int]]:
+    """The layers an adapter changes, with their (outputs, inputs).
 
-
-def _pair(tensors: dict[str, torch.Tensor], alphas: dict[str, float], path: Path) -> dict[str, LowRank]:
-    """Layer name -> its update; alpha is the rank where nothing states it."""
+    Raises:
+        AdapterMismatch: the files hold something else than whole pairs of LoRA matrices, or a layer twice.
+    """
+    shapes: dict[str, list[int]] = {}
+    for file in adapter_files(path):
+        tensors = {name: tensor["shape"] for name, tensor in header(file).items()}
+        if twice := sorted(set(tensors) & set(shapes)):
+            raise AdapterMismatch(
+                f"{path}: several files hold {twice[0]}", "Give one of the files as the adapter, not the folder."
+            )
+        shapes |= tensors
+    if foreign := sorted(name for name in shapes if not name.startswith(PREFIX)):
+        raise _mismatch(path, f"not every key begins with {PREFIX!r}: {_some(foreign)}")
     layers = {}
-    names = {key.removeprefix(_PREFIX).partition(".lora_A.")[0] for key in tensors if ".lora_A." in key}
-    for name in sorted(names):
-        down, up = (tensors.get(f"{_PREFIX}{name}.lora_{half}.weight") for half in "AB")
-        if down is None or up is None or down.shape[0] != up.shape[1]:
-            raise AdapterMismatch(f"{path}: {name}: lora_A and lora_B do not belong together", _ANOTHER_ADAPTER)
-        stated = tensors.get(f"{_PREFIX}{name}.alpha")
-        alpha = float(stated) if stated is not None else alphas.get(name, alphas.get("", len(down)))
-        layers[name] = LowRank(down, up, alpha / len(down))
-    used = {f"{_PREFIX}{name}.{part}" for name in layers for part in ("lora_A.weight", "lora_B.weight", "alpha")}
-    if strange := sorted(set(tensors) - used):
-        raise AdapterMismatch(f"{path}: no LoRA in diffusers' format: {_some(strange)}", _ANOTHER_ADAPTER)
+    for name in {key.partition(".lora_")[0].removeprefix(PREFIX) for key in shapes if ".lora_" in key}:
+        down, up = (shapes.pop(f"{PREFIX}{name}.{half}", None) for half in HALVES)
+        shapes.pop(f"{PREFIX}{name}.alpha", None)
+        if down is None or up is None or len(down) != 2 or len(up) != 2 or down[0] != up[1]:
+            raise _mismatch(path, f"{name}: lora_A and lora_B do not belong together")
+        layers[name] = up[0], down[1]
+    if shapes:
+        raise _mismatch(path, f"no LoRA in diffusers' format: {_some(sorted(shapes))}")
+    if not layers:
+        raise _mismatch(path, "the adapter holds no LoRA layer")
     return layers
 
 
-def _check(transformer: FluxTransformer2DModel, layers: dict[str, LowRank], path: Path) -> None:
-    shapes = {
-        name: tuple(module.weight.shape)
-        for name, module in transformer.named_modules()
-        if isinstance(module, torch.nn.Linear)
+def linear_layers(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The matrices of a model folder's transformer, by layer name."""
+    tensors = [header(file) for file in sorted((folder / "transformer").glob("*.safetensors"))]
+    return {
+        name.removesuffix(".weight"): tuple(tensor["shape"])
+        for file in tensors
+        for name, tensor in file.items()
+        if name.endswith(".weight") and len(tensor["shape"]) == 2
     }
-    if not layers:
-        raise AdapterMismatch(f"{path}: the adapter holds no LoRA layer", _ANOTHER_ADAPTER)
-    if missing := sorted(set(layers) - set(shapes)):
-        every = "none" if len(missing) == len(layers) else f"{len(missing)} of {len(layers)} layers not"
-        raise AdapterMismatch(
-            f"{path}: the adapter does not fit the model, {every} found in it: {_some(missing)}",
-            _ANOTHER_ADAPTER,
-        )
-    for name, layer in layers.items():
-        shape = layer.up.shape[0], layer.down.shape[1]
-        if shape != shapes[name]:
-            raise AdapterMismatch(
-                f"{path}: {name} is {shapes[name]} in the model and {shape} in the adapter", _ANOTHER_ADAPTER
-            )
 
 
-_ANOTHER_ADAPTER = "Give the adapter that was trained on this base model, in diffusers' LoRA format."
+def _mismatch(path: Path, words: str) -> AdapterMismatch:
+    return AdapterMismatch(f"{path}: {words}", _ANOTHER_ADAPTER)
 
 
-def _some(names: list[str], most: int = 3) -> str:
+def _some(names: Iterable[str], most: int = 3) -> str:
+    names = list(names)
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-@torch.no_grad()
-def _fuse(transformer: FluxTransformer2DModel, layers: dict[str, LowRank]) -> None:
-    for name, layer in layers.items():
-        weight = transformer.get_submodule(name).weight
-        update = layer.up.to(weight.device, torch.float32) @ layer.down.to(weight.device, torch.float32)
-        weight.copy_(weight.float().add_(update, alpha=layer.scale))

@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from contextgen.blocks import block_rules
+
 CARD_FILE = "contextgen.json"
 
 RELEASED_TEMPLATE = (
@@ -62,11 +64,14 @@ class ModelCard:
         """The card of a model folder in diffusers format.
 
         Raises:
-            ValueError: `contextgen.json` is not a JSON object, or has a key or a value that does not belong there.
-            FileNotFoundError: the folder has no `vae/config.json`.
+            ValueError: `contextgen.json` is not a JSON object, or has a key or a value that does not belong there, such
+            as an ICA block beyond the transformer's last.
+            FileNotFoundError: the folder lacks a component's `config.json`.
         """
         vae = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))
         stated = _stated(folder / CARD_FILE) if (folder / CARD_FILE).is_file() else {}
+        if stated.get("ica_blocks"):
+            _check_ica_blocks(folder, stated["ica_blocks"])
         return cls(token_side=_token_side(vae), **stated)
 
     def instruction(self, prompt: str) -> str:
@@ -82,6 +87,14 @@ class ModelCard:
 def _token_side(vae_config: dict[str, Any]) -> int:
     """2x2 latents make a token; each down block of the VAE but the last halves the picture."""
     return int(2 * 2 ** (len(vae_config["block_out_channels"]) - 1))
+
+
+def _check_ica_blocks(folder: Path, ica_blocks: tuple[int, ...]) -> None:
+    transformer = json.loads((folder / "transformer" / "config.json").read_text(encoding="utf-8"))
+    try:
+        block_rules(transformer["num_layers"], transformer["num_single_layers"], ica_blocks)
+    except ValueError as error:
+        raise ValueError(f"{folder / CARD_FILE}: ica_blocks: {error}") from None
 
 
 def _stated(path: Path) -> dict[str, Any]:

@@ -18,11 +18,11 @@ import errno
 import hashlib
 import json
 import re
-import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from contextgen import weights
 
 COMPONENTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "transformer", "vae")
 _HUB_FILES = ["model_index.json", "contextgen.json", *(f"{name}/*" for name in COMPONENTS)]
@@ -178,7 +178,7 @@ def adapter_files(path: Path) -> list[Path]:
             "Give the folder that directly holds the adapter's file.",
         )
     for file in files:
-        if problem := _safetensors_problem(file):
+        if problem := weights.problem(file):
             raise FolderIncomplete(f"{file}: {problem}", "Fetch the adapter again.")
     return files
 
@@ -212,7 +212,7 @@ def weight_bytes(folder: Path, component: str) -> dict[str, int]:
     """Bytes of a component's tensors by their stored dtype (`F32`, `BF16`, ...), read from the headers."""
     sizes: dict[str, int] = {}
     for file in sorted((folder / component).glob("*.safetensors")):
-        for tensor in _header(file).values():
+        for tensor in weights.header(file).values():
             start, end = tensor["data_offsets"]
             sizes[tensor["dtype"]] = sizes.get(tensor["dtype"], 0) + end - start
     return sizes
@@ -279,9 +279,13 @@ def _component_problem(folder: Path) -> str | None:
     if folder.name.startswith("tokenizer"):
         known = ("tokenizer.json", "vocab.json", "spiece.model")
         return None if any((folder / name).is_file() for name in known) else f"none of {', '.join(known)} is there"
-    config = "scheduler_config.json" if folder.name == "scheduler" else "config.json"
-    if not (folder / config).is_file():
-        return f"{config} is missing"
+    config = folder / ("scheduler_config.json" if folder.name == "scheduler" else "config.json")
+    if not config.is_file():
+        return f"{config.name} is missing"
+    try:
+        json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        return f"{config.name} is not JSON: {error}"
     return None if folder.name == "scheduler" else _weights_problem(folder)
 
 
@@ -294,35 +298,7 @@ def _weights_problem(folder: Path) -> str | None:
     if not files:
         pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
         return "its weights are pickled; only safetensors are loaded" if pickled else "no *.safetensors is there"
-    return next((f"{file.name}: {problem}" for file in sorted(files) if (problem := _safetensors_problem(file))), None)
-
-
-def _safetensors_problem(file: Path) -> str | None:
-    """What is wrong with a safetensors file, from its header and size alone."""
-    try:
-        header = _header(file)
-    except (ValueError, struct.error):
-        return "not a safetensors file"
-    stated = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
-    size = file.stat().st_size - _header_length(file) - 8
-    return f"truncated: {size} of {stated} bytes" if size < stated else None
-
-
-def _header_length(file: Path) -> int:
-    with file.open("rb") as stream:
-        length: int = struct.unpack("<Q", stream.read(8))[0]
-    return length
-
-
-def _header(file: Path) -> dict[str, dict[str, Any]]:
-    length = _header_length(file)
-    if length > file.stat().st_size:
-        raise ValueError(f"{file}: the header is longer than the file")
-    with file.open("rb") as stream:
-        stream.seek(8)
-        header: dict[str, dict[str, Any]] = json.loads(stream.read(length))
-    header.pop("__metadata__", None)
-    return header
+    return next((f"{file.name}: {problem}" for file in sorted(files) if (problem := weights.problem(file))), None)
 
 
 def _files(path: Path) -> Iterable[Path]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contextgen.blocks import block_plans, block_rules
+from contextgen.blocks import BlockPlan, Rule, block_plans, block_rules
 from contextgen.card import ModelCard
 from contextgen.grouping import Grouping
 from contextgen.sequence import JointSequence
@@ -18,7 +19,7 @@ class Cost:
     """The price of one picture.
 
     Attributes:
-        tokens: rows that enter the transformer; a reference's background stays outside.
+        tokens: rows that enter the transformer; with the exact attention a reference's background stays outside.
         tflop: of all denoising steps, a multiply-add counted as two; text encoders and VAE are not in it.
         numbers: the most numbers that live beside the weights at one time (an estimate); times the dtype's bytes
             they are memory.
@@ -29,36 +30,56 @@ class Cost:
     numbers: int
 
 
-def predict(folder: Path, sequence: JointSequence, steps: int) -> Cost:
-    """The cost of a picture with `attention="exact"` and the released ICA.
+def predict(folder: Path, sequence: JointSequence, steps: int, attention: str = "exact", ica: str = "released") -> Cost:
+    """The cost of a picture.
 
     Args:
         folder: the model's, in diffusers' format; only its configurations are read.
+        attention, ica: as the pipeline's; dense masks save nothing, and are as large as the sequence squared.
     """
     transformer, vae = _config(folder, "transformer"), _config(folder, "vae")
-    n_double, n_single = transformer["num_layers"], transformer["num_single_layers"]
-    rules = block_rules(n_double, n_single, ModelCard.read(folder).ica_blocks)
-    plans = block_plans(rules, n_double)
-    grouping = Grouping(sequence, "released")
-    length = {rows: span.stop - span.start for rows, span in grouping.rows.items()}
+    rules = block_rules(transformer["num_layers"], transformer["num_single_layers"], ModelCard.read(folder).ica_blocks)
+    n_double = transformer["num_layers"]
+    work = _exact(sequence, block_plans(rules, n_double), ica) if attention == "exact" else _masked(sequence, rules)
     width = transformer["num_attention_heads"] * transformer["attention_head_dim"]
 
-    multiply_adds = 0
-    for index, plan in enumerate(plans):
-        read, written = length[plan.reads], length[plan.writes]
-        multiply_adds += (2 * read + 10 * written) * width**2  # keys and values; query, output and feed-forward
-        multiply_adds += (
-            sum(2 * _count(group.rows) * sum(map(_count, group.keys)) for group in grouping.groups(plan)) * width
-        )
-        multiply_adds += _modulations(index < n_double, plan.reads is not plan.writes) * width**2
-    tokens = length[plans[0].reads]
-    multiply_adds += _embedding(transformer, tokens, length[plans[-1].writes], sequence.text_length, width)
+    only_canvas = work[-1].written == sequence.canvas.count
+    output = work[-1].written - (0 if only_canvas else sequence.text_length)
+    multiply_adds = _embedding(transformer, work[0].read, output, sequence.text_length, width)
+    for index, block in enumerate(work):
+        multiply_adds += (2 * block.read + 10 * block.written) * width**2  # keys, values; query, output, feed-forward
+        multiply_adds += 2 * block.pairs * width
+        multiply_adds += _modulations(index < n_double, block.read != block.written) * width**2
 
     # A single-stream block holds its input, its norm, q, k, v, the attended rows and 2 x (attention + feed-forward).
-    attention = 16 * tokens * width
+    tokens = work[0].read
+    attending = 16 * tokens * width + (0 if attention == "exact" else 2 * tokens**2)
     pixels = sequence.canvas.count * (2 * 2 ** (len(vae["block_out_channels"]) - 1)) ** 2
     decoding = 3 * pixels * vae["block_out_channels"][min(1, len(vae["block_out_channels"]) - 1)]
-    return Cost(tokens, 2 * multiply_adds * steps / 1e12, max(attention, decoding))
+    return Cost(tokens, 2 * multiply_adds * steps / 1e12, max(attending, decoding))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a block does: the rows it is given, those it computes, and the query-key pairs of its attention."""
+
+    read: int
+    written: int
+    pairs: int
+
+
+def _exact(sequence: JointSequence, plans: Sequence[BlockPlan], ica: str) -> list[_Work]:
+    grouping = Grouping(sequence, ica)
+    length = {rows: _count(span) for rows, span in grouping.rows.items()}
+    pairs = {
+        plan: sum(_count(group.rows) * sum(map(_count, group.keys)) for group in grouping.groups(plan))
+        for plan in set(plans)
+    }
+    return [_Work(length[plan.reads], length[plan.writes], pairs[plan]) for plan in plans]
+
+
+def _masked(sequence: JointSequence, rules: Sequence[Rule]) -> list[_Work]:
+    return [_Work(len(sequence), len(sequence), len(sequence) ** 2)] * len(rules)
 
 
 def _modulations(double: bool, leaves_rows_behind: bool) -> int:
@@ -67,13 +88,13 @@ def _modulations(double: bool, leaves_rows_behind: bool) -> int:
     return once[0] + (once[1] if leaves_rows_behind else 0)
 
 
-def _embedding(transformer: dict[str, Any], tokens: int, written: int, text_length: int, width: int) -> int:
+def _embedding(transformer: dict[str, Any], tokens: int, output: int, text_length: int, width: int) -> int:
     """What goes in and out of the blocks."""
     channels = transformer["in_channels"]
     image_tokens = tokens - text_length
     time = 2 if transformer["guidance_embeds"] else 1
     vectors = time * (256 + width) * width + (transformer["pooled_projection_dim"] + width) * width + 2 * width**2
-    rows = image_tokens * channels + text_length * transformer["joint_attention_dim"] + written * channels
+    rows = image_tokens * channels + text_length * transformer["joint_attention_dim"] + output * channels
     return int(vectors + rows * width)
 
 

@@ -22,13 +22,13 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
 
-from contextgen.adapters import apply_adapter
 from contextgen.attention import ICA_VARIANTS, MaskedAttention
 from contextgen.blocks import block_rules
 from contextgen.card import ModelCard
 from contextgen.checkpoints import find, find_adapter
 from contextgen.exact import ExactAttention
 from contextgen.layout import Instance, Pixels, compose, given_layout, prepare_reference
+from contextgen.lora import apply_adapter
 from contextgen.sequence import arrange
 
 _ATTENTIONS: dict[str, type[ExactAttention] | type[MaskedAttention]] = {

@@ -12,8 +12,9 @@ from golden_cases import CASES, TINY, read, relative
 from safetensors.torch import load_file, save_file
 
 from contextgen import ContextGenPipeline
-from contextgen.adapters import apply_adapter
+from contextgen.adapters import check_adapter, linear_layers
 from contextgen.checkpoints import AdapterMismatch, FolderIncomplete
+from contextgen.lora import apply_adapter
 
 ADAPTER = next((TINY / "adapter").glob("*.safetensors"))
 LAYER = "transformer.transformer_blocks.0.attn.to_q"
@@ -73,6 +74,7 @@ def renamed(tensors: dict, old: str, new: str) -> dict:
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
+        (lambda t: renamed(t, "transformer.x_", "diffusion_model.x_"), r"not every key begins with 'transformer\.'"),
         (lambda t: renamed(t, "transformer.", "transformer.unet_"), "none found in it: unet_single_"),
         (
             lambda t: renamed(t, "single_transformer_blocks.3", "single_transformer_blocks.9"),
@@ -80,7 +82,10 @@ def renamed(tensors: dict, old: str, new: str) -> dict:
         ),
         (lambda t: {**t, f"{LAYER}.lora_A.weight": torch.zeros(4, 32)}, r"\(64, 64\) in the model and \(64, 32\)"),
         (lambda t: {k: v for k, v in t.items() if k != f"{LAYER}.lora_B.weight"}, "lora_A and lora_B do not belong"),
-        (lambda t: {"some.weight": torch.zeros(1)}, "no LoRA in diffusers' format: some.weight"),
+        (
+            lambda t: {**t, "transformer.some.weight": torch.zeros(1)},
+            r"no LoRA in diffusers' format: transformer\.some",
+        ),
         (lambda t: {}, "holds no LoRA layer"),
     ],
 )
@@ -97,6 +102,13 @@ def test_refused_adapter_leaves_the_weights_alone(tensors: dict, tmp_path: Path)
     with pytest.raises(AdapterMismatch):
         apply_adapter(pipe.transformer, tmp_path)
     assert torch.equal(weight(pipe), before)
+
+
+def test_fit_is_seen_before_any_weight_is_read(tensors: dict, tmp_path: Path) -> None:
+    check_adapter(TINY / "adapter", linear_layers(TINY))
+    save_file(renamed(tensors, "transformer.", "transformer.unet_"), tmp_path / "adapter.safetensors")
+    with pytest.raises(AdapterMismatch, match="none found in it"):
+        check_adapter(tmp_path, linear_layers(TINY))
 
 
 def test_folder_with_the_same_layers_twice_is_ambiguous(tensors: dict, tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from contextgen.card import ModelCard
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "vae").mkdir()
-    shutil.copy(TINY / "vae" / "config.json", tmp_path / "vae")
+    for name in ("vae", "transformer"):
+        (tmp_path / name).mkdir()
+        shutil.copy(TINY / name / "config.json", tmp_path / name)
     return tmp_path
 
 
@@ -65,6 +66,7 @@ def test_braces_in_a_caption_are_kept() -> None:
         ('{"ica_blocks": [-1]}', "ica_blocks"),
         ('{"reference_sides": [[256]]}', "reference_sides"),
         ('{"weights_dtype": "float8"}', "weights_dtype"),
+        ('{"ica_blocks": [2, 99]}', r"contextgen\.json: ica_blocks: ICA block 99 does not exist"),
     ],
 )
 def test_malformed_file_is_refused_with_its_name(folder: Path, content: str, words: str) -> None:

@@ -54,6 +54,12 @@ def test_incomplete_folder_names_the_part(folder: Path, missing: str, words: str
         checkpoints.find(str(folder))
 
 
+def test_broken_configuration_names_the_part(folder: Path) -> None:
+    (folder / "vae" / "config.json").write_text('{"a": 1,}')
+    with pytest.raises(FolderIncomplete, match=r"vae: config\.json is not JSON"):
+        checkpoints.find(str(folder))
+
+
 def test_truncated_weights_are_found_from_the_header(folder: Path) -> None:
     weights = folder / "vae" / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1000])

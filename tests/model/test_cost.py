@@ -11,8 +11,11 @@ from contextgen import ContextGenPipeline
 from contextgen.cost import predict
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_prediction_is_what_the_transformer_does(name: str, pipe: ContextGenPipeline) -> None:
+@pytest.mark.parametrize("ica", ["released", "paper"])
+@pytest.mark.parametrize("attention", ["exact", "masked"])
+@pytest.mark.parametrize("name", CASES[:2])
+def test_prediction_is_what_the_transformer_does(name: str, attention: str, ica: str, pipe: ContextGenPipeline) -> None:
+    pipe.set_attention(attention, ica)
     case, counter = read("cases", name), FlopCounterMode(display=False)
     before = pipe.transformer.register_forward_pre_hook(lambda *call: counter.__enter__() and None)
     after = pipe.transformer.register_forward_hook(lambda *call: counter.__exit__(None, None, None))
@@ -22,8 +25,13 @@ def test_prediction_is_what_the_transformer_does(name: str, pipe: ContextGenPipe
     finally:
         before.remove()
         after.remove()
-    cost = predict(TINY, case.sequence, steps=1)
+    cost = predict(TINY, case.sequence, 1, attention, ica)
     assert cost.tflop == pytest.approx(counter.get_total_flops() / 1e12, rel=1e-6)
+
+
+def test_dense_masks_need_memory_for_every_pair_of_tokens() -> None:
+    sequence = read("cases", CASES[0]).sequence
+    assert predict(TINY, sequence, 1, "masked").numbers > len(sequence) ** 2 > predict(TINY, sequence, 1).numbers
 
 
 def test_price_grows_with_steps_and_references() -> None:

@@ -30,7 +30,7 @@ ALLOWED = {
     ),
     "contextgen_cli.cli": "scene.nearest console errors contextgen_cli",
     "contextgen": "contextgen.*",
-    "contextgen.card": "",
+    "contextgen.card": "contextgen.blocks",
     "contextgen.layout": "contextgen.card",
     "contextgen.sequence": "contextgen.card contextgen.layout",
     "contextgen.attention": "contextgen.sequence contextgen.layout contextgen.blocks",
