@@ -15,7 +15,7 @@ from pathlib import Path
 
 REFS = Path(__file__).parents[1] / "scenes" / "refs"
 SUBJECTS = ("mushroom", "sailboat", "cactus", "lantern", "teapot", "handbag", "fox", "crab")
-COMPOSE = [sys.executable, "-m", "contextgen_cli.cli", "compose"]
+COMPOSE = [sys.executable, "-m", "contextgen_cli", "compose"]
 
 
 def scene() -> dict[str, object]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import io
 import keyword
-import signal
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from contextgen_cli import __version__, console
+from contextgen_cli import __version__, console, interruption, streams
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, ContextgenError
 from contextgen_cli.scene.nearest import nearest
 
@@ -58,22 +55,12 @@ def cli() -> None:
     """Paint pictures from scene files: your subjects, in your boxes, with their identities kept."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its code (see `contextgen_cli.errors`)."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Scenes and JSON are UTF-8 whatever the locale; file names need not be.
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
-    sys.exit(run(arguments))
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
 def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code (see `contextgen_cli.errors`)."""
     try:
         code = cli.main(args=arguments, prog_name="contextgen", standalone_mode=False)
+        if code != EXIT_INTERRUPTED and interruption.heard():  # and swallowed on the way
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else EXIT_DONE
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
@@ -86,11 +73,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         console.note("interrupted")
         return EXIT_INTERRUPTED
-    except console.ReaderLeft:
-        return console.broken_pipe()
+    except streams.ReaderLeft:
+        return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001  the last border: a bug, with its log
+        if interruption.heard():  # and swallowed by an import that is now incomplete
+            console.note("interrupted")
+            return EXIT_INTERRUPTED
         return console.bug(error)
-
-
-if __name__ == "__main__":
-    main()

@@ -12,13 +12,16 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from contextgen_cli.errors import EXIT_BUG, EXIT_INTERRUPTED, ContextgenError
+from contextgen_cli import streams
+from contextgen_cli.errors import EXIT_BUG, ContextgenError
+from contextgen_cli.wrapping import folded
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
+    from rich.text import Text
 
     from contextgen_cli.scene.problems import Problem
 
@@ -31,10 +34,11 @@ class Settings:
     verbosity: int = 0
 
 
-class ReaderLeft(Exception):
-    """Whoever read standard output has gone, as `head` does; an error of our own, as click ends on the system's."""
-
-
+# CLIP reads only the beginning of a prompt and T5 all of it: said with every picture, of nothing that is wrong
+_EXPECTED = (
+    "Token indices sequence length is longer",
+    "The following part of your input was truncated because CLIP",
+)
 _settings = Settings()
 _live: Live | None = None
 
@@ -57,9 +61,13 @@ def emit(text: str) -> None:
     if _live is not None and sys.stdout.isatty():
         _live.console.print(text, soft_wrap=True)  # above the moving display, not through it
         return
-    with _reader():
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def emit_text(text: str) -> None:
+    """Write data meant for people: folded between words on a terminal, as it is elsewhere."""
+    _print(_console(), text, sys.stdout)
 
 
 def emit_json(record: Mapping[str, Any]) -> None:
@@ -69,7 +77,7 @@ def emit_json(record: Mapping[str, Any]) -> None:
 
 def emit_bytes(data: bytes) -> None:
     """Write raw bytes, such as a picture."""
-    with _reader():
+    with streams.writing_data():  # beneath the text stream, which would tell by itself
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
@@ -83,16 +91,20 @@ def emit_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(f"{cell:,.4g}" if isinstance(cell, float) else str(cell) for cell in row))
+        table.add_row(*(significant(cell) if isinstance(cell, float) else str(cell) for cell in row))
     emit_rich(table)
+
+
+def significant(value: float) -> str:
+    """Three digits of a number, for people."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def emit_rich(renderable: RenderableType) -> None:
     """Write a rich renderable as data."""
     console = _console()
     width = None if sys.stdout.isatty() else console.measure(renderable, options=_unbounded(console)).maximum
-    with _reader():
-        console.print(renderable, width=width, crop=False, soft_wrap=False)
+    console.print(renderable, width=width, crop=False, soft_wrap=False)
 
 
 # Words to a person, on standard error
@@ -138,7 +150,7 @@ def problems(found: Sequence[Problem]) -> None:
         text = Text(as_text(problem))
         text.highlight_regex(r"(?<=: )error(?=:)", "bold red")
         text.highlight_regex(r"(?<=: )warning(?=:)", "bold yellow")
-        stderr.print(text, soft_wrap=True)
+        _print(stderr, text, sys.stderr)
 
 
 def bug(exc: BaseException) -> int:
@@ -154,14 +166,6 @@ def bug(exc: BaseException) -> int:
     return EXIT_BUG
 
 
-def broken_pipe() -> int:
-    """The reader of our output left: stop quietly, as an interruption."""
-    with contextlib.suppress(OSError, ValueError):
-        # the interpreter flushes standard output once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_INTERRUPTED
-
-
 def adopt_logging() -> None:
     """Show what libraries log and warn of under `-v` and `-vv`, and nothing of it otherwise."""
     logging.captureWarnings(True)
@@ -171,7 +175,9 @@ def adopt_logging() -> None:
 
 class _Details(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        detail(f"{record.name}: {record.getMessage()}")
+        message = record.getMessage()
+        if not message.startswith(_EXPECTED):
+            detail(f"{record.name}: {message}")
 
 
 # Displays
@@ -220,20 +226,21 @@ def live(renderable: RenderableType) -> Iterator[Live]:
             _live = None
 
 
-@contextlib.contextmanager
-def _reader() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError as error:
-        raise ReaderLeft from error
-
-
 def _say(text: str, *, label: str = "", style: str | None = None) -> None:
     from rich.text import Text
 
     console = _live.console if _live is not None else _console(stderr=True)
     line = Text.assemble((f"{label}: ", f"bold {style}"), text) if label else Text(text, style=style or "")
-    console.print(line, soft_wrap=True)  # a path with a line end in it could not be copied
+    _print(console, line, sys.stderr)
+
+
+def _print(console: Console, text: str | Text, stream: TextIO) -> None:
+    """Print words, folded between them on a terminal only: elsewhere a line is a line, and a path can be copied."""
+    from rich.text import Text
+
+    words = text if isinstance(text, Text) else Text(text)
+    for line in folded(words, console.width) if stream.isatty() else [words]:
+        console.print(line, soft_wrap=True)
 
 
 def _console(*, stderr: bool = False) -> Console:

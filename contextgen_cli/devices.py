@@ -25,11 +25,16 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """The memory a run is predicted to take on its device under the preset chosen for it."""
+    """The memory that a model is predicted to take on its device under the preset chosen for it."""
 
     device: Device
     memory: str
     needed: int
+    activations: int  # of these, for the picture at work
+
+    def needed_for(self, activations: int) -> int:
+        """The same for a picture that takes another amount."""
+        return self.needed - self.activations + activations
 
     def __str__(self) -> str:
         free = gibibytes(self.device.free)
@@ -88,7 +93,7 @@ def footprint(device: Device, memory: str, dtype: str, parts: Sequence[int], act
             f"--memory {memory} needs a device with memory of its own; {device.name} has none",
             hint="Use --memory full.",
         )
-    choices = [Footprint(device, preset, needed[preset] + activations + _RESERVE) for preset in presets]
+    choices = [Footprint(device, preset, needed[preset] + activations + _RESERVE, activations) for preset in presets]
     for choice in choices:
         if choice.needed <= device.free:
             return choice

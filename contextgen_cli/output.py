@@ -1,7 +1,7 @@
 """Where pictures go: their names, writing them whole or not at all, and what a picture remembers.
 
 A picture carries the job that painted it as JSON in its PNG text chunk `contextgen`. A run never overwrites
-another job's picture: it takes a longer name instead.
+another job's picture: in a folder it takes a longer name instead, and a file asked for by name it refuses.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import errno
 import io
 import json
 import os
-from collections.abc import Mapping
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
 
 RECORD_KEY = "contextgen"
 STDOUT = "-"
-_OTHER_FORMATS = (".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk of every PNG
+_OTHER_FILE = re.compile(  # what nobody calls a folder
+    r"\.(jpe?g|webp|gif|bmp|tiff?|avif|heic|svg|pdf|psd|mp4|txt|md|html?|jsonl?|ya?ml|csv|toml|xml|log|zip|tar|gz)",
+    re.IGNORECASE,
+)
 _COMPRESSION = 4  # of 9: a third of the time of the usual 6, for files a few per cent larger
 _ID_LETTERS = 8  # of a job's id, where a name has to carry it
 
@@ -55,6 +61,7 @@ class Placed:
     path: Path
     exists: bool
     evades: Path | None = None  # the name it would have had, were another picture not there
+    broken: bool = False  # it is there, but not whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ class Destination:
         if text == STDOUT:
             return cls(Path(), to_stdout=True, remember=remember)
         path = Path(text).expanduser()
-        if path.suffix.lower() in _OTHER_FORMATS:
+        if is_other_file(path):
             raise UsageError(
                 f"{text}: pictures are PNG files", hint=f"Write {path.with_suffix('.png')}, or name a folder."
             )
@@ -89,18 +96,45 @@ class Destination:
             )
         if not self.to_stdout:
             _make_folder(self.folder)
+            _try_folder(self.folder)
+
+    def refuse_another(self, job_id: str) -> None:
+        """Refuse a file asked for by name that holds another job's picture.
+
+        Raises:
+            UsageError: it does, or something that is no picture of ours.
+        """
+        if self.file is None or not self.file.exists():
+            return
+        held = _job_of(self.file)
+        if held != job_id:
+            job = f" (job {held[:_ID_LETTERS]})" if held else ""
+            raise UsageError(f"{self.file} holds another picture{job}", hint="Give another name, or remove it first.")
 
     def place(self, name: str, seed: int, job_id: str) -> Placed:
         """The path of a job's picture: its plain name, or one with its id if another picture has that."""
         plain = self.file or self.folder / f"{name}-{seed}.png"
         with_id = plain.with_name(f"{plain.stem}-{job_id[:_ID_LETTERS]}.png")
         if not self.remember and not self.file:
-            return Placed(with_id, exists=with_id.exists())
-        if not plain.exists():
-            return Placed(plain, exists=False)
-        if _job_of(plain) == job_id:
-            return Placed(plain, exists=True)
-        return Placed(with_id, exists=with_id.exists(), evades=plain)
+            return _placed(with_id)
+        if not plain.exists() or _job_of(plain) == job_id:
+            return _placed(plain)
+        return _placed(with_id, evades=plain)
+
+
+def is_other_file(path: Path, *own: str) -> bool:
+    """Whether a name is that of a file of another kind than our `own`; a folder that exists may be called anything."""
+    return bool(_OTHER_FILE.fullmatch(path.suffix)) and path.suffix.lower() not in own and not path.is_dir()
+
+
+def is_whole(path: Path) -> bool:
+    """Whether there is a PNG that was not cut short."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-len(_PNG_END), os.SEEK_END)
+            return file.read() == _PNG_END
+    except OSError:  # shorter than that, or not there
+        return False
 
 
 def encode(image: Image, record: Mapping[str, Any] | None = None) -> bytes:
@@ -133,6 +167,22 @@ def write(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()  # only there if something failed, an interruption included
+
+
+def write_all(files: Mapping[Path, bytes]) -> None:
+    """Write several files. Where one fails, those that are new go again, and so do new folders.
+
+    Raises:
+        OutputError: as `write` does.
+    """
+    with contextlib.ExitStack() as undo:
+        for path, data in files.items():
+            for folder in _missing_folders(path.parent):
+                undo.callback(_quietly, folder.rmdir)
+            if not path.exists():
+                undo.callback(_quietly, path.unlink)
+            write(path, data)
+        undo.pop_all()
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -182,8 +232,30 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise _unwritable(folder, problem) from problem
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise _unwritable(folder, PermissionError(errno.EACCES, "permission denied"))
+
+
+def _try_folder(folder: Path) -> None:
+    """Open a file without a name in it: the system knows best what keeps us out."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as problem:
+        raise _unwritable(folder, problem) from problem
+
+
+def _missing_folders(folder: Path) -> Iterator[Path]:
+    """The folders to be made on the way to `folder`, the outermost first."""
+    return (each for each in reversed([folder, *folder.parents]) if not each.exists())
+
+
+def _quietly(undo: Callable[[], object]) -> None:
+    with contextlib.suppress(OSError):
+        undo()
+
+
+def _placed(path: Path, evades: Path | None = None) -> Placed:
+    whole = is_whole(path)
+    return Placed(path, whole, evades, broken=not whole and path.exists())
 
 
 def _job_of(path: Path) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from contextgen_cli.batch.plan import Job, Plan
 from contextgen_cli.errors import EnvironmentProblem
-from contextgen_cli.output import Composition, Destination, encode, write
+from contextgen_cli.output import Composition, Destination, encode, is_whole, write
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,6 +50,7 @@ class Outcome:
     status: Status
     path: Path | None = None
     evades: Path | None = None  # another job's picture that kept its name
+    mended: bool = False  # an earlier run's picture had been cut short
     png: bytes | None = None  # only where the picture goes to standard output
     seconds: float = 0.0
     error: Exception | None = None
@@ -92,7 +93,7 @@ def _skip(job: Job, orders: Orders) -> Outcome | None:
     if orders.fresh or destination.to_stdout:
         return None
     placed = destination.place(job.scene.name, job.seed, job.id)
-    if placed.exists and all(path.exists() for path in _companions(placed.path, job, orders)):
+    if placed.exists and all(is_whole(path) for path in _companions(placed.path, job, orders)):
         return Outcome(job, Status.SKIPPED, placed.path)
     return None
 
@@ -110,7 +111,7 @@ def _do(job: Job, renderer: Renderer, orders: Orders, listener: Listener) -> Out
     for path, companion in zip(_companions(placed.path, job, orders), _seen(job, renderer, orders), strict=True):
         write(path, encode(companion))
     write(placed.path, png)  # last: a picture that is there has all that belongs to it
-    return Outcome(job, Status.RENDERED, placed.path, placed.evades, seconds=seconds)
+    return Outcome(job, Status.RENDERED, placed.path, placed.evades, placed.broken, seconds=seconds)
 
 
 def _seen(job: Job, renderer: Renderer, orders: Orders) -> list[Image]:

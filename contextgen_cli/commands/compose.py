@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +17,7 @@ from contextgen_cli import console, rendering
 from contextgen_cli.commands import options
 from contextgen_cli.commands.options import PICTURES, gather, option
 from contextgen_cli.commands.scenes import Checks, check_options, load_checked
-from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, UsageError
+from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT, EXIT_USAGE, EnvironmentProblem, UsageError
 from contextgen_cli.output import Destination, encode, write
 from contextgen_cli.scene.scene import Scene, Size
 
@@ -83,16 +87,20 @@ def command(
         _refuse_contradictions(destination, as_json)
         destination.check(len(found))
     card = None if model is None else rendering.read_card(model)
+    to_open: list[Path] = []
     for scene in found:
         sized = scene if size is None else scene.resized(size)
         layout = rendering.compose(sized, card)
         shown = _annotated(layout, sized) if showing.annotate else layout
-        if destination is not None:
-            _put(destination, sized, shown, as_json)
-        _show(shown, sized, showing)
+        written = None if destination is None else _put(destination, sized, shown, as_json)
+        if showing.preview:
+            _preview(shown)
+        if showing.open:
+            to_open.append(written or _put_aside(sized, shown))
+    code = _open(to_open, kept=destination is not None and not destination.to_stdout)
     if as_json:
-        console.emit_json({"type": "summary", "layouts": len(found), "exit": EXIT_DONE})
-    return EXIT_DONE
+        console.emit_json({"type": "summary", "layouts": len(found), "exit": code})
+    return code
 
 
 def _refuse_contradictions(destination: Destination, as_json: bool) -> None:
@@ -102,10 +110,10 @@ def _refuse_contradictions(destination: Destination, as_json: bool) -> None:
         raise UsageError("-o - would write a PNG to the terminal", hint="Send it to a file with > or |.")
 
 
-def _put(destination: Destination, scene: Scene, layout: Image, as_json: bool) -> None:
+def _put(destination: Destination, scene: Scene, layout: Image, as_json: bool) -> Path | None:
     if destination.to_stdout:
         console.emit_bytes(encode(layout))
-        return
+        return None
     path = destination.file or destination.folder / f"{scene.name}.layout.png"
     if path.exists() and any(path.samefile(source) for source in scene.files):
         raise UsageError(f"{path} is one of the scene's own images", hint="Choose another name with -o.")
@@ -114,6 +122,13 @@ def _put(destination: Destination, scene: Scene, layout: Image, as_json: bool) -
         console.emit_json({"type": "layout", "scene": scene.name, "path": str(path)})
     else:
         console.emit(str(path))
+    return path
+
+
+def _put_aside(scene: Scene, layout: Image) -> Path:
+    path = Path(tempfile.mkdtemp(prefix="contextgen-")) / f"{scene.name}.layout.png"
+    write(path, encode(layout))
+    return path
 
 
 def _annotated(layout: Image, scene: Scene) -> Image:
@@ -126,16 +141,31 @@ def _annotated(layout: Image, scene: Scene) -> Image:
     return annotate(layout, marks)
 
 
-def _show(layout: Image, scene: Scene, showing: Showing) -> None:
-    if showing.preview and not console.has_colours():
+def _preview(layout: Image) -> None:
+    if not console.has_colours():
         console.note("no preview: standard output is no terminal with colours")
-    elif showing.preview:
-        from contextgen_cli.drawing import blocks
+        return
+    from contextgen_cli.drawing import blocks
 
-        columns, rows = console.size()
-        console.emit_rich(blocks(layout, columns, rows - 1))  # the prompt needs a row too
-    if showing.open:
-        path = Path(tempfile.mkdtemp(prefix="contextgen-")) / f"{scene.name}.layout.png"
-        write(path, encode(layout))
-        if click.launch(str(path)) != 0:
-            raise UsageError(f"no image viewer opened {path}", hint="Write the layout with -o instead.")
+    columns, rows = console.size()
+    console.emit_rich(blocks(layout, columns, rows - 1))  # the prompt needs a row too
+
+
+def _open(pictures: Sequence[Path], *, kept: bool) -> int:
+    """Show the pictures in the image viewer and return the exit code; what nobody sees stays only if `kept`."""
+    for index, picture in enumerate(pictures):
+        if _has_display() and click.launch(str(picture)) == 0:
+            continue
+        if kept:
+            console.error(EnvironmentProblem("no image viewer opened", hint=f"The layout is in {picture}."))
+        else:
+            console.error(EnvironmentProblem("no image viewer opened", hint="Write the layout with -o instead."))
+            for unseen in pictures[index:]:
+                shutil.rmtree(unseen.parent)
+        return EXIT_ENVIRONMENT
+    return EXIT_DONE
+
+
+def _has_display() -> bool:
+    """Whether a viewer could draw; where it could not, the one on Linux says so too late for us to hear."""
+    return not sys.platform.startswith("linux") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))

@@ -61,7 +61,7 @@ def command(model: str | None, as_json: bool) -> int:
             console.emit_json({"type": "finding", **record})
         else:
             mark = {True: "ok  ", False: "no  ", None: "    "}[finding.ok]
-            console.emit(f"{mark}{finding.topic} {finding.name}: {finding.value}")
+            console.emit_text(f"{mark}{finding.topic} {finding.name}: {finding.value}")
     code = EXIT_DONE if able else EXIT_ENVIRONMENT
     if as_json:
         console.emit_json({"type": "summary", "can_render": able, "exit": code})

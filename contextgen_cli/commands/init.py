@@ -8,8 +8,8 @@ import click
 
 from contextgen_cli import console
 from contextgen_cli.commands.options import console_options, option, verb
-from contextgen_cli.errors import EXIT_DONE, UsageError
-from contextgen_cli.output import write
+from contextgen_cli.errors import EXIT_DONE, OutputError, UsageError
+from contextgen_cli.output import is_other_file, write_all
 from contextgen_cli.resources import resource
 from contextgen_cli.scene.problems import shown
 
@@ -38,12 +38,17 @@ def command(path: Path, force: bool) -> int:
     Beside it come the two references that it uses, and the schema that lets your editor complete and
     explain the keys. Nothing that exists is overwritten without --force.
     """
+    if is_other_file(path, *_ENDINGS):
+        named = path.with_suffix(_ENDINGS[0])
+        raise UsageError(f"{path}: scene files are YAML", hint=f"Write {named}, or name a folder.")
     scene = path if path.suffix.lower() in _ENDINGS and not path.is_dir() else path / _SCENE_NAME
     files = _files(scene)
     if not force:
         _refuse_to_overwrite(files)
-    for file, data in files.items():
-        write(file, data)
+    try:
+        write_all(files)
+    except OutputError as problem:
+        raise OutputError(problem.message, hint="Choose another PATH that has room and lets you write.") from problem
     console.emit(str(scene))
     console.note(f"next: contextgen validate {_quoted(scene)}")
     return EXIT_DONE

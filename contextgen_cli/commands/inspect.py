@@ -48,8 +48,10 @@ def command(pictures: tuple[Path, ...], as_scene: bool, as_json: bool) -> int:
             console.error(error)
             unreadable += 1
             continue
-        between = ("---\n" if as_scene else "\n") if number else ""
-        console.emit(between + told)
+        if as_scene:
+            console.emit(("---\n" if number else "") + told)
+        else:
+            console.emit_text(("\n" if number else "") + told)
     code = EXIT_USAGE if unreadable else EXIT_DONE
     if as_json:
         console.emit_json(

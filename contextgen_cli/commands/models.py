@@ -29,13 +29,13 @@ def command(as_json: bool) -> int:
         if as_json:
             console.emit_json({"type": "model", **asdict(model), "in_cache": model.missing is None})
             continue
-        console.emit(f"{model.name}: {model.description}")
-        console.emit(f"  size: {gigabytes(model.size)} with its adapter")
+        console.emit_text(f"{model.name}: {model.description}")
+        console.emit_text(f"  size: {gigabytes(model.size)} with its adapter")
         for part, licence in model.licences.items():
-            console.emit(f"  licence of the {part}: {licence}")
+            console.emit_text(f"  licence of the {part}: {licence}")
         if model.needs_adapter:
-            console.emit("  needs --adapter")
-        console.emit(f"  here: {'yes' if model.missing is None else f'no, {model.missing}'}")
+            console.emit_text("  needs --adapter")
+        console.emit_text(f"  here: {'yes' if model.missing is None else f'no, {model.missing}'}")
     if as_json:
         console.emit_json({"type": "summary", "models": len(known), "exit": EXIT_DONE})
     return EXIT_DONE

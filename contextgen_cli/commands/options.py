@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from contextgen_cli import console
 from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE, TOKEN_SIDE
@@ -37,6 +39,24 @@ class SectionedOption(click.Option):
         extra: dict[str, Any] = super().get_help_extra(ctx)  # type: ignore[assignment]
         extra.pop("range", None)  # said when it is left; too wide to say before
         return extra
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        try:
+            return super().type_cast_value(ctx, value)
+        except click.BadParameter as error:
+            if ctx.get_parameter_source(str(self.name)) is ParameterSource.ENVIRONMENT:
+                error.param_hint = f"{self.envvar} (an environment variable)"
+            raise
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers; `nan`, which compares with none, is in no range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
 
 
 class SectionedCommand(click.Command):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from contextgen_cli import console, progress
+from contextgen_cli import console, interruption, progress
 from contextgen_cli.batch.plan import Overrides, Plan, plan
 from contextgen_cli.batch.worker import Orders, Status, work
 from contextgen_cli.commands import options
@@ -24,12 +24,13 @@ from contextgen_cli.commands.render_options import (
     selection_options,
 )
 from contextgen_cli.commands.scenes import Checks, check_options, load_checked
-from contextgen_cli.commands.telling import show_plan, sum_up, tell
+from contextgen_cli.commands.telling import show_plan, sum_up, tell, tell_footprints
 from contextgen_cli.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
     EXIT_JOBS_FAILED,
     EXIT_USAGE,
+    DeviceError,
     EnvironmentProblem,
     UsageError,
 )
@@ -84,15 +85,29 @@ def command(
     todo = limited(plan(chosen(found, selection), overrides, renderer.recipe, renderer.cost), selection)
     # 3. Show it, if that is all that is wanted.
     if reporting.dry_run:
-        show_plan(todo, as_json=reporting.as_json)
-        return EXIT_DONE
+        return rehearse(todo, renderer, reporting)
     # 4. Refuse what can have no good end: no room for the model, nowhere to write.
-    for name, footprint in renderer.footprints(todo).items():
-        console.note(f"{name}: {footprint}")
+    tell_footprints(renderer.footprints(todo))
+    for doubt in renderer.doubts(todo):
+        console.warn(doubt)
     destination.check(len(todo.jobs))
+    destination.refuse_another(todo.jobs[0].id)
     # 5. Paint.
     orders = Orders(destination, remember, keeping.fresh, keeping.fail_fast, keeping.save_layout, keeping.save_inputs)
     return run(todo, renderer, orders, reporting)
+
+
+def rehearse(todo: Plan, renderer: Renderer, reporting: Reporting) -> int:
+    """Show the plan, also one that cannot be carried out here, and return the exit code that a run would begin with."""
+    try:
+        footprints, problem = renderer.footprints(todo), None
+    except DeviceError as error:
+        footprints, problem = {}, error
+    code = EXIT_DONE if problem is None else problem.exit_code
+    show_plan(todo, footprints, code, as_json=reporting.as_json)
+    if problem is not None:
+        console.error(problem)
+    return code
 
 
 def run(todo: Plan, renderer: Renderer, orders: Orders, reporting: Reporting) -> int:
@@ -102,6 +117,8 @@ def run(todo: Plan, renderer: Renderer, orders: Orders, reporting: Reporting) ->
     try:
         with progress.display(reporting.progress) as display:
             for outcome in work(todo, renderer, orders, display):
+                if interruption.heard():
+                    raise KeyboardInterrupt  # that a library swallowed
                 counts[outcome.status] += 1
                 tell(outcome, as_json=reporting.as_json)
         code = EXIT_JOBS_FAILED if counts[Status.FAILED] else EXIT_DONE

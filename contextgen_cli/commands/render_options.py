@@ -66,7 +66,7 @@ sampling_options = gather(
     option(
         "--guidance",
         metavar="X",
-        type=click.FloatRange(0, LARGEST_GUIDANCE),
+        type=options.FiniteRange(0, LARGEST_GUIDANCE),
         section=SAMPLING,
         help="Guidance scale.",
     ),

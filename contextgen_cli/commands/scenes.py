@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contextgen_cli import console
+from contextgen_cli import console, rendering
 from contextgen_cli.commands.options import confine_option, gather, set_option, strict_option
 from contextgen_cli.errors import EXIT_USAGE
 from contextgen_cli.scene.loading import LoadOptions, load
@@ -28,8 +28,14 @@ check_options = gather(Checks, "checks", set_option, strict_option, confine_opti
 
 def load_checked(arguments: Sequence[str], checks: Checks, *, as_json: bool = False) -> tuple[Scene, ...] | None:
     """The scenes of `arguments`, every file of theirs decoded, or None if one is wrong; says all that is."""
-    deep = LoadOptions(deep=True, strict=checks.strict, confine=checks.confine, assignments=checks.assignments)
-    loaded = load(arguments, deep, stdin=sys.stdin)
+    options = LoadOptions(
+        deep=True,
+        strict=checks.strict,
+        confine=checks.confine,
+        assignments=checks.assignments,
+        models=rendering.aliases(),
+    )
+    loaded = load(arguments, options, stdin=sys.stdin)
     if as_json:
         for problem in loaded.problems:
             console.emit(problem_as_json(problem))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contextgen_cli import console
 from contextgen_cli.batch.plan import Job, Plan
 from contextgen_cli.batch.worker import Outcome, Status
-from contextgen_cli.devices import gibibytes
-from contextgen_cli.errors import EXIT_DONE, ContextgenError
+from contextgen_cli.devices import Footprint, gibibytes
+from contextgen_cli.errors import ContextgenError
 from contextgen_cli.progress import duration
 
 
@@ -19,6 +19,8 @@ def tell(outcome: Outcome, *, as_json: bool) -> None:
         _tell_failure(outcome)
     if outcome.evades is not None:
         console.note(f"{outcome.evades} is another job's picture; wrote {outcome.path}")
+    if outcome.mended:
+        console.note(f"{outcome.path} was not whole: rendered again")
     if as_json:
         console.emit_json(_as_record(outcome))
     elif outcome.png is not None:
@@ -65,35 +67,57 @@ def _as_record(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def show_plan(todo: Plan, *, as_json: bool) -> None:
-    """Write the plan and what it is predicted to cost."""
-    total = {"jobs": len(todo.jobs), "tflop": todo.tflop}
+def show_plan(todo: Plan, footprints: Mapping[str, Footprint], code: int, *, as_json: bool) -> None:
+    """Write the plan and what it is predicted to cost; a model without a footprint does not fit."""
+    memory = [_memory(job, footprints) for job in todo.jobs]
     if as_json:
-        for job in todo.jobs:
-            console.emit_json(_planned(job))
-        console.emit_json({"type": "summary", **total, "exit": EXIT_DONE})
+        for job, needed in zip(todo.jobs, memory, strict=True):
+            console.emit_json(_planned(job, needed))
+        console.emit_json({"type": "summary", "jobs": len(todo.jobs), "tflop": todo.tflop, "exit": code})
         return
-    rows = [
-        (
+    console.emit_table(*_table(todo, memory))
+    tell_footprints(footprints)
+    jobs = len(todo.jobs)
+    console.note(f"{jobs} picture{'s' * (jobs != 1)}, {console.significant(todo.tflop)} TFLOP")
+
+
+def tell_footprints(footprints: Mapping[str, Footprint]) -> None:
+    for model, footprint in footprints.items():
+        console.note(f"{model}: {footprint}")
+
+
+def _table(todo: Plan, memory: Sequence[int | None]) -> tuple[list[str], list[list[object]]]:
+    columns = ["picture", "size", "steps", "tokens", "TFLOP", "memory"]
+    rows: list[list[object]] = [
+        [
             job.name,
             str(job.scene.canvas),
             job.steps,
             job.cost.tokens,
             job.cost.tflop,
-            gibibytes(job.cost.bytes),
-        )
-        for job in todo.jobs
+            "too much" if needed is None else gibibytes(needed),
+        ]
+        for job, needed in zip(todo.jobs, memory, strict=True)
     ]
-    console.emit_table(("picture", "size", "steps", "tokens", "TFLOP", "memory"), rows)
-    console.note(f"{len(todo.jobs)} pictures, {todo.tflop:,.4g} TFLOP")
+    if any(job.scene.source.values for job in todo.jobs):
+        columns.append("matrix")
+        for job, row in zip(todo.jobs, rows, strict=True):
+            row.append(", ".join(f"{name}={value}" for name, value in job.scene.source.values))
+    return columns, rows
 
 
-def _planned(job: Job) -> dict[str, Any]:
+def _memory(job: Job, footprints: Mapping[str, Footprint]) -> int | None:
+    footprint = footprints.get(job.recipe.model.name)
+    return None if footprint is None else footprint.needed_for(job.cost.bytes)
+
+
+def _planned(job: Job, memory: int | None) -> dict[str, Any]:
     """A job of a dry run as a JSON line."""
     return {
         "type": "job",
         "status": "planned",
         "scene": job.scene.name,
+        "matrix": dict(job.scene.source.values),
         "seed": job.seed,
         "job": job.id,
         "width": job.scene.canvas.width,
@@ -101,6 +125,6 @@ def _planned(job: Job) -> dict[str, Any]:
         "steps": job.steps,
         "tokens": job.cost.tokens,
         "tflop": job.cost.tflop,
-        "bytes": job.cost.bytes,
+        "bytes": memory,
         "model": job.recipe.model.name,
     }

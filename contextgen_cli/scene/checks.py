@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from contextgen_cli.scene import limits
 from contextgen_cli.scene.drafting import Draft
 from contextgen_cli.scene.nearest import did_you_mean
-from contextgen_cli.scene.nodes import KeyPath, children, descendant, items, key_spot, spot
+from contextgen_cli.scene.nodes import KeyPath, descendant, items, key_spot, spot
 from contextgen_cli.scene.report import Report
 from contextgen_cli.scene.scene import Box, Reference, Size
 
 
-def check(draft: Draft, report: Report) -> None:
-    """Report everything that is wrong or doubtful about a document's meaning."""
+def check(draft: Draft, report: Report, models: Collection[str] | None = None) -> None:
+    """Report everything that is wrong or doubtful about a document's meaning; `models`: the known aliases."""
     _references_declared(draft, report)
     _references_used(draft, report)
     _references_distinct(draft, report)
+    _masks_apart(draft, report)
     for index in draft.instances:
         _box(draft, index, report)
         _covered(draft, index, report)
     _prompt_length(draft, report)
     _seed_range(draft, report)
+    if models is not None:
+        _model_known(draft, models, report)
 
 
 def _references_declared(draft: Draft, report: Report) -> None:
     declared = _declared(draft)
+    if declared is None:
+        return  # which is said already; the names may be right
     for index, instance in draft.instances.items():
         if instance.reference not in declared:
             at = spot(draft.root, "instances", index, "reference")
@@ -38,7 +43,7 @@ def _references_declared(draft: Draft, report: Report) -> None:
 
 def _references_used(draft: Draft, report: Report) -> None:
     listed = descendant(draft.root, "instances")
-    if listed is None or len(items(listed)) > len(draft.instances):
+    if listed is None or not draft.instances or len(items(listed)) > len(draft.instances):
         return  # a broken instance may be the one that uses the name
     used = {instance.reference for instance in draft.instances.values()}
     for name in draft.references:
@@ -64,13 +69,22 @@ def _references_distinct(draft: Draft, report: Report) -> None:
             report.warning("similar-names", message, at, "choose names that cannot be mistaken")
 
 
+def _masks_apart(draft: Draft, report: Report) -> None:
+    for name, reference in draft.references.items():
+        if reference.mask is not None and _normal(reference.mask) == _normal(reference.image):
+            hint = "give a picture that is white on the subject, or leave `mask` out to use the transparency"
+            at = spot(draft.root, "references", name, "mask")
+            report.warning("mask-is-image", "the mask is the same file as the image", at, hint)
+
+
 def _normal(path: Path | None) -> str | None:
     return os.path.normpath(path) if path is not None else None
 
 
-def _declared(draft: Draft) -> list[str]:
+def _declared(draft: Draft) -> list[str] | None:
+    """The names of the references; None where `references` is missing or no mapping."""
     references = descendant(draft.root, "references")
-    return list(children(references)) if references is not None else []
+    return list(references.value) if references is not None and isinstance(references.value, dict) else None
 
 
 def _box(draft: Draft, index: int, report: Report) -> None:
@@ -154,6 +168,12 @@ def _seed_range(draft: Draft, report: Report) -> None:
     if draft.seeds and draft.seeds[-1] > limits.LARGEST_SEED:
         message = f"the last seed would be {draft.seeds[-1]}, more than {limits.LARGEST_SEED}"
         report.error("out-of-range", message, spot(draft.root, "count"))
+
+
+def _model_known(draft: Draft, models: Collection[str], report: Report) -> None:
+    if draft.model is not None and draft.model not in models:
+        hint = did_you_mean(draft.model, models) or f"known here: {', '.join(models)}; a folder goes with --model"
+        report.error("unknown-model", f"no model has the alias `{draft.model}`", spot(draft.root, "model"), hint)
 
 
 def is_confined(draft: Draft, report: Report) -> bool:

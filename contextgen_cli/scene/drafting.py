@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contextgen_cli.scene.nodes import Key, KeyPath, Node, child, children, descendant, items
-from contextgen_cli.scene.scene import Box, Fit, Instance, Reference, Sampling, Scene, Size, Source
+from contextgen_cli.scene.scene import DEFAULT_SEEDS, Box, Fit, Instance, Reference, Sampling, Scene, Size, Source
 
 _HORIZONTAL = ("x", "width", "left", "right")
 
@@ -137,7 +137,8 @@ class _Drafter:
         first, count = self._integer("seed"), self._integer("count")
         if first is None and count is None:
             return None
-        return tuple(range(first or 0, (first or 0) + (1 if count is None else count)))
+        first = DEFAULT_SEEDS[0] if first is None else first
+        return tuple(range(first, first + (len(DEFAULT_SEEDS) if count is None else count)))
 
 
 def _whole(node: Node) -> int:

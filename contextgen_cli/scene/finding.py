@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from contextgen_cli.scene.problems import Problem, Severity, shown
 STANDARD_INPUT_ARGUMENT = "-"
 _IN_FOLDERS = (".yaml", ".yml")
 _IN_GLOBS = (".yaml", ".yml", ".json")
+_LIKENESS_OF_FILES = 0.75  # a folder holds many names, so that a far one is always there
 
 
 def find(arguments: Sequence[str]) -> tuple[list[Path | None], list[Problem]]:
@@ -80,8 +82,20 @@ def near_file(path: Path) -> str | None:
     folder = path.parent
     if not folder.is_dir():
         return f"there is no folder {shown(folder)}"
-    found = nearest(path.name, _names(folder))
+    found = _near_name(path, _names(folder))
     return f"did you mean {shown(folder / found)}?" if found else None
+
+
+def _near_name(path: Path, names: Iterable[str]) -> str | None:
+    """The name closest to that of `path` but for its ending; where the digits differ, it is another file."""
+    same_ending_last = sorted(names, key=lambda name: Path(name).suffix == path.suffix)
+    by_stem = {Path(name).stem: name for name in same_ending_last if _digits(Path(name)) == _digits(path)}
+    found = nearest(path.stem, by_stem, cutoff=_LIKENESS_OF_FILES)
+    return by_stem[found] if found else None
+
+
+def _digits(path: Path) -> list[int]:
+    return [int(digits) for digits in re.findall(r"[0-9]+", path.stem)]
 
 
 def _names(folder: Path) -> Iterable[str]:

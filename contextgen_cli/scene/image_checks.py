@@ -97,9 +97,13 @@ def _layout(draft: Draft, path: Path, report: Report, *, deep: bool) -> None:
             hint = "give it the canvas' aspect ratio"
             report.warning("stretched-layout", message, spot(draft.root, "layout"), hint)
     if deep:
-        error = _layout_error(path, _modified(path))
-        if error is not None:
-            _refuse(error, spot(draft.root, "layout"), report)
+        shows = _shows(path, _modified(path))
+        if isinstance(shows, ImageError):
+            _refuse(shows, spot(draft.root, "layout"), report)
+        elif not shows:
+            message = "the layout image is transparent everywhere: it gives the model nothing"
+            hint = "make the subjects opaque, or remove `layout`"
+            report.warning("empty-layout", message, spot(draft.root, "layout"), hint)
 
 
 def _decode(draft: Draft, reference: Reference, report: Report) -> None:
@@ -124,9 +128,9 @@ def _reference_error(reference: Reference, modified: tuple[int, int]) -> ImageEr
 
 
 @lru_cache(maxsize=256)
-def _layout_error(path: Path, modified: int) -> ImageError | None:
+def _shows(path: Path, modified: int) -> bool | ImageError:
+    """Whether anything of the layout image is opaque, or what decoding it says."""
     try:
-        images.open_layout(path)
+        return not images.is_empty(images.open_layout(path).getchannel("A"))
     except ImageError as error:
         return error
-    return None

@@ -70,13 +70,28 @@ def open_reference(reference: Reference) -> tuple[Image.Image, Image.Image]:
     mask = alpha if reference.mask is None else _mask(reference.mask)
     if mask is None:
         raise no_mask(reference)
+    if reference.mask is None and _darkest(mask) >= _HALF:
+        raise _opaque(reference)
     if mask.size != rgb.size:
         raise sizes_differ(reference, Size(*rgb.size), Size(*mask.size))
     if reference.crop is not None:
         rgb, mask = rgb.crop(reference.crop.pixels), mask.crop(reference.crop.pixels)
-    if int(mask.getextrema()[1]) < _HALF:  # type: ignore[arg-type]
-        raise _nothing_visible(reference)
+    if is_empty(mask):
+        raise _nothing_visible(reference, mask)
     return rgb, mask
+
+
+def is_empty(mask: Image.Image) -> bool:
+    """Whether no pixel of a mask or an alpha channel is counted as opaque."""
+    return _brightest(mask) < _HALF
+
+
+def _darkest(mask: Image.Image) -> int:
+    return int(mask.getextrema()[0])  # type: ignore[arg-type]
+
+
+def _brightest(mask: Image.Image) -> int:
+    return int(mask.getextrema()[1])  # type: ignore[arg-type]
 
 
 def open_layout(path: Path) -> Image.Image:
@@ -98,12 +113,22 @@ def sizes_differ(reference: Reference, image: Size, mask: Size) -> ImageError:
     return ImageError("mask-size", message, reference.mask or reference.image, hint="save the mask in the image's size")
 
 
-def _nothing_visible(reference: Reference) -> ImageError:
+def _opaque(reference: Reference) -> ImageError:
+    message = "the image is opaque everywhere, so the whole rectangle would be the subject"
+    hint = f"{_GET_A_MASK}; a mask that is white everywhere says that the rectangle is meant"
+    return ImageError("opaque-image", message, reference.image, hint=hint)
+
+
+def _nothing_visible(reference: Reference, mask: Image.Image) -> ImageError:
     where = "within the crop, " if reference.crop else ""
+    most = _brightest(mask)
+    faint = f"reaches one half, where masks are cut: the most is {most} of 255"
     if reference.mask is None:
-        return ImageError("empty-mask", f"{where}the image is fully transparent, or nearly", reference.image)
+        message = f"no pixel's opacity {faint}" if most else "the image is fully transparent"
+        return ImageError("empty-mask", f"{where}{message}", reference.image, hint="make the subject opaque")
+    message = f"no pixel of the mask {faint}" if most else "the mask is black everywhere"
     hint = "white is the subject, black the background"
-    return ImageError("empty-mask", f"{where}the mask is empty", reference.mask, hint=hint)
+    return ImageError("empty-mask", f"{where}{message}", reference.mask, hint=hint)
 
 
 def _stat(path: Path) -> tuple[int, int]:
@@ -192,6 +217,8 @@ def _has_alpha(image: Image.Image) -> bool:
 def _decoded(path: Path) -> tuple[Image.Image, Image.Image | None]:
     """The image in RGB and its alpha channel if it has one."""
     _stat(path)
+    with _opened(path) as opened:
+        opened.verify()  # decoding alone takes pixels whose checksum is wrong
     with _opened(path) as opened:
         is_turned = _orientation(opened) != 1
         opened.load()

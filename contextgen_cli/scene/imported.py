@@ -11,6 +11,8 @@ from typing import Any
 
 from contextgen_cli.scene.scene import Box, Scene, Size
 
+_NAME_LENGTH = 60
+_NAMELESS = "subject"
 _LARGEST = 1e9  # of a box or polygon, in pixels
 
 
@@ -40,12 +42,19 @@ class Target:
     folder: Path
     size: Size | None = None
     _taken: set[str] = field(default_factory=set)
+    _pictures: dict[str, Path] = field(default_factory=dict)
+    _stems: set[str] = field(default_factory=set)
 
     def name(self, wanted: str) -> str:
-        """A file name, without ending, that no other scene of this import has, not even in other letter case."""
-        name = next(free for free in _numbered(word(wanted)[:60]) if free.lower() not in self._taken)
-        self._taken.add(name.lower())
-        return name
+        """A file name, without ending, that no other scene of this import has."""
+        return _reserved(word(wanted)[:_NAME_LENGTH], self._taken)
+
+    def picture(self, label: str) -> Path:
+        """Where the picture of a subject is to be put: one for each label, in whichever script, for all scenes."""
+        if label not in self._pictures:
+            stem = re.sub(r"[^\w-]+", "-", label).strip("-")[:_NAME_LENGTH] or _NAMELESS
+            self._pictures[label] = self.folder / "refs" / f"{_reserved(stem, self._stems)}.png"
+        return self._pictures[label]
 
 
 class MalformedError(Exception):
@@ -83,6 +92,14 @@ def numbers(values: Any, where: str) -> tuple[float, ...]:
     return tuple(values)
 
 
+def placed(canvas: Size, edges: tuple[float, float, float, float], where: str) -> Box:
+    """A box in fractions of the canvas, as whole pixels of which there is at least one."""
+    box = on_canvas(canvas, *edges)
+    if not box.covers_pixels:
+        raise MalformedError(f"{where}: the box {list(edges)} has no area on a canvas of {canvas} px")
+    return box
+
+
 def on_canvas(canvas: Size, left: float, top: float, right: float, bottom: float) -> Box:
     """Fractions of the canvas as whole pixels."""
     width, height = canvas.width, canvas.height
@@ -92,12 +109,19 @@ def on_canvas(canvas: Size, left: float, top: float, right: float, bottom: float
 def word(text: str) -> str:
     """The text as a name that a scene accepts."""
     plain = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")
-    return plain if re.match("[A-Za-z_]", plain) else f"_{plain}" if plain else "subject"
+    return plain if re.match("[A-Za-z_]", plain) else f"_{plain}" if plain else _NAMELESS
 
 
 def unused(name: str, taken: Collection[str]) -> str:
     """`name`, or the first of `name-2`, `name-3`, … that is not taken."""
     return next(free for free in _numbered(name) if free not in taken)
+
+
+def _reserved(name: str, taken: set[str]) -> str:
+    """`name`, or the first numbered one that is not taken, not even in other letter case; now it is."""
+    free = next(free for free in _numbered(name) if free.lower() not in taken)
+    taken.add(free.lower())
+    return free
 
 
 def _numbered(name: str) -> Iterator[str]:

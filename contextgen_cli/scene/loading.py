@@ -6,7 +6,7 @@ each row is held against the schema, drafted, and checked for its meaning and it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -29,6 +29,7 @@ class LoadOptions:
     strict: bool = False  # warnings are errors
     confine: bool = False  # files outside the scene's folder are errors
     assignments: tuple[tuple[str, object], ...] = ()  # key paths and values to put into every document
+    models: Collection[str] | None = None  # the aliases that `model` may name; None: any
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ def _documents(text: str, path: Path | None, report: Report, options: LoadOption
 
 
 def _rows(root: Node, source: Source, report: Report, options: LoadOptions) -> Iterator[_Read]:
+    if not isinstance(root.value, dict) and report.twist(root.place):
+        return
     if root.value is None:
         hint = "remove the `---`, or write a scene behind it"
         report.error("empty-document", "this document is empty", spot(root), hint)
@@ -102,8 +105,9 @@ def _rows(root: Node, source: Source, report: Report, options: LoadOptions) -> I
     root = assigned(root, options.assignments, report)
     rows = matrix.rows(root, report)
     for index, row in enumerate(rows):
-        row_source = replace(source, matrix_row=index) if matrix.MATRIX in children(root) else source
-        read = _checked(row, row_source, report, options)
+        in_matrix = matrix.MATRIX in children(root)
+        row_source = replace(source, matrix_row=index, values=row.values) if in_matrix else source
+        read = _checked(row.root, row_source, report, options)
         if read is not None:
             yield _Read(read, row_source, len(rows), report)
 
@@ -113,7 +117,7 @@ def _checked(root: Node, source: Source, report: Report, options: LoadOptions) -
     errors = report.error_count
     broken = structure.check(root, report)
     drafted = draft(root, broken, sources.folder_of(source.path))
-    checks.check(drafted, report)
+    checks.check(drafted, report, options.models)
     if not options.confine or checks.is_confined(drafted, report):
         image_checks.check(drafted, report, deep=options.deep)  # else not even touched
     return drafted if report.error_count == errors and not broken else None

@@ -6,6 +6,7 @@ import itertools
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from contextgen_cli.scene import limits, structure
 from contextgen_cli.scene.nearest import did_you_mean
@@ -31,7 +32,15 @@ _PART = re.compile(rf"\$(\$\{{)|{_NAME}|(\$\{{)")
 Values = Mapping[str, Node]
 
 
-def rows(root: Node, report: Report) -> list[Node]:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One combination of a matrix: its values, and the document with them put in."""
+
+    values: tuple[tuple[str, str | float], ...]
+    root: Node
+
+
+def rows(root: Node, report: Report) -> list[Row]:
     """The documents that `root` stands for: itself if it has no `matrix`, none if the matrix is wrong."""
     errors = report.error_count
     if MATRIX in children(root):
@@ -43,7 +52,12 @@ def rows(root: Node, report: Report) -> list[Node]:
     _check(root, body, axes, report)
     if report.error_count > errors:
         return []
-    return [_substituted(body, dict(zip(axes, row, strict=True))) for row in itertools.product(*axes.values())]
+    return [_row(body, dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]
+
+
+def _row(body: Node, values: Values) -> Row:
+    plain = tuple((name, node.value) for name, node in values.items() if isinstance(node.value, str | int | float))
+    return Row(plain, _substituted(body, values))
 
 
 def _axes(root: Node) -> dict[str, tuple[Node, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from contextgen_cli.scene.nodes import Place, Spot
@@ -15,7 +16,7 @@ class Report:
         self._path = path
         self._lines = text.split("\n")
         self._problems: dict[Problem, None] = {}
-        self._twisted: set[Place] = set()
+        self._twisted: dict[Place, Problem] = {}
         self._error_count = 0
 
     @property
@@ -35,13 +36,21 @@ class Report:
 
     def twisted(self, code: str, message: str, at: Spot, hint: str | None = None) -> None:
         """An error about how a value is written: what the value then is, is no further error."""
-        self.error(code, message, at, hint)
-        self._twisted.add(at.place)
+        self._twisted[at.place] = self._add(Severity.ERROR, code, message, at, hint)
 
-    def is_twisted(self, place: Place) -> bool:
-        return place in self._twisted
+    def twist(self, place: Place) -> str | None:
+        """The code of what is wrong with the writing of the value at `place`, if anything is."""
+        problem = self._twisted.get(place)
+        return problem.code if problem else None
 
-    def _add(self, severity: Severity, code: str, message: str, at: Spot | None, hint: str | None) -> None:
+    def advise(self, place: Place, hint: str) -> None:
+        """Another hint for the twisted value at `place`, by one who knows what is wanted there."""
+        before = self._twisted[place]
+        self._twisted[place] = replace(before, hint=hint)
+        self._problems.pop(before, None)
+        self._problems.setdefault(self._twisted[place])
+
+    def _add(self, severity: Severity, code: str, message: str, at: Spot | None, hint: str | None) -> Problem:
         if at is None:
             problem = Problem(severity, code, message, self._path, hint=hint)
         elif at.place.assignment is not None:
@@ -62,6 +71,7 @@ class Report:
             )
         self._problems.setdefault(problem)
         self._error_count += severity is Severity.ERROR
+        return problem
 
     def _clamped(self, place: Place) -> Place:
         """A parser may point behind the end of a file; the end of its last written line says more."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from contextgen_cli.errors import UsageError
 
 FORMAT_VERSION = 1
+DEFAULT_SEEDS = (0,)
 
 
 class Fit(str, Enum):
@@ -93,6 +94,7 @@ class Source:
     path: Path | None  # None: standard input
     document: int = 0
     matrix_row: int | None = None
+    values: tuple[tuple[str, str | float], ...] = ()  # what the row has for each key of the matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Scene:
     references: tuple[Reference, ...]  # in the file's order
     instances: tuple[Instance, ...]  # back to front
     layout: Path | None = None
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = DEFAULT_SEEDS
     sampling: Sampling = Sampling()
     model: str | None = None
     source: Source = Source(None)

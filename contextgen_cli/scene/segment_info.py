@@ -3,12 +3,12 @@
 An object with `prompt`, `width` and a list `instances` (or `segments`, `objects`), each with `image`, `bbox`
 = [x1, y1, x2, y2] and, unless the image is transparent around its subject, `mask`. The boxes are fractions of
 `width` on both axes, or pixels where a value is above 1; the canvas is a square. Paths are relative to the
-file; `image_path` and `mask_path` are read too.
+file; `image_path`, `mask_path` and `box` are read too. A note names what is not understood.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from contextgen_cli.scene.imported import (
     fetch,
     four,
     objects,
-    on_canvas,
+    placed,
     unused,
     word,
 )
@@ -27,6 +27,7 @@ from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE, TOKEN_SIDE
 from contextgen_cli.scene.scene import Instance, Reference, Scene, Size
 
 LISTS = ("instances", "segments", "objects")
+_IMAGE, _MASK, _BOX = ("image", "image_path"), ("mask", "mask_path"), ("bbox", "box")
 
 
 def scenes(data: Any, path: Path, target: Target) -> Iterator[Imported]:
@@ -41,15 +42,26 @@ def scenes(data: Any, path: Path, target: Target) -> Iterator[Imported]:
     instances = []
     for index, item in enumerate(listed):
         where = f"instance {index}"
-        image = path.parent / fetch(item, ("image", "image_path"), str, where)
-        mask = item.get("mask", item.get("mask_path"))
+        image = path.parent / fetch(item, _IMAGE, str, where)
+        mask = next((item[key] for key in _MASK if key in item), None)
         name = unused(word(image.stem), references)
         references[name] = Reference(name, image, path.parent / str(mask) if mask else None)
-        edges = four(fetch(item, ("bbox", "box"), list, where), where)
+        edges = left, top, right, bottom = four(fetch(item, _BOX, list, where), where)
         unit = 1 if max(edges) <= 1 else side
-        instances.append(Instance(name, on_canvas(canvas, *(edge / unit for edge in edges))))
+        instances.append(Instance(name, placed(canvas, (left / unit, top / unit, right / unit, bottom / unit), where)))
     name = target.name(path.resolve().parent.name if path.stem == "segment_info" else path.stem)
-    yield Imported(Scene(name, prompt, canvas, tuple(references.values()), tuple(instances)))
+    scene = Scene(name, prompt, canvas, tuple(references.values()), tuple(instances))
+    yield Imported(scene, notes=tuple(_unread(data, listed, name)))
+
+
+def _unread(data: Mapping[str, Any], listed: Sequence[Mapping[str, Any]], name: str) -> Iterator[str]:
+    """A note on the keys that mean nothing here."""
+    used = next(key for key in LISTS if key in data)
+    keys = [key for key in data if key not in ("prompt", "width", used)]
+    inner = dict.fromkeys(key for item in listed for key in item if key not in (*_IMAGE, *_MASK, *_BOX))
+    keys += [f"{used}[].{key}" for key in inner]
+    if keys:
+        yield f"{name}: not understood and left out: {', '.join(f'`{key}`' for key in keys)}"
 
 
 def _square(width: Any) -> Size:

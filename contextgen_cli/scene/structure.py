@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.resources import resource
 from contextgen_cli.scene.nearest import did_you_mean, nearest
-from contextgen_cli.scene.nodes import KeyPath, Node, dotted, key_spot, plain, spot
+from contextgen_cli.scene.nodes import KeyPath, Node, Spot, dotted, key_spot, plain, spot
 from contextgen_cli.scene.report import Report
-from contextgen_cli.scene.wording import Violation, explained
+from contextgen_cli.scene.wording import Violation, explained, wanted
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _CORNER_KEYS = ("x", "y", "width", "height")
 _EDGE_KEYS = ("left", "top", "right", "bottom")
 _LONGEST_EXAMPLE = 60
+_TEXTS_TO_QUOTE = ("yaml-boolean", "yaml-sexagesimal", "yaml-date")  # twists that are no text where none may be
 
 
 @lru_cache(maxsize=1)
@@ -68,7 +69,8 @@ class _Checker:
         elif "dependentSchemas" in error.schema_path:
             at = key_spot(self._root, *path, error.instance)
             hint = "give either `seeds`, or `seed` and `count`"
-            self._report.error("seeds-twice", f"`{error.instance}` cannot stand beside `seeds`", at, hint)
+            message = f"`{error.instance}` cannot stand beside `seeds`{self._brought(at, path, ['seeds'])}"
+            self._report.error("seeds-twice", message, at, hint)
         elif "propertyNames" in error.schema_path:
             self._bad_name(error, path)
         else:
@@ -77,15 +79,18 @@ class _Checker:
     def _bad_value(self, error: Violation, path: KeyPath) -> None:
         self.broken.add(path)
         at = spot(self._root, *path)
-        if not self._report.is_twisted(at.place):
+        twist = self._report.twist(at.place)
+        if twist is None:
             code, message, hint = explained(error, path)
             self._report.error(code, message, at, hint)
+        elif twist in _TEXTS_TO_QUOTE and error.validator in ("type", "enum", "anyOf", "const"):
+            self._report.advise(at.place, f"write {wanted(error)}")
 
     def _unknown_keys(self, error: Violation, path: KeyPath) -> None:
         known = error.schema["properties"]
         for key in [key for key in error.instance if key not in known]:
             at = key_spot(self._root, *path, key)
-            if not self._report.is_twisted(at.place):
+            if not self._report.twist(at.place):
                 hint = did_you_mean(key, known) or f"known here: {', '.join(known)}"
                 self._report.error("unknown-key", f"unknown key `{key}`", at, hint)
 
@@ -94,8 +99,8 @@ class _Checker:
         misspelt = {nearest(key, known) for key in error.instance if key not in known}
         for key in [key for key in error.schema["required"] if key not in error.instance]:
             self.broken.add((*path, key))
-            if key not in misspelt:
-                at = spot(self._root, *path)
+            at = spot(self._root, *path)
+            if key not in misspelt and self._report.twist(at.place) != "yaml-tag":
                 hint = _example(key, known[key])
                 where = f" in `{dotted(path)}`" if path else ""
                 self._report.error("missing-key", f"`{key}` is missing{where}", at, hint)
@@ -104,7 +109,7 @@ class _Checker:
         name = error.instance
         self.broken.add((*path, name))
         at = key_spot(self._root, *path, name)
-        if not self._report.is_twisted(at.place):
+        if not self._report.twist(at.place):
             hint = "begin with a letter or `_`, go on with letters, digits, `_` and `-`"
             self._report.error("bad-name", f"`{name}` cannot be a name", at, hint)
 
@@ -127,9 +132,18 @@ class _Checker:
         if mixes:
             self.broken.add(path)
             hint = "give either x, y, width and height, or left, top, right and bottom"
-            message = "a box of two kinds: a corner and a size mixed with edges"
-            self._report.error("mixed-box", message, spot(self._root, *path), hint)
+            at = spot(self._root, *path)
+            cause = self._brought(at, path, (*_CORNER_KEYS, *_EDGE_KEYS))
+            message = f"a box of two kinds: a corner and a size mixed with edges{cause}"
+            self._report.error("mixed-box", message, at, hint)
         return mixes
+
+    def _brought(self, at: Spot, path: KeyPath, keys: Iterable[str]) -> str:
+        """Words for the assignment that put one of the keys beside what the file has at `at`."""
+        if at.place.assignment is not None:
+            return ""
+        assignments = (key_spot(self._root, *path, key).place.assignment for key in keys)
+        return next((f", which `--set {written}` brought" for written in assignments if written), "")
 
 
 def _uses(value: object, keys: Iterable[str]) -> int:

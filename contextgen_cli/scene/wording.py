@@ -18,11 +18,25 @@ _KINDS = {
     "integer": "a whole number",
     "number": "a number",
 }
+_LENGTHS = 'whole pixels, such as 120, or per cent, such as "45%" or "12.5%"'
 
 
 def explained(error: Violation, path: KeyPath) -> Explanation:
     """What is wrong with the value at `path`."""
     return _EXPLAIN.get(error.validator, _unexplained)(error, _subject(path))
+
+
+def wanted(error: Violation) -> str:
+    """What the schema takes instead of the value that it refuses."""
+    if error.validator == "enum":
+        return f"one of {', '.join(map(str, error.validator_value))}"
+    if error.validator == "anyOf":
+        return _LENGTHS
+    return " or ".join(_KINDS.get(kind, str(kind)) for kind in _kinds(error))
+
+
+def _kinds(error: Violation) -> list[Any]:
+    return error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
 
 
 def _subject(path: KeyPath) -> str:
@@ -48,14 +62,13 @@ def _found(value: object) -> str:
 
 
 def _wrong_kind(error: Violation, subject: str) -> Explanation:
-    kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-    expected = " or ".join(_KINDS[kind] for kind in kinds)
+    kinds = _kinds(error)
     hint = None
     if isinstance(error.instance, str) and not {"string", "object", "array"} & set(kinds):
         hint = "remove the quotes" if error.instance.strip().lstrip("-").isdigit() else None
     elif "string" in kinds and isinstance(error.instance, (bool, int, float)):
         hint = f'for the text, write "{json.dumps(error.instance)}" in quotes'
-    return "wrong-type", f"{subject} must be {expected}; {_found(error.instance)}", hint
+    return "wrong-type", f"{subject} must be {wanted(error)}; {_found(error.instance)}", hint
 
 
 def _out_of_range(error: Violation, subject: str) -> Explanation:
@@ -83,8 +96,7 @@ def _bad_text(error: Violation, subject: str) -> Explanation:
 
 
 def _bad_length(error: Violation, subject: str) -> Explanation:
-    hint = 'write whole pixels, such as 120, or per cent, such as "45%" or "12.5%"'
-    return "bad-length", f"{subject} is no length; {_found(error.instance)}", hint
+    return "bad-length", f"{subject} is no length; {_found(error.instance)}", f"write {_LENGTHS}"
 
 
 def _no_choice(error: Violation, subject: str) -> Explanation:

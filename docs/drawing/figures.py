@@ -22,7 +22,7 @@ def composed(scene: Path, side: int) -> Image.Image:
     """A scene's layout with boxes and names; what is not given is mid-grey, as the model sees it."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "layout.png"
-        command = [sys.executable, "-m", "contextgen_cli.cli", "compose", str(scene), "--annotate"]
+        command = [sys.executable, "-m", "contextgen_cli", "compose", str(scene), "--annotate"]
         subprocess.run([*command, "-o", str(output)], check=True, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
         layout = Image.open(output).convert("RGBA")
     layout.thumbnail((side, side), Image.Resampling.LANCZOS)

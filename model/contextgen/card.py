@@ -34,7 +34,6 @@ class ModelCard:
         text_length: tokens of the text sequence.
         token_side: pixels that one image token spans in each direction.
         width, height: native canvas in pixels.
-        min_side, max_side: the canvas sides the model was trained to handle, in pixels.
         reference_sides: `(canvas side, reference side)` pairs in ascending order: a reference is resized to the area
             of the square of the first pair whose canvas side is not exceeded by the canvas' shorter side.
         largest_reference_side: the reference side for every larger canvas.
@@ -50,8 +49,6 @@ class ModelCard:
     token_side: int = 16
     width: int = 768
     height: int = 768
-    min_side: int = 512
-    max_side: int = 1024
     reference_sides: tuple[tuple[int, int], ...] = ((384, 256), (512, 384), (768, 512), (1024, 768))
     largest_reference_side: int = 1024
     steps: int = 28

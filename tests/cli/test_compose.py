@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from conftest import GOLDEN, TINY_MODEL, write_scene
@@ -87,6 +88,49 @@ def test_it_does_not_write_over_the_scenes_own_images(contextgen, scene, tmp_pat
     assert result.code == 2
     assert "one of the scene's own images" in result.err
     assert (tmp_path / "refs" / "crab.png").read_bytes() == before
+
+
+@pytest.fixture
+def aside(tmp_path, monkeypatch) -> Path:
+    """Where files for the viewer are put, on a machine without a display."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    folder = tmp_path / "aside"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def test_without_a_display_nothing_is_opened_and_nothing_stays(contextgen, scene, aside):
+    result = contextgen("compose", scene, "--open")
+    assert result.code == 3
+    assert "no image viewer opened" in result.err
+    assert "Write the layout with -o instead." in result.err
+    assert list(aside.iterdir()) == []
+
+
+def test_without_a_display_what_was_asked_for_is_written(contextgen, tmp_path, aside):
+    write_scene(tmp_path / "scenes" / "a.yaml")
+    write_scene(tmp_path / "scenes" / "b.yaml")
+    out = tmp_path / "out"
+    result = contextgen("compose", tmp_path / "scenes", "--open", "-o", out, "--json")
+    *layouts, summary = result.records
+    assert (result.code, summary["exit"], len(layouts)) == (3, 3, 2)
+    assert f"The layout is in {out / 'a.layout.png'}." in result.err
+    assert list(aside.iterdir()) == []
+
+
+@pytest.mark.parametrize("output", [(), ("-o", "kept.png")], ids=["aside", "kept"])
+def test_the_viewer_gets_what_was_written(contextgen, scene, aside, monkeypatch, output):
+    opened = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("click.launch", lambda path: opened.append(Path(path)) or 0)
+    monkeypatch.chdir(aside.parent)
+    assert contextgen("compose", scene, "--open", *output).code == 0
+    assert [path.name for path in opened] == (["kept.png"] if output else ["picnic.layout.png"])
+    assert opened[0].exists()
+    assert bool(list(aside.iterdir())) is not bool(output)
 
 
 def test_preview_in_colour(contextgen, scene):

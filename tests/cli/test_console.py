@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pty
 import re
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import write_scene
 
 from contextgen_cli import console
 from contextgen_cli.commands import render as render_command
@@ -58,7 +60,7 @@ def on_a_terminal(*arguments: object, columns: int = 60, **environment: str) -> 
     """Run a command on a terminal of its own; its exit code and all that it wrote there."""
     parent, child = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "contextgen_cli.cli", *map(str, arguments)],
+        [sys.executable, "-m", "contextgen_cli", *map(str, arguments)],
         stdin=child,
         stdout=child,
         stderr=child,
@@ -91,6 +93,30 @@ def test_bars_on_a_terminal_of_sixty_columns(tiny, scene, tmp_path):
     assert max(map(len, bars)) <= 60
     assert str(tmp_path / "out" / "picnic-1.png") in written
     assert "it/s" not in written  # the libraries' own bars
+
+
+def test_words_are_folded_between_words_on_a_narrow_terminal(tmp_path):
+    path = write_scene(tmp_path / "s.yaml", promt="a misspelt key", prompt="x " * 400)
+    for arguments in (("validate", path), ("models",), ("doctor",)):
+        _, written = on_a_terminal(*arguments)
+        long = [line for line in visible_lines(written) if len(line) > 60]
+        assert all(len(line.split()) == 1 for line in long), long
+        told = "".join(f"{line} " for line in visible_lines(written))
+        assert re.search(r"unknown\s+key|of\s+the\s+base|version\s+torch", told)
+
+
+def test_words_are_never_folded_off_a_terminal(contextgen, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    assert max(map(len, contextgen("models").lines)) > 60
+
+
+def test_what_every_picture_would_say_is_not_shown(caplog, capsys):
+    console.configure(verbosity=2)
+    console.adopt_logging()
+    logging.getLogger("transformers").warning("Token indices sequence length is longer than … (90 > 77)")
+    logging.getLogger("diffusers").warning("The following part of your input was truncated because CLIP can only …")
+    logging.getLogger("diffusers").warning("something else")
+    assert capsys.readouterr().err == "diffusers: something else\n"
 
 
 def test_a_dumb_terminal_gets_plain_lines(tiny, scene, tmp_path):

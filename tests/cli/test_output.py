@@ -47,7 +47,7 @@ def test_an_interruption_while_writing_leaves_nothing(tmp_path, monkeypatch):
 
 
 def raising(error: BaseException):
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object, **settings: object) -> None:
         raise error
 
     return fail
@@ -69,6 +69,35 @@ def test_names(tmp_path):
     assert moved == output.Placed(tmp_path / "picnic-7-bbbbbbbb.png", False, tmp_path / "picnic-7.png")
 
 
+@pytest.mark.parametrize("cut", [1, 12, 20])
+def test_a_picture_cut_short_is_not_there(tmp_path, cut):
+    whole = encode(PICTURE, {"job": JOB})
+    (tmp_path / "picnic-7.png").write_bytes(whole[:-cut])
+    placed = Destination.parse(str(tmp_path)).place("picnic", 7, JOB)
+    assert placed == output.Placed(tmp_path / "picnic-7.png", exists=False, broken=True)
+
+
+def test_a_file_asked_for_is_refused_if_another_picture_is_in_it(tmp_path):
+    destination = Destination.parse(str(tmp_path / "x.png"))
+    destination.refuse_another(JOB)
+    write(tmp_path / "x.png", encode(PICTURE, {"job": JOB}))
+    destination.refuse_another(JOB)
+    with pytest.raises(UsageError, match=r"x\.png holds another picture \(job aaaaaaaa\)"):
+        destination.refuse_another(OTHER)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.EROFS, "the file system is read-only"), (errno.EACCES, "permission denied")],
+    ids=errno.errorcode.get,
+)
+def test_what_keeps_us_out_of_a_folder_is_what_the_system_says(tmp_path, monkeypatch, number, said):
+    monkeypatch.setattr("tempfile.TemporaryFile", raising(OSError(number, os.strerror(number))))
+    monkeypatch.setattr(os, "access", lambda *arguments: False)  # all that it tells
+    with pytest.raises(OutputError, match=said):
+        Destination.parse(str(tmp_path)).check(1)
+
+
 @pytest.mark.parametrize(
     ("text", "folder", "file"),
     [
@@ -76,6 +105,7 @@ def test_names(tmp_path):
         ("a/b.png", "a", "a/b.png"),
         ("A.PNG", ".", "A.PNG"),
         ("x.y", "x.y", None),
+        ("run-1.5", "run-1.5", None),
     ],
 )
 def test_what_o_means(text, folder, file):
@@ -87,7 +117,7 @@ def test_a_folder_that_ends_in_png_is_a_folder(tmp_path):
     assert Destination.parse(str(tmp_path / "odd.png")).folder == tmp_path / "odd.png"
 
 
-@pytest.mark.parametrize("text", ["a.jpg", "a.WebP"])
+@pytest.mark.parametrize("text", ["a.jpg", "a.WebP", "a.txt", "b/a.json"])
 def test_other_formats_are_refused(text):
     with pytest.raises(UsageError, match="PNG"):
         Destination.parse(text)

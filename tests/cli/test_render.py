@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from conftest import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, write_scene
 from PIL import Image, ImageChops
 
+from contextgen_cli.devices import Device
 from contextgen_cli.output import read_record
 
 CASES = sorted(path.parent for path in (GOLDEN / "cases").glob("*/case.json"))
@@ -260,6 +262,42 @@ def test_dry_run_shows_the_cost_and_writes_nothing(contextgen, tiny, scene, tmp_
     assert not (tmp_path / "out").exists()
 
 
+def test_dry_run_says_what_the_run_will_say_of_memory(contextgen, tiny, scene, tmp_path):
+    planned = contextgen("render", scene, *tiny, "--dry-run")
+    ran = contextgen("render", scene, *tiny, "-o", tmp_path / "out")
+    said = re.compile(r"tiny-kontext: about ([\d.]+ GiB) of")
+    needed = said.search(ran.err).group(1)
+    assert said.search(planned.err).group(1) == needed
+    assert planned.lines[1].endswith(needed)
+    assert "1 picture, " in planned.err
+    assert all(len(number.replace(".", "").lstrip("0")) <= 3 for number in re.findall(r"([\d.]+) TFLOP", planned.err))
+
+
+def test_dry_run_of_what_does_not_fit_shows_the_plan_and_then_why(contextgen, tiny, scene, monkeypatch):
+    tight = Device("cpu", "1 thread", 1 << 20, 1 << 30)
+    monkeypatch.setattr("contextgen_cli.devices.devices", lambda: [tight])
+    result = contextgen("render", scene, *tiny, "--dry-run")
+    assert result.code == 3
+    assert result.lines[1].endswith("too much")
+    assert "not enough memory" in result.err
+    *jobs, summary = contextgen("render", scene, *tiny, "--dry-run", "--json").records
+    assert ([job["bytes"] for job in jobs], summary["exit"]) == ([None], 3)
+
+
+def test_dry_run_shows_what_each_row_of_a_matrix_has(contextgen, tiny, tmp_path):
+    path = write_scene(
+        tmp_path / "m.yaml",
+        prompt="${who} in snow",
+        matrix={"who": ["a fox", "a crab"], "steps": [1, 2]},
+        sampling={"steps": "${steps}"},
+    )
+    result = contextgen("render", path, *tiny, "--dry-run")
+    assert result.lines[0].split()[-1] == "matrix"
+    assert result.lines[2].rstrip().endswith("who=a fox, steps=2")
+    *jobs, _ = contextgen("render", path, *tiny, "--dry-run", "--json").records
+    assert [job["matrix"] for job in jobs][2:] == [{"who": "a crab", "steps": 1}, {"who": "a crab", "steps": 2}]
+
+
 def test_dry_run_costs_grow_with_size(contextgen, tiny, scene):
     def cost(*more: object) -> dict:
         return contextgen("render", scene, *tiny, "--dry-run", "--json", *more).records[0]
@@ -273,10 +311,33 @@ def test_dry_run_costs_grow_with_size(contextgen, tiny, scene):
 def test_one_picture_to_a_file_of_its_own(contextgen, tiny, scene, tmp_path):
     result = contextgen("render", scene, *tiny, "-o", tmp_path / "my picture.png")
     assert result.lines == [str(tmp_path / "my picture.png")]
+    assert contextgen("render", scene, *tiny, "-o", tmp_path / "my picture.png").code == 0
+
+
+@pytest.mark.parametrize("more", [(), ("--fresh",)], ids=["", "fresh"])
+def test_a_file_that_holds_another_picture_is_refused_before_painting(contextgen, tiny, scene, tmp_path, more):
+    out = tmp_path / "x.png"
+    contextgen("render", scene, *tiny, "-o", out)
+    before = out.read_bytes()
+    result = contextgen("render", scene, *tiny, "--seed", 8, "-o", out, *more)
+    assert (result.code, result.out) == (2, "")
+    assert f"{out} holds another picture (job {read_record(out)['job'][:8]})" in result.err
+    assert "rendered" not in result.err
+    assert out.read_bytes() == before
     (tmp_path / "foreign.png").write_bytes(b"not ours")
-    result = contextgen("render", scene, *tiny, "-o", tmp_path / "foreign.png")
-    assert Path(result.lines[0]).name.startswith("foreign-")
+    assert contextgen("render", scene, *tiny, "-o", tmp_path / "foreign.png", *more).code == 2
     assert (tmp_path / "foreign.png").read_bytes() == b"not ours"
+    assert len(list(tmp_path.glob("*.png"))) == 2
+
+
+def test_a_picture_cut_short_is_rendered_again_and_said_so(contextgen, tiny, scene, tmp_path):
+    path = Path(contextgen("render", scene, *tiny, "-o", tmp_path / "out").lines[0])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-30])
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "out")
+    assert (result.code, result.lines) == (0, [str(path)])
+    assert f"{path} was not whole: rendered again" in result.err
+    assert path.read_bytes() == whole
 
 
 def test_size_set_and_no_metadata(contextgen, tiny, scene, tmp_path):
@@ -383,7 +444,7 @@ def test_quiet_says_nothing(contextgen, tiny, scene, tmp_path):
 
 
 def render_process(*arguments: object, **settings) -> subprocess.Popen:
-    command = [sys.executable, "-m", "contextgen_cli.cli", "render", *map(str, arguments)]
+    command = [sys.executable, "-m", "contextgen_cli", "render", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **settings)
 
 
@@ -394,7 +455,7 @@ def test_one_picture_to_standard_output_and_nothing_of_the_libraries(scene, tiny
     assert err == b""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_leaves_nothing_half_way(tmp_path, tiny, number):
     path = write_scene(tmp_path / "s.yaml", seed=0, count=500)
     process = render_process(path, *tiny, "-o", tmp_path / "out")
@@ -410,3 +471,13 @@ def test_an_interruption_leaves_nothing_half_way(tmp_path, tiny, number):
     for picture in pictures:
         with Image.open(tmp_path / "out" / picture) as image:
             image.load()
+
+
+@pytest.mark.parametrize(("card", "warned"), [(None, True), ("{}", False)])
+def test_a_base_model_without_adapter_is_painted_with_a_warning(contextgen, scene, tmp_path, card, warned):
+    folder = Path(shutil.copytree(TINY_MODEL, tmp_path / "base"))
+    if card is not None:
+        (folder / "contextgen.json").write_text(card)
+    result = contextgen("render", scene, "--model", folder, "--device", "cpu", "--steps", 1, "-o", tmp_path / "out")
+    assert result.code == 0
+    assert ("no adapter is given" in result.err) is warned

@@ -81,6 +81,21 @@ def test_what_is_done_is_skipped_unless_fresh(tmp_path):
     assert {outcome.status for outcome in outcomes} == {Status.RENDERED}
 
 
+def test_what_was_cut_short_is_done_again(tmp_path):
+    list(run(tmp_path, {})[1])
+    cut = tmp_path / "b-0.png"
+    cut.write_bytes(cut.read_bytes()[:-20])
+    painter, outcomes = run(tmp_path, {})
+    found = list(outcomes)
+    assert painter.painted == ["b"]
+    assert [(outcome.status, outcome.mended) for outcome in found] == [
+        (Status.SKIPPED, False),
+        (Status.RENDERED, True),
+        (Status.SKIPPED, False),
+    ]
+    assert found[1].path == cut
+
+
 def test_the_time_left_follows_the_cost(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("contextgen_cli.progress.time.monotonic", lambda: now[0])

@@ -32,7 +32,7 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.par
 )
 def test_commands_run_as_written(page: Path, tmp_path: Path) -> None:
     (tmp_path / "scenes").symlink_to(REPOSITORY / "scenes")
-    (tmp_path / "contextgen").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m contextgen_cli.cli "$@"\n')
+    (tmp_path / "contextgen").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m contextgen_cli "$@"\n')
     (tmp_path / "contextgen").chmod(0o755)
     script = "\n".join(["set -e", f"PATH={shlex.quote(str(tmp_path))}:$PATH", *commands(page)])
     environment = {

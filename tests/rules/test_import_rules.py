@@ -22,13 +22,18 @@ ALLOWED = {
     "contextgen_cli.devices": "errors",
     "contextgen_cli.digests": "output errors",
     "contextgen_cli.rendering": "scene.* batch.* output digests devices foreign errors contextgen contextgen.*",
-    "contextgen_cli.console": "scene.problems errors",
+    "contextgen_cli.interruption": "",
+    "contextgen_cli.streams": "errors",
+    "contextgen_cli.wrapping": "",
+    "contextgen_cli.console": "scene.problems streams wrapping errors contextgen_cli",
     "contextgen_cli.progress": "console batch.*",
     "contextgen_cli.drawing": "scene.scene",
     "contextgen_cli.commands": (
-        "commands.* scene.* batch.* rendering devices output drawing console progress errors resources contextgen_cli"
+        "commands.* scene.* batch.* rendering devices output drawing console progress interruption errors resources"
+        " contextgen_cli"
     ),
-    "contextgen_cli.cli": "scene.nearest console errors contextgen_cli",
+    "contextgen_cli.cli": "scene.nearest console streams interruption errors contextgen_cli",
+    "contextgen_cli.__main__": "cli streams interruption errors contextgen_cli",
     "contextgen": "contextgen.*",
     "contextgen.card": "contextgen.blocks",
     "contextgen.layout": "contextgen.card",

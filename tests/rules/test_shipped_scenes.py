@@ -37,7 +37,7 @@ def test_begins_with_its_schema_and_its_lesson(scene: Path) -> None:
 
 def test_all_render(tmp_path: Path) -> None:
     """One run, as a user would start it: the model loads once."""
-    command = [sys.executable, "-m", "contextgen_cli.cli", "render", *map(str, SCENES)]
+    command = [sys.executable, "-m", "contextgen_cli", "render", *map(str, SCENES)]
     command += ["--model", str(TINY), "--adapter", str(TINY / "adapter"), "--device", "cpu"]
     command += ["--dtype", "float32", "--size", "128x128", "--steps", "1", "-o", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

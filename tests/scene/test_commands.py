@@ -59,6 +59,14 @@ def test_validate_options(here: Path, capsys: Captured) -> None:
     assert run(["validate", "warned.yaml", "--strict"]) == 2
 
 
+@pytest.mark.parametrize("verb", [["validate"], ["compose", "-o", "lay.png"], ["render", "-o", "out", "--dry-run"]])
+def test_a_model_unknown_is_found_at_its_place(verb: list[str], here: Path, capsys: Captured) -> None:
+    (here / "typo.yaml").write_text(GOOD + "model: kontxt\n")
+    assert run([*verb, "typo.yaml", *(["--model", "."] if "render" in verb else [])]) == 2
+    err = capsys.readouterr().err
+    assert "typo.yaml:12:8: error: no model has the alias `kontxt`" in err and "did you mean `kontext`?" in err
+
+
 def test_validate_is_light(here: Path) -> None:
     script = (
         "import sys; from contextgen_cli.cli import run; code = run(['validate', 'good.yaml']);"
@@ -176,6 +184,30 @@ def test_labels_that_make_one_word_stay_two_references(here: Path) -> None:
     assert missing == ["no such file: got/refs/red-dog.png", "no such file: got/refs/red-dog-2.png"]
 
 
+def test_labels_of_any_script_have_pictures_of_their_own(here: Path) -> None:
+    data = {
+        "一": {"狗": [[0, 0, 0.5, 1]], "猫": [[0.5, 0, 1, 1]]},
+        "二": {"狗": [[0, 0, 1, 1]], "!": [[0, 0, 1, 1]]},
+        "三": {"?": [[0, 0, 1, 1]], "Red dog": [[0, 0, 1, 1]]},
+        "四": {"red-dog": [[0, 0, 1, 1]]},
+    }
+    assert imported(here, data) == 0
+    loaded = load(["got"], LoadOptions())
+    missing = [problem.message.removeprefix("no such file: got/refs/") for problem in loaded.errors]
+    assert sorted(missing) == sorted(
+        ["狗.png", "猫.png", "狗.png", "subject.png", "subject-2.png", "Red-dog.png", "red-dog-2.png"]
+    )
+
+
+def test_keys_that_mean_nothing_here_are_named(here: Path, capsys: Captured) -> None:
+    first, *others = SEGMENTS["instances"]  # type: ignore[misc]
+    data = {**SEGMENTS, "height": 3, "objects": [], "instances": [{**first, "text": "a", "id": 1}, *others]}
+    assert imported(here, data) == 0
+    note = " ".join(capsys.readouterr().err.split())
+    assert note == "data: not understood and left out: `height`, `objects`, `instances[].text`, `instances[].id`"
+    assert imported(here, SEGMENTS, "--force") == 0 and capsys.readouterr().err == ""
+
+
 def test_names_of_scenes_differ_in_more_than_letter_case(here: Path, capsys: Captured) -> None:
     assert imported(here, {"Dog": {"a": [[0, 0, 1, 1]]}, "dog": {"a": [[0, 0, 1, 1]]}}) == 0
     assert capsys.readouterr().out.split() == ["got/Dog.yaml", "got/dog-2.yaml"]
@@ -202,7 +234,13 @@ def with_annotation(**changes: object) -> dict[str, object]:
         ({**COCO, "images": [{**COCO["images"][0], "width": 10**9}]}, [], "1000000000 x 150 px"),  # type: ignore[dict-item]
         ({**COCO, "annotations": []}, [], "nothing in it makes a scene"),
         (MIG, ["--format", "coco"], "is missing"),
-        ({"a": {"b": 1}}, [], "a list of boxes is missing"),
+        ({"a": {"b": 1}}, [], "'a', 'b': a list of boxes is missing"),
+        ({"a": {"b": []}}, [], "'a', 'b': a list of boxes is missing"),
+        ({" ": {"b": [[0, 0, 1, 1]]}}, [], "the prompt of 'b' is empty"),
+        ({"a": {"b": [[0.5, 0, 0.5, 1]]}}, [], "'a', 'b': the box [0.5, 0, 0.5, 1] has no area"),
+        ({"a": {"b": [[0.5, 0, 0.4, 1]]}}, [], "'a', 'b': the box [0.5, 0, 0.4, 1] has no area"),
+        ({"a": {"b": [[0, 0, 512, 300]]}}, [], "'a', 'b': the box [0, 0, 512, 300] leaves the image: MIG boxes are"),
+        ({**SEGMENTS, "instances": [{"image": "a.png", "bbox": [0, 0, 0, 1]}]}, [], "instance 0: the box"),
     ],
 )
 def test_import_says_what_it_misses(data: object, options: list[str], words: str, here: Path, capsys: Captured) -> None:

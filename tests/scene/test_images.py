@@ -151,8 +151,36 @@ def test_a_mask_of_two_meanings_is_refused(tmp_path: Path) -> None:
 
 def test_nothing_to_see_is_an_error(tmp_path: Path) -> None:
     Image.new("RGBA", SIZE, (9, 9, 9, 127)).save(tmp_path / "faint.png")
-    with pytest.raises(ImageError, match="fully transparent"):
+    with pytest.raises(ImageError, match=r"opacity reaches one half, .* the most is 127 of 255"):
         opened(tmp_path / "faint.png")
+    Image.new("RGBA", SIZE).save(tmp_path / "clear.png")
+    with pytest.raises(ImageError, match="the image is fully transparent"):
+        opened(tmp_path / "clear.png")
+    Image.new("RGB", SIZE, RED).save(tmp_path / "it.png")
+    for grey, words in ((0, "the mask is black everywhere"), (90, "no pixel of the mask .* 90 of 255")):
+        Image.new("L", SIZE, grey).save(tmp_path / "mask.png")
+        with pytest.raises(ImageError, match=words):
+            opened(tmp_path / "it.png", tmp_path / "mask.png")
+
+
+@pytest.mark.parametrize("alpha", [255, 128])
+def test_a_reference_that_is_opaque_everywhere_is_an_error(alpha: int, tmp_path: Path) -> None:
+    Image.new("RGBA", SIZE, (*RED, alpha)).save(tmp_path / "it.png")
+    with pytest.raises(ImageError, match="whole rectangle would be the subject") as raised:
+        opened(tmp_path / "it.png")
+    assert raised.value.code == "opaque-image" and "add `mask:`" in str(raised.value.hint)
+    Image.new("L", SIZE, 255).save(tmp_path / "white.png")  # says that the rectangle is meant
+    assert opened(tmp_path / "it.png", tmp_path / "white.png")[1].getextrema() == (255, 255)
+
+
+def test_a_crop_may_be_opaque_where_the_image_is_not(tmp_path: Path) -> None:
+    image = Image.new("RGBA", SIZE, (*RED, 255))
+    image.putpixel((0, 0), (0, 0, 0, 0))
+    image.save(tmp_path / "it.png")
+    assert opened(tmp_path / "it.png", crop=Box(8, 0, 20, 10))[1].getextrema() == (255, 255)
+
+
+def test_an_image_without_transparency_needs_a_mask(tmp_path: Path) -> None:
     Image.new("RGB", SIZE).save(tmp_path / "opaque.png")
     with pytest.raises(ImageError, match="no transparency, and there is no `mask`") as raised:
         opened(tmp_path / "opaque.png")

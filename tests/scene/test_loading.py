@@ -42,6 +42,14 @@ def test_every_value(folder: Path, check: Check) -> None:
     assert scene.source.path == folder / "scene.yaml"
 
 
+@pytest.mark.parametrize(
+    ("lines", "seeds"), [("seed: 7\n", (7,)), ("count: 3\n", (0, 1, 2)), ("seed: 0\ncount: 2\n", (0, 1))]
+)
+def test_seed_and_count_each_alone(lines: str, seeds: tuple[int, ...], check: Check) -> None:
+    (scene,) = check(GOOD + lines).scenes
+    assert scene.seeds == seeds
+
+
 def test_what_is_left_out(check: Check) -> None:
     (scene,) = check(GOOD).scenes
     assert (scene.seeds, scene.sampling) == ((0,), Sampling())
@@ -69,6 +77,7 @@ def test_folders_globs_and_files_each_once(folder: Path, monkeypatch: pytest.Mon
     ("argument", "code", "hint"),
     [
         ("scen.yaml", "no-such-file", "scene.yaml"),
+        ("scene.yml", "no-such-file", "scene.yaml"),
         ("nowhere/scene.yaml", "no-such-file", "no folder"),
         ("*.yml", "no-scenes", None),
         ("empty", "no-scenes", ".yaml"),
@@ -86,6 +95,24 @@ def test_arguments_that_lead_nowhere(
     assert [problem.code for problem in loaded.errors] == [code]
     assert (hint or "") in (loaded.errors[0].hint or "")
     assert len(loaded.scenes) == 1  # the others are still checked
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("nothere.png", None),
+        ("r2.png", None),
+        ("r03.png", "r3.png"),
+        ("zreo.png", "zero.png"),
+        ("zero.jpg", "zero.png"),
+        ("Lantern.webp", "lantern.webp"),
+    ],
+)
+def test_only_a_near_file_is_proposed(name: str, meant: str | None, folder: Path, check: Check) -> None:
+    for there in ("zero.png", "r3.png", "lantern.png", "lantern.webp"):
+        (folder / there).write_bytes((folder / "crab.png").read_bytes())
+    (problem,) = check(GOOD.replace("crab.png", name)).errors
+    assert problem.hint == (f"did you mean {folder / meant}?" if meant else None)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -201,6 +228,20 @@ def test_a_wrong_set_is_the_command_lines_fault(key: str, value: object, code: s
     assert (problem.code, problem.place) == (code, "--set")
     assert problem.source_line == f"--set {key}={value}"
     assert words in f"{problem.message} {problem.hint}"
+
+
+@pytest.mark.parametrize(
+    ("line", "assignment", "place", "words"),
+    [
+        ("seed: 1\n", ("seeds", [1, 2]), (12, 1), "beside `seeds`, which `--set seeds=[1, 2]` brought"),
+        ("", ("instances[0].box.left", 3), (9, 10), "edges, which `--set instances[0].box.left=3` brought"),
+    ],
+)
+def test_a_set_that_clashes_with_the_file_is_named(
+    line: str, assignment: tuple[str, object], place: tuple[int, int], words: str, check: Check
+) -> None:
+    (problem,) = check(GOOD + line, assignments=(assignment,)).errors
+    assert (problem.line, problem.column) == place and problem.message.endswith(words)
 
 
 def test_a_set_value_may_not_be_nested_without_end(check: Check) -> None:

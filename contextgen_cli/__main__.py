@@ -1,0 +1,29 @@
+"""`contextgen` and `python -m contextgen_cli`: ready to be interrupted before anything slow is imported."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+from contextgen_cli import interruption
+from contextgen_cli.errors import EXIT_INTERRUPTED
+
+
+def main() -> None:
+    """Run the command line and exit with its code (see `contextgen_cli.errors`)."""
+    interruption.listen()
+    try:
+        from contextgen_cli import cli, streams
+
+        streams.adopt()
+        code = cli.run()
+    except KeyboardInterrupt:  # while that was imported: `run` has an ending of its own
+        with contextlib.suppress(OSError):
+            sys.stderr.write("interrupted\n")
+        code = EXIT_INTERRUPTED
+    interruption.ignore()  # all is said and done; the code should get out, too
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Ctrl-C, `kill` and a closed terminal: from the first moment on, however often."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import write_scene
+
+COMMAND = [sys.executable, "-m", "contextgen_cli"]
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+
+
+def start(*arguments: object) -> subprocess.Popen[bytes]:
+    """A command at the first moment in which it can be interrupted: its imports have just begun."""
+    command = [*COMMAND, *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not caught(process.pid) >> (signal.SIGTERM - 1) & 1:
+        assert process.poll() is None
+        time.sleep(0.002)
+    return process
+
+
+def caught(pid: int) -> int:
+    """The signals that a process has handlers for."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")), 16)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.4])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_at_the_start(scene, tiny, number, delay):
+    process = start("render", scene, *tiny, "--dry-run")
+    time.sleep(delay)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip().endswith(b"interrupted")
+    assert b"Traceback" not in err and b"bug" not in err
+
+
+def test_several_times(tmp_path, tiny):
+    path = write_scene(tmp_path / "s.yaml", seed=0, count=500)
+    process = start("render", path, *tiny, "-o", tmp_path / "out")
+    while not list(tmp_path.glob("out/s-0.png")) and process.poll() is None:
+        time.sleep(0.02)
+    for _ in range(6):
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.count(b"interrupted") == 1
+    assert not list(tmp_path.glob("out/.*"))
+
+
+def test_nohup_is_heeded(scene):
+    script = 'trap "" HUP; exec "$@"'
+    command = ["sh", "-c", script, "sh", *COMMAND, "validate", "-"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not caught(process.pid) >> (signal.SIGTERM - 1) & 1:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(scene.read_bytes().replace(b"refs/", f"{scene.parent}/refs/".encode()), timeout=60)
+    assert process.returncode == 0

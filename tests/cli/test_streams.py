@@ -1,0 +1,99 @@
+"""The standard streams: UTF-8 everywhere, and what happens when one of them cannot be written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import write_scene
+
+COMMAND = [sys.executable, "-m", "contextgen_cli"]
+FULL = Path("/dev/full")
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+with_a_full_device = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+unbuffered_or_not = pytest.mark.parametrize("unbuffered", ["", "1"])
+
+
+def test_a_reader_that_leaves_ends_the_command_quietly():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*COMMAND, "schema"], stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
+@with_a_full_device
+@unbuffered_or_not
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["schema"],
+        ["models", "--json"],
+        ["validate", "SCENE", "--format", "json"],
+        ["compose", "SCENE", "-o", "-"],
+    ],
+    ids=" ".join,
+)
+def test_a_full_disk_behind_standard_output_is_no_bug(scene, arguments, unbuffered):
+    arguments = [str(scene) if part == "SCENE" else part for part in arguments]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False
+        )
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: standard output cannot be written: the disk is full\n  hint:")
+    assert "Exception ignored" not in done.stderr
+
+
+@with_a_full_device
+@pytest.mark.parametrize("output", ["-", "FOLDER"])
+def test_a_full_disk_behind_standard_output_ends_a_run(scene, tiny, tmp_path, output):
+    output = output.replace("FOLDER", str(tmp_path / "out"))
+    command = [*COMMAND, "render", *map(str, (scene, *tiny)), "-o", output]
+    with FULL.open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 3
+    assert "standard output cannot be written: the disk is full" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["models"], ["--version"]], ids=" ".join)
+def test_a_closed_standard_output_is_told(arguments):
+    script = 'exec "$@" >&-'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *COMMAND, *arguments], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert "standard output cannot be written: it is closed" in done.stderr
+
+
+@with_a_full_device
+@unbuffered_or_not
+@pytest.mark.parametrize(("redirection", "name"), [("2>/dev/full", "full"), ("2>&-", "closed")])
+def test_trouble_with_standard_error_changes_nothing(tmp_path, redirection, name, unbuffered):
+    good, bad = write_scene(tmp_path / "good.yaml"), write_scene(tmp_path / "bad.yaml", prompt="")
+    for path, code in ((good, 0), (bad, 2)):
+        script = ["sh", "-c", f'exec "$@" {redirection}', "sh", *COMMAND, "validate", str(path)]
+        done = subprocess.run(script, env={**os.environ, "PYTHONUNBUFFERED": unbuffered}, check=False)
+        assert done.returncode == code, name
+
+
+def test_data_is_utf8_whatever_the_locale(tiny, tmp_path):
+    environment = {**os.environ, **ASCII, "CONTEXTGEN_COLOR": "never"}
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[bytes]:
+        command = [*COMMAND, *map(str, arguments)]
+        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=True)
+
+    scene = write_scene(tmp_path / "s.yaml", prompt="a snowman ☃ in snow")
+    rendered = run("render", scene, *tiny, "-o", "out", "-vv")
+    picture = rendered.stdout.decode().strip()
+    assert picture == "out/s-0.png"
+    assert "a snowman ☃ in snow" in run("inspect", picture).stdout.decode()
+    assert "☃" in run("inspect", "--scene", picture).stdout.decode()
+    assert run("compose", scene, "-o", "蟹.png").stdout.decode() == "蟹.png\n"
