@@ -1,4 +1,4 @@
-"""What several parts of the tests share: the tiny real model, and a scene to paint with it."""
+"""Fixtures of all tests: a bare environment, the command line, the tiny real model, a scene to paint with it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
+from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 
 from contextgen_cli import cli, console
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tiny model gains nothing from threads, and tests run side by side
-
-GOLDEN = Path(__file__).parent / "golden"
-TINY_MODEL = GOLDEN / "tiny-kontext"
-TINY_ADAPTER = TINY_MODEL / "adapter"
+os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the hub client is imported
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,6 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
         monkeypatch.delenv(name)
     for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "HF_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     yield
     console.configure()
@@ -74,31 +70,3 @@ def tiny() -> tuple[object, ...]:
 def scene(tmp_path: Path) -> Path:
     """A scene file of two subjects on a small canvas, with its references beside it."""
     return write_scene(tmp_path / "picnic.yaml")
-
-
-def write_scene(path: Path, **changes: Any) -> Path:
-    """Write a scene file and its references; `changes` replace keys of it."""
-    references = path.parent / "refs"
-    references.mkdir(parents=True, exist_ok=True)
-    for name, colour in (("crab", "#c03020"), ("bag", "#805020")):
-        if not (references / f"{name}.png").exists():
-            draw_reference(references / f"{name}.png", colour)
-    content = {
-        "version": 1,
-        "prompt": "a crab is holding a bag",
-        "canvas": {"width": 128, "height": 96},
-        "references": {"crab": {"image": "refs/crab.png"}, "bag": {"image": "refs/bag.png"}},
-        "instances": [
-            {"reference": "bag", "box": {"x": 8, "y": 16, "width": 56, "height": 64}},
-            {"reference": "crab", "box": {"left": "50%", "top": "25%", "right": "94%", "bottom": "88%"}},
-        ],
-        **changes,
-    }
-    path.write_text(json.dumps(content, indent=1))  # JSON is YAML
-    return path
-
-
-def draw_reference(path: Path, colour: str) -> None:
-    picture = Image.new("RGBA", (120, 100))
-    ImageDraw.Draw(picture).ellipse((8, 8, 112, 92), fill=colour)
-    picture.save(path)

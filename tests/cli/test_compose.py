@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import GOLDEN, TINY_MODEL, write_scene
+from painting import GOLDEN, TINY_MODEL, write_scene
 from PIL import Image, ImageChops
+
+from contextgen_cli import drawing
+from contextgen_cli.drawing import Mark, annotate, blocks
 
 CASES = sorted(path.parent for path in (GOLDEN / "layouts").glob("*/case.json"))
 
@@ -60,14 +66,6 @@ def test_a_folder_gets_one_layout_a_scene(contextgen, tmp_path):
     assert sorted(path.name for path in (tmp_path / "layouts").iterdir()) == ["a.layout.png", "b.layout.png"]
 
 
-def test_annotations_leave_the_size_and_draw_something(contextgen, scene, tmp_path):
-    contextgen("compose", scene, "-o", tmp_path / "plain.png")
-    contextgen("compose", scene, "-o", tmp_path / "annotated.png", "--annotate")
-    with Image.open(tmp_path / "plain.png") as plain, Image.open(tmp_path / "annotated.png") as annotated:
-        assert plain.size == annotated.size
-        assert ImageChops.difference(plain.convert("RGB"), annotated.convert("RGB")).getbbox()
-
-
 def test_size_scales_the_boxes_along(contextgen, scene, tmp_path):
     contextgen("compose", scene, "-o", tmp_path / "large.png", "--size", "256x192")
     with Image.open(tmp_path / "large.png") as layout:
@@ -76,7 +74,11 @@ def test_size_scales_the_boxes_along(contextgen, scene, tmp_path):
 
 
 def test_a_model_folder_gives_its_own_card(contextgen, scene, tmp_path):
-    assert contextgen("compose", scene, "-o", tmp_path / "a.png", "--model", TINY_MODEL).code == 0
+    model = Path(shutil.copytree(TINY_MODEL, tmp_path / "model"))
+    (model / "contextgen.json").write_text(json.dumps({"reference_sides": [[4096, 32]]}))
+    assert contextgen("compose", scene, "-o", tmp_path / "own.png", "--model", model).code == 0
+    assert contextgen("compose", scene, "-o", tmp_path / "released.png").code == 0
+    assert (tmp_path / "own.png").read_bytes() != (tmp_path / "released.png").read_bytes()
     result = contextgen("compose", scene, "-o", tmp_path / "a.png", "--model", tmp_path / "nowhere")
     assert result.code == 3
     assert "hint:" in result.err
@@ -133,11 +135,101 @@ def test_the_viewer_gets_what_was_written(contextgen, scene, aside, monkeypatch,
     assert bool(list(aside.iterdir())) is not bool(output)
 
 
-def test_preview_in_colour(contextgen, scene):
+def test_preview_in_colour(contextgen, scene, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     result = contextgen("compose", scene, "--preview", "--color", "always")
     assert "▀" in result.out
     assert "\x1b[" in result.out
     assert "no preview" in contextgen("compose", scene, "--preview").err
+    assert not list(tmp_path.glob("*.png"))  # shown, not written
+
+
+def test_a_preview_fits_its_rows_and_has_the_upper_pixel_in_front():
+    picture = Image.new("RGB", (64, 256), "white")
+    picture.paste("black", (0, 128, 64, 256))
+    text = blocks(picture, 80, 1)
+    assert text.plain == "▀\n"
+    assert text.spans[0].style == "#ffffff on #000000"
+    assert len(blocks(picture, 80, 24).plain.splitlines()) == 24
+
+
+def test_annotations_are_boxes_with_readable_labels():
+    layout = Image.new("RGBA", (256, 256))
+    picture = annotate(layout, [Mark("1 crab", (64, 32, 128, 192)), Mark("2 bag", (250, 250, 256, 256))])
+    assert picture.getpixel((0, 0)) == (128, 128, 128)
+    changed = ImageChops.difference(picture, Image.new("RGB", (256, 256), (128, 128, 128)))
+    assert changed.crop((0, 0, 256, 200)).getbbox() == (64, 32, 128, 192)
+    left, top, _, _ = changed.crop((0, 200, 256, 256)).getbbox()
+    assert left < 230 and 200 + top < 245  # the label of a box in the corner is moved onto the canvas
+
+
+def test_labels_count_from_one_and_name_the_references(contextgen, scene, tmp_path, monkeypatch):
+    labels = []
+    monkeypatch.setattr(drawing, "annotate", lambda layout, marks: labels.extend(m.label for m in marks) or layout)
+    contextgen("compose", scene, "-o", tmp_path / "a.png", "--annotate")
+    assert labels == ["1 bag", "2 crab"]
+
+
+def test_without_o_it_is_named_after_the_scene_and_lies_here(contextgen, scene, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert contextgen("compose", scene).lines == ["picnic.layout.png"]
+    assert (tmp_path / "here" / "picnic.layout.png").exists()
+
+
+def test_to_standard_output(contextgen, scene, tmp_path):
+    contextgen("compose", scene, "-o", tmp_path / "layout.png")
+    command = [sys.executable, "-m", "contextgen_cli", "compose", str(scene), "-o", "-"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stdout == (tmp_path / "layout.png").read_bytes()
+
+
+OUTSIDE = [{"reference": "bag", "box": {"x": -8, "y": 0, "width": 64, "height": 64}}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "said"),
+    [
+        ({}, ("-o", "-", "--json"), "both want standard output"),
+        ({"prompt": "${n}", "matrix": {"n": ["a", "b"]}}, ("-o", "a.png"), "do not fit"),
+        ({"layout": "refs/cut.png"}, (), "s.yaml:"),
+        ({"layout": "../cut.png"}, ("--confine",), "outside the scene's folder"),
+        ({"instances": OUTSIDE}, ("--strict",), "sticks out"),
+    ],
+    ids=["json-and-png", "two-into-one", "damaged", "confine", "strict"],
+)
+def test_refusals(contextgen, tmp_path, monkeypatch, changes, options, said):
+    path = write_scene(tmp_path / "scenes" / "s.yaml", **changes)
+    whole = (tmp_path / "scenes" / "refs" / "bag.png").read_bytes()
+    (tmp_path / "scenes" / "refs" / "cut.png").write_bytes(whole[:-400])
+    (tmp_path / "cut.png").write_bytes(whole)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    result = contextgen("compose", path, *options)
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err
+    assert not list((tmp_path / "here").iterdir())
+
+
+def test_a_scenes_own_layout_is_the_layout(contextgen, tmp_path):
+    path = write_scene(tmp_path / "s.yaml", layout="own.png")
+    Image.new("RGB", (128, 96), (10, 200, 30)).save(tmp_path / "own.png")
+    contextgen("compose", path, "-o", tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as layout:
+        assert layout.getcolors() == [(128 * 96, (10, 200, 30, 255))]
+
+
+def test_set_changes_every_scene(contextgen, scene, tmp_path):
+    contextgen("compose", scene, "-o", tmp_path / "a.png", "--set", "canvas.width=192")
+    with Image.open(tmp_path / "a.png") as layout:
+        assert layout.size == (192, 96)
+
+
+def test_problems_for_a_program(contextgen, tmp_path):
+    path = write_scene(tmp_path / "bad.yaml", prompt="")
+    problem, summary = contextgen("compose", path, "--json").records
+    assert (problem["type"], problem["line"]) == ("problem", 3)
+    assert summary == {"type": "summary", "errors": 1, "jobs": 0, "exit": 2}
 
 
 def test_a_broken_scene_is_refused_with_its_place(contextgen, tmp_path):

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import write_scene
+from painting import write_scene
 
 from contextgen_cli import console
 from contextgen_cli.commands import render as render_command
@@ -110,7 +110,10 @@ def test_words_are_never_folded_off_a_terminal(contextgen, monkeypatch):
     assert max(map(len, contextgen("models").lines)) > 60
 
 
-def test_what_every_picture_would_say_is_not_shown(caplog, capsys):
+def test_what_every_picture_would_say_is_not_shown(monkeypatch, capsys):
+    for library in ("transformers", "diffusers"):  # as they are once a model is opened
+        monkeypatch.setattr(logging.getLogger(library), "handlers", [])
+        monkeypatch.setattr(logging.getLogger(library), "propagate", True)
     console.configure(verbosity=2)
     console.adopt_logging()
     logging.getLogger("transformers").warning("Token indices sequence length is longer than … (90 > 77)")

@@ -24,11 +24,23 @@ def test_an_unchanged_file_is_not_read_again(large: Path) -> None:
     assert digests.remembered(large, lambda file: "second") == "first"
 
 
-def test_a_changed_file_is(large: Path) -> None:
+@pytest.mark.parametrize(("content", "time"), [(b"54321", 1), (b"123456", 0)], ids=["time", "size"])
+def test_a_changed_file_is(large: Path, content: bytes, time: int) -> None:
+    os.utime(large, ns=(0, 0))
     digests.remembered(large, lambda file: "first")
-    large.write_bytes(b"54321")
-    os.utime(large, ns=(1, 1))
+    large.write_bytes(content)
+    os.utime(large, ns=(time, time))
     assert digests.remembered(large, lambda file: "second") == "second"
+
+
+def test_files_of_one_name_are_remembered_apart(large: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / large.name
+    other.parent.mkdir()
+    other.write_bytes(large.read_bytes())
+    os.utime(other, ns=(large.stat().st_mtime_ns,) * 2)
+    assert digests.remembered(large, lambda file: "first") == "first"
+    assert digests.remembered(other, lambda file: "second") == "second"
+    assert digests.remembered(large, lambda file: "again") == "first"
 
 
 @pytest.mark.parametrize("content", ["not json", "[]", "{"])

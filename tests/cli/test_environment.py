@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from conftest import TINY_MODEL
+from painting import TINY_MODEL
+from safetensors.torch import load_file
 
-from contextgen_cli.devices import Device, footprint
+from contextgen_cli.devices import Device, choose_device, default_dtype, footprint
 from contextgen_cli.errors import DeviceError
+from contextgen_cli.rendering import find_model
 
 GIB = 1 << 30
 GPU = Device("cuda:0", "a GPU", 16 * GIB, 24 * GIB)
@@ -63,3 +65,25 @@ def test_what_cannot_fit_is_refused_with_what_to_try(device, memory, dtype, said
         footprint(device, memory, dtype, [9 * GIB], GIB)
     assert "not enough memory: about" in caught.value.message
     assert said in caught.value.hint
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 8), ("bfloat16", 4)])
+def test_a_footprint_is_the_weights_the_activations_and_a_reserve(dtype, size):
+    needed = footprint(GPU, "full", dtype, [GIB, GIB], GIB).needed
+    assert (size + 1) * GIB < needed < (size + 2) * GIB
+
+
+def test_devices_by_name(monkeypatch):
+    monkeypatch.setattr("contextgen_cli.devices.devices", lambda: [GPU, CPU])
+    assert [choose_device(name) for name in (None, "cuda", "cuda:0", "cpu")] == [GPU, GPU, GPU, CPU]
+    assert [default_dtype(device) for device in (GPU, CPU)] == ["bfloat16", "float32"]
+
+
+def test_parts_are_counted_in_numbers():
+    files = [file for file in TINY_MODEL.glob("*/*.safetensors") if file.parent.name != "adapter"]
+    numbers = sum(tensor.numel() for file in files for tensor in load_file(file).values())
+    assert sum(find_model(str(TINY_MODEL), None, offline=True).parts()) == numbers
+
+
+def test_doctor_warns_a_person_too(contextgen, tmp_path):
+    assert "nothing here can render yet" in contextgen("doctor", "--model", tmp_path).err

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+from types import SimpleNamespace
 
 import pytest
 import torch
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 
 from contextgen import checkpoints
 from contextgen_cli import foreign
 from contextgen_cli.errors import DeviceError, JobError, OutputError, WeightsError
 
+ANSWER = SimpleNamespace(headers={}, request=None, status_code=403)
 CHECKPOINT_ERRORS = [
     kind
     for kind in vars(checkpoints).values()
@@ -38,6 +41,12 @@ def test_every_checkpoint_error_is_the_weights(kind, border):
         (foreign.opening, OSError("no file named config.json"), WeightsError),
         (foreign.opening, ValueError("contextgen.json: unknown key"), WeightsError),
         (foreign.opening, OSError(errno.ENOSPC, "No space left on device"), OutputError),
+        (foreign.opening, OSError(errno.EDQUOT, "Disk quota exceeded"), OutputError),
+        (foreign.opening, MemoryError(), DeviceError),
+        (foreign.opening, RuntimeError("CUDA error: out of memory"), DeviceError),
+        (foreign.painting, HFValidationError("Repo id must be in the form"), WeightsError),
+        (foreign.painting, LocalEntryNotFoundError("no connection"), WeightsError),
+        (foreign.painting, HfHubHTTPError("refused", response=ANSWER), WeightsError),
         (foreign.painting, ValueError("the mask is empty"), JobError),
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__),

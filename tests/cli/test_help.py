@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -87,3 +88,11 @@ def test_light_commands_import_nothing_heavy(arguments, scene, tmp_path):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr.endswith("HEAVY ")
     assert "internal error" not in done.stderr
+
+
+def test_a_name_that_is_no_utf8_is_printed_as_it_is(tmp_path):
+    path = os.fsencode(tmp_path) + b"/\xff"
+    command = [sys.executable, "-m", "contextgen_cli", "init", path]
+    settings = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, capture_output=True, check=False, env=settings)
+    assert (done.returncode, done.stdout) == (0, path + b"/scene.yaml\n")

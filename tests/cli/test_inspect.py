@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import write_scene
+from painting import write_scene
 from PIL import Image
 
 from contextgen_cli.output import encode
@@ -59,6 +59,7 @@ def test_the_scene_comes_back_and_renders_to_the_same_bytes(contextgen, tiny, pi
         ("missing.png", None, "No such file"),
         ("text.png", b"hello", "not a picture"),
         ("plain.png", "image", "remembers no scene"),
+        ("other.png", encode(Image.new("RGB", (8, 8)), {"scene": {"version": 9}}), "cannot be read"),
     ],
 )
 def test_a_picture_that_remembers_nothing(contextgen, tmp_path, name, content, said):
@@ -104,3 +105,9 @@ def test_two_scenes_are_two_documents(contextgen, tiny, tmp_path):
     path = write_scene(tmp_path / "s.yaml", seeds=[1, 2])
     pictures = contextgen("render", path, *tiny, "-o", tmp_path / "out").lines
     assert contextgen("inspect", *pictures, "--scene").out.count("\n---\n") == 1
+
+
+def test_one_way_to_write_at_a_time(contextgen, picture):
+    result = contextgen("inspect", picture, "--scene", "--json")
+    assert (result.code, result.out) == (2, "")
+    assert "two ways" in result.err

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import write_scene
+from painting import write_scene
 
 COMMAND = [sys.executable, "-m", "contextgen_cli"]
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 def start(*arguments: object) -> subprocess.Popen[bytes]:
     """A command at the first moment in which it can be interrupted: its imports have just begun."""
     command = [*COMMAND, *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while not caught(process.pid) >> (signal.SIGTERM - 1) & 1:
         assert process.poll() is None
         time.sleep(0.002)
@@ -34,11 +34,12 @@ def caught(pid: int) -> int:
 
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.4])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_at_the_start(scene, tiny, number, delay):
-    process = start("render", scene, *tiny, "--dry-run")
+def test_at_the_start(tiny, number, delay):
+    process = start("render", "-", *tiny)  # it cannot end by itself: standard input stays open
     time.sleep(delay)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    err = process.stderr.read()
+    process.wait(timeout=60)
     assert process.returncode == 130
     assert err.strip().endswith(b"interrupted")
     assert b"Traceback" not in err and b"bug" not in err

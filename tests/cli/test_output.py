@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from contextgen_cli import output
 from contextgen_cli.errors import OutputError, UsageError
@@ -46,6 +48,13 @@ def test_an_interruption_while_writing_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_content_is_synced_before_its_name_and_the_name_before_the_end(tmp_path, monkeypatch):
+    path, synced = tmp_path / "a.png", []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append((stat.S_ISDIR(os.fstat(file).st_mode), path.exists())))
+    write(path, b"new")
+    assert synced == [(False, False), (True, True)]
+
+
 def raising(error: BaseException):
     def fail(*arguments: object, **settings: object) -> None:
         raise error
@@ -67,6 +76,25 @@ def test_names(tmp_path):
     assert destination.place("picnic", 7, JOB).exists
     moved = destination.place("picnic", 7, OTHER)
     assert moved == output.Placed(tmp_path / "picnic-7-bbbbbbbb.png", False, tmp_path / "picnic-7.png")
+    write(moved.path, encode(PICTURE, {"job": OTHER}))
+    assert destination.place("picnic", 7, OTHER).exists
+
+
+def test_names_where_pictures_remember_nothing(tmp_path):
+    folder = Destination.parse(str(tmp_path), remember=False)
+    assert folder.place("picnic", 7, JOB).path == tmp_path / "picnic-7-aaaaaaaa.png"
+    file = Destination.parse(str(tmp_path / "a.png"), remember=False)
+    assert file.place("picnic", 7, JOB).path == tmp_path / "a.png"
+
+
+@pytest.mark.parametrize("text", ["not json", "[]"])
+def test_a_record_that_is_none_belongs_to_another(tmp_path, text):
+    foreign = PngInfo()
+    foreign.add_text(output.RECORD_KEY, text)
+    PICTURE.save(tmp_path / "picnic-7.png", pnginfo=foreign)
+    assert Destination.parse(str(tmp_path)).place("picnic", 7, JOB).evades == tmp_path / "picnic-7.png"
+    with pytest.raises(UsageError, match="remembers no scene"):
+        read_record(tmp_path / "picnic-7.png")
 
 
 @pytest.mark.parametrize("cut", [1, 12, 20])
@@ -106,6 +134,7 @@ def test_what_keeps_us_out_of_a_folder_is_what_the_system_says(tmp_path, monkeyp
         ("A.PNG", ".", "A.PNG"),
         ("x.y", "x.y", None),
         ("run-1.5", "run-1.5", None),
+        ("~/out", Path("~/out").expanduser(), None),
     ],
 )
 def test_what_o_means(text, folder, file):

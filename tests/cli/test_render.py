@@ -7,15 +7,19 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import huggingface_hub
 import pytest
-from conftest import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, write_scene
-from PIL import Image, ImageChops
+import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
+from painting import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, write_scene
+from PIL import Image, ImageChops, ImageColor
 
 from contextgen_cli.devices import Device
 from contextgen_cli.output import read_record
@@ -133,6 +137,7 @@ def test_a_failing_job_is_told_and_the_rest_goes_on(contextgen, tiny, tmp_path, 
     assert result.code == 1
     failed, rendered, summary = result.records
     assert (failed["status"], failed["error"]["class"]) == ("failed", "ImageError")
+    assert "no such file" in failed["error"]["message"] and set(failed["error"]) == {"class", "message", "hint"}
     assert rendered["status"] == "rendered"
     assert (summary["type"], summary["failed"], summary["rendered"], summary["exit"]) == ("summary", 1, 1, 1)
     assert "error: a-0: no such file" in result.err
@@ -191,6 +196,11 @@ def test_all_problems_at_once_before_any_weights(contextgen, tmp_path):
         (("--model", TINY_MODEL, "-o", "a.jpg"), 2, "pictures are PNG files"),
         (("--model", TINY_MODEL, "-o", "a.png", "--count", "2"), 2, "2 pictures do not fit"),
         (("--model", TINY_MODEL, "-o", "-", "--json"), 2, "both want standard output"),
+        (("--model", TINY_MODEL, "-o", "-", "--count", "2"), 2, "2 pictures do not fit into standard output"),
+        (("--model", TINY_MODEL, "-o", "-", "--save-layout"), 2, "no folder for layouts"),
+        (("--model", TINY_MODEL, "-o", "-", "--save-inputs"), 2, "no folder for layouts"),
+        (("--model", "kontext"), 3, "--adapter"),
+        (("--set", "model=nonsense"), 2, "nonsense"),
     ],
     ids=[
         "no-model",
@@ -203,6 +213,11 @@ def test_all_problems_at_once_before_any_weights(contextgen, tmp_path):
         "no-png",
         "two-into-one",
         "json-and-png",
+        "two-to-standard-output",
+        "layout-to-standard-output",
+        "inputs-to-standard-output",
+        "no-adapter",
+        "no-such-alias",
     ],
 )
 def test_refusals(contextgen, scene, monkeypatch, tmp_path, options, code, said):
@@ -211,6 +226,52 @@ def test_refusals(contextgen, scene, monkeypatch, tmp_path, options, code, said)
     assert (result.code, result.out) == (code, "")
     assert said in result.err
     assert names(tmp_path) == ["picnic.yaml", "refs"]
+
+
+@pytest.mark.parametrize(("options", "local"), [((), False), (("--offline",), True), (("--dry-run",), True)])
+def test_the_network_is_asked_only_where_it_may_be(contextgen, scene, tmp_path, monkeypatch, options, local):
+    asked = []
+
+    def snapshot_download(repo: str, *, local_files_only: bool, **settings: object) -> str:
+        asked.append(local_files_only)
+        raise LocalEntryNotFoundError("not here")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    result = contextgen("render", scene, "--model", "someone/model", "-o", tmp_path / "out", *options)
+    assert (result.code, asked) == (3, [local])
+
+
+def test_a_model_with_larger_tokens_refuses_the_canvas(contextgen, tmp_path):
+    model = Path(shutil.copytree(TINY_MODEL, tmp_path / "model"))
+    config = json.loads((model / "vae" / "config.json").read_text())
+    (model / "vae" / "config.json").write_text(json.dumps({**config, "block_out_channels": [4] * 5}))
+    path = write_scene(tmp_path / "s.yaml", canvas={"width": 112, "height": 96})
+    result = contextgen("render", path, "--model", model, "--dry-run")
+    assert (result.code, result.out) == (2, "")
+    assert "no multiple of 32 px" in result.err
+
+
+def test_the_model_is_opened_once_and_as_asked(contextgen, tiny, scene, tmp_path, monkeypatch):
+    from contextgen import ContextGenPipeline
+
+    opened, load = [], ContextGenPipeline.from_pretrained.__func__
+
+    def spy(cls, *arguments, **settings):
+        opened.append({name: settings[name] for name in ("attention", "ica", "torch_dtype")})
+        return load(cls, *arguments, **settings)
+
+    monkeypatch.setattr(ContextGenPipeline, "from_pretrained", classmethod(spy))
+    more = ("--attention", "masked", "--ica", "paper", "--dtype", "bfloat16", "--count", 2, "-o", tmp_path / "out")
+    assert contextgen("render", scene, *tiny, *more).code == 0
+    assert opened == [{"attention": "masked", "ica": "paper", "torch_dtype": torch.bfloat16}]
+
+
+def test_what_does_not_fit_is_refused_before_it_loads(contextgen, tiny, scene, tmp_path, monkeypatch):
+    monkeypatch.setattr("contextgen_cli.devices._main_memory", lambda: (1 << 20, 1 << 20))
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "out")
+    assert (result.code, result.out) == (3, "")
+    assert "not enough memory: about" in result.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_adapter_that_matches_nothing_is_an_error(contextgen, scene, tmp_path):
@@ -232,6 +293,7 @@ def test_precedence_of_flag_environment_scene_and_card(contextgen, tmp_path, mon
 
     assert steps(bare) == 28
     assert steps(stated) == 5
+    assert steps(stated, "--set", "model=kontext") == 5
     monkeypatch.setenv("CONTEXTGEN_STEPS", "6")
     assert steps(stated) == 6
     assert steps(stated, "--steps", 7) == 7
@@ -250,6 +312,50 @@ def test_seeds_and_counts(contextgen, tmp_path):
     assert seeds("--count", 3) == [5, 6, 7]
     assert seeds("--seed", 3, "--count", 2) == [3, 4]
     assert seeds("--limit", 1) == [5]
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        ((), ["a", "ab", "c"]),
+        (("--only", "a*"), ["a", "ab"]),
+        (("--only", "a", "--only", "c"), ["a", "c"]),
+    ],
+)
+def test_only(contextgen, tmp_path, options, chosen):
+    for name in ("a", "ab", "c"):
+        write_scene(tmp_path / f"{name}.yaml")
+    plan = contextgen("render", tmp_path, "--model", TINY_MODEL, "--device", "cpu", "--dry-run", "--json", *options)
+    assert [record["scene"] for record in plan.records[:-1]] == chosen
+
+
+def test_lines_for_a_program(contextgen, tiny, scene, tmp_path):
+    (planned, _) = contextgen("render", scene, *tiny, "--dry-run", "--json").records
+    for rendered, skipped in ((1, 0), (0, 1)):
+        job, summary = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "--json").records
+        assert (summary["rendered"], summary["skipped"], summary["failed"]) == (rendered, skipped, 0)
+        assert (job["type"], job["scene"], job["seed"], job["error"]) == ("job", "picnic", 0, None)
+        assert job["path"] == str(tmp_path / "out" / "picnic-0.png")
+        assert job["job"] == planned["job"] == read_record(Path(job["path"]))["job"]
+
+
+def test_a_wider_dtype_takes_more_memory(contextgen, tiny, scene):
+    narrow, wide = (
+        contextgen("render", scene, *tiny, "--dry-run", "--json", "--dtype", dtype).records[0]["bytes"]
+        for dtype in ("bfloat16", "float32")
+    )
+    assert wide > narrow > 0
+
+
+def test_a_bug_in_one_job_leaves_a_log_and_the_rest_goes_on(contextgen, tiny, scene, tmp_path, monkeypatch):
+    def broken(*arguments: object) -> None:
+        raise KeyError("spans")
+
+    monkeypatch.setattr("contextgen_cli.rendering.Renderer.render", broken)
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "--count", 2)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.count("report it with the log") == 2
+    assert "2 failed" in result.err
 
 
 def test_dry_run_shows_the_cost_and_writes_nothing(contextgen, tiny, scene, tmp_path):
@@ -363,6 +469,18 @@ def test_layout_and_inputs_are_kept_as_the_model_saw_them(contextgen, tiny, scen
     ]
     contextgen("compose", scene, "-o", tmp_path / "layout.png", "--model", TINY_MODEL)
     assert (out / "picnic-0.layout.png").read_bytes() == (tmp_path / "layout.png").read_bytes()
+    for number, colour in ((1, "#805020"), (2, "#c03020")):  # back to front: the bag, the crab
+        with Image.open(out / f"picnic-0.input-{number}.png") as kept:
+            assert kept.getpixel((kept.width // 2, kept.height // 2)) == ImageColor.getcolor(colour, "RGBA")
+
+
+@pytest.mark.parametrize(
+    ("option", "kept"),
+    [("--save-layout", ["picnic-0.layout.png"]), ("--save-inputs", ["picnic-0.input-1.png", "picnic-0.input-2.png"])],
+)
+def test_only_what_is_asked_for_is_kept(contextgen, tiny, scene, tmp_path, option, kept):
+    contextgen("render", scene, *tiny, "-o", tmp_path / "out", option)
+    assert names(tmp_path / "out") == [*kept, "picnic-0.png"]
 
 
 def test_what_a_picture_remembers_names_no_place_of_this_machine(contextgen, tiny, scene, tmp_path):
@@ -370,7 +488,10 @@ def test_what_a_picture_remembers_names_no_place_of_this_machine(contextgen, tin
     record = read_record(path)
     assert str(tmp_path) not in json.dumps(record)
     assert str(GOLDEN) not in json.dumps(record)
-    assert record["model"]["name"] == "tiny-kontext"
+    assert (record["format"], record["numerics"], record["seed"]) == (1, 1, 0)
+    assert (record["model"]["name"], record["adapter"]["name"]) == ("tiny-kontext", "adapter")
+    assert record["adapter"]["digest"] != record["model"]["digest"]
+    assert {"contextgen", "torch", "diffusers", "transformers", "pillow"} == set(record["versions"])
     assert set(record["inputs"]) == {"refs/bag.png", "refs/crab.png"}
     assert record["scene"]["sampling"] == {"steps": 1, "guidance": 3.5}
 
@@ -435,6 +556,12 @@ def test_progress_modes(contextgen, tiny, scene, tmp_path, mode, events):
     found = [json.loads(line)["type"] for line in result.err.splitlines() if line.startswith("{")]
     assert found == (["started", "job_started", "step", "job_finished"] if events else [])
     assert ("[1/1]" in result.err) is (mode == "plain")
+
+
+def test_progress_counts_steps(contextgen, tiny, scene, tmp_path):
+    result = contextgen("render", scene, *tiny, "--steps", 3, "-o", tmp_path / "out", "--progress", "json")
+    events = [json.loads(line) for line in result.err.splitlines() if line.startswith("{")]
+    assert [event["step"] for event in events if event["type"] == "step"][-1] == 3
 
 
 def test_quiet_says_nothing(contextgen, tiny, scene, tmp_path):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import write_scene
+from painting import write_scene
 
 COMMAND = [sys.executable, "-m", "contextgen_cli"]
 FULL = Path("/dev/full")

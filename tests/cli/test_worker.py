@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
-from contextgen_cli.batch.worker import Orders, Status, work
+from contextgen_cli.batch.worker import Orders, Outcome, Status, work
 from contextgen_cli.errors import DeviceError, JobError
 from contextgen_cli.output import Composition, Destination
-from contextgen_cli.progress import Clock, Silence, duration
+from contextgen_cli.progress import Clock, JsonLines, PlainLines, Silence, duration, stopwatch
 from contextgen_cli.scene.scene import Sampling, Scene, Size
 
 RECIPE = Recipe(Weights("m", "0"), None, "float32", "exact", "released", 2, 3.5)
@@ -40,14 +42,35 @@ class Painter:
         return Image.new("RGB", (64, 64), "red")
 
     def composition(self, job) -> Composition:
+        if "composition" in self.failures:
+            raise self.failures["composition"]
         return Composition(Image.new("RGBA", (64, 64)), ())
 
 
-def run(folder: Path, failures: dict[str, BaseException], **orders: bool):
+class Hearing(Silence):
+    """A listener that notes what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def started(self, plan) -> None:
+        self.heard.append(f"{len(plan.jobs)} jobs")
+
+    def job_started(self, job) -> None:
+        self.heard.append(f"{job.scene.name} started")
+
+    def step(self, job, done) -> None:
+        self.heard.append(f"{job.scene.name} step {done}")
+
+    def job_finished(self, outcome) -> None:
+        self.heard.append(f"{outcome.job.scene.name} {outcome.status.value}")
+
+
+def run(folder: Path, failures: dict[str, BaseException], listener: Silence | None = None, **orders: bool):
     painter = Painter(failures)
     jobs = Plan(tuple(job(name) for name in "abc"))
     given = Orders(Destination.parse(str(folder)), lambda job: {"job": job.id}, **orders)
-    return painter, work(jobs, painter, given, Silence())
+    return painter, work(jobs, painter, given, listener or Silence())
 
 
 @pytest.mark.parametrize("error", [JobError("no"), RuntimeError("a bug"), MemoryError()], ids=repr)
@@ -96,6 +119,64 @@ def test_what_was_cut_short_is_done_again(tmp_path):
     assert found[1].path == cut
 
 
+def test_in_which_order_it_tells(tmp_path):
+    hearing = Hearing()
+    list(run(tmp_path, {"b": JobError("no")}, hearing)[1])
+    told = ["a started", "a step 1", "a rendered", "b started", "b step 1", "b failed"]
+    assert hearing.heard == ["3 jobs", *told, "c started", "c step 1", "c rendered"]
+
+
+def test_a_picture_is_only_there_with_all_that_belongs_to_it(tmp_path):
+    _, outcomes = run(tmp_path, {"composition": JobError("no")}, save_layout=True)
+    assert {outcome.status for outcome in outcomes} == {Status.FAILED}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_painting_is_timed(tmp_path, monkeypatch):
+    ticks = iter(range(100))
+    monkeypatch.setattr("contextgen_cli.batch.worker.time.monotonic", lambda: next(ticks))
+    assert [outcome.seconds for outcome in run(tmp_path, {})[1]] == [1, 1, 1]
+
+
+def test_the_pace_is_that_of_the_painted():
+    first, second, third = job("a"), job("b"), job("c")
+    clock = Clock(Plan((first, second, third)))
+    clock.finished(Outcome(first, Status.SKIPPED))
+    assert (clock.per_minute, clock.seconds_left) == (None, None)
+    clock.finished(Outcome(second, Status.RENDERED, seconds=10.0))
+    assert (clock.per_minute, clock.seconds_left) == (6.0, 10.0)
+
+
+def slow_job(steps: int) -> Job:
+    return replace(job("a"), scene=replace(job("a").scene, sampling=Sampling(steps, 3.5)))
+
+
+def test_a_slow_picture_is_told_of_now_and_then(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr("contextgen_cli.progress.time.monotonic", lambda: now[0])
+    slow, lines = slow_job(9), PlainLines()
+    lines.started(Plan((slow,)))
+    lines.job_started(slow)
+    for done in range(1, 9):
+        now[0] += 6.0
+        lines.step(slow, done)
+    told = [line.split(",")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["[1/1] a-0: step 3 of 9", "[1/1] a-0: step 6 of 9"]
+
+
+def test_json_tells_ten_steps_a_second_and_the_last(monkeypatch, capsys):
+    now = [1.0]
+    monkeypatch.setattr("contextgen_cli.progress.time.monotonic", lambda: now[0])
+    quick, lines = slow_job(4), JsonLines()
+    lines.started(Plan((quick,)))
+    lines.job_started(quick)
+    for done in range(1, 5):
+        lines.step(quick, done)
+        now[0] += 0.06
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [event["step"] for event in events if event["type"] == "step"] == [1, 3, 4]
+
+
 def test_the_time_left_follows_the_cost(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("contextgen_cli.progress.time.monotonic", lambda: now[0])
@@ -115,3 +196,8 @@ def test_the_time_left_follows_the_cost(monkeypatch):
 )
 def test_durations(seconds, words):
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(5, "0:05"), (200, "3:20"), (7500, "2:05:00")])
+def test_times_where_there_is_little_room(seconds, words):
+    assert stopwatch(seconds) == words

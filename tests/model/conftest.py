@@ -2,16 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_cases import TINY
+from golden_cases import load
 
 from contextgen import ContextGenPipeline
-
-
-def load(**options) -> ContextGenPipeline:
-    """The tiny model with its adapter."""
-    pipe = ContextGenPipeline.from_pretrained(TINY, **{"adapter": TINY / "adapter", **options})
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
 
 
 @pytest.fixture(scope="session")

@@ -44,13 +44,17 @@ def small_transformer(n_double: int, n_single: int) -> FluxTransformer2DModel:
     return transformer
 
 
-def velocity(transformer: FluxTransformer2DModel, attention, sequence: JointSequence) -> torch.Tensor:
-    """The canvas' velocity on random latents, (1, I, C)."""
+def velocity(
+    transformer: FluxTransformer2DModel, attention, sequence: JointSequence, shifted: list[int] | None = None
+) -> torch.Tensor:
+    """The canvas' velocity on random latents, (1, I, C); those of the `shifted` rows of the sequence are others."""
     random = torch.Generator().manual_seed(2)
     arrangement = attention.arrange(sequence, torch.device("cpu"))
     context = sum(sequence.lengths[2:])
     canvas_latents = torch.randn(1, sequence.canvas.count, 8, generator=random)
     context_latents = torch.randn(1, context, 8, generator=random)
+    if shifted:
+        context_latents[:, np.array(shifted) - sequence.spans[1].stop] += 1
     output = transformer(
         hidden_states=arrangement.place(canvas_latents, context_latents),
         encoder_hidden_states=torch.randn(1, sequence.text_length, 12, generator=random),

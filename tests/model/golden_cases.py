@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from contextgen import Instance
+from contextgen import ContextGenPipeline, Instance
 from contextgen.card import ModelCard
 from contextgen.layout import Layout, Reference, compose, given_layout, prepare_reference
 from contextgen.sequence import JointSequence, arrange
@@ -79,6 +79,13 @@ class Case:
             "guidance_scale": self.stated["guidance"],
             "seed": self.stated["seed"],
         }
+
+
+def load(**options) -> ContextGenPipeline:
+    """The tiny model with its adapter."""
+    pipe = ContextGenPipeline.from_pretrained(TINY, **{"adapter": TINY / "adapter", **options})
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 def read(kind: str, name: str) -> Case:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import load
-from golden_cases import CASES, TINY, read, relative
+from golden_cases import CASES, TINY, load, read, relative
 from safetensors.torch import load_file, save_file
 
 from contextgen import ContextGenPipeline
@@ -44,6 +43,13 @@ def test_fusing_adds_in_float32_and_rounds_once(tensors: dict[str, torch.Tensor]
     base = weight(load(adapter=None)).float()
     down, up = (tensors[f"{LAYER}.lora_{half}.weight"].bfloat16().float() for half in "AB")
     assert torch.equal(fused, (base + up @ down).bfloat16())
+
+
+def test_alpha_counts_when_kept_apart_too(tensors: dict, tmp_path: Path) -> None:
+    save_file({**tensors, f"{LAYER}.alpha": torch.tensor(80.0)}, tmp_path / "adapter.safetensors")
+    apart, fused = (latents(load(adapter=tmp_path, fuse_adapter=fuse)) for fuse in (False, True))
+    assert relative(apart, fused) < 1e-5
+    assert relative(apart, latents(load())) > 1e-4
 
 
 @pytest.mark.parametrize("where", ["tensor", "metadata", "pattern"])

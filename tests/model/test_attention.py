@@ -85,15 +85,29 @@ def test_gradients_are_equal_too() -> None:
     assert float((gradients[0] - gradients[1]).norm() / gradients[0].norm()) < 1e-5
 
 
-def test_identity_reaches_the_canvas_through_ica_only() -> None:
-    """Another reference changes the velocity inside its box where there is ICA, and nothing where there is none."""
+@pytest.mark.parametrize("attention", [MaskedAttention, ExactAttention])
+def test_identity_reaches_the_canvas_through_ica_only(attention) -> None:
     transformer, sequence = small_transformer(1, 4), random_sequence(8)
+    subject = sequence.foreground_rows(0).tolist()
     with torch.no_grad():
-        results = {
-            blocks: velocity(transformer, ExactAttention(transformer, block_rules(1, 4, blocks), "released"), sequence)
-            for blocks in ((1, 2), ())
-        }
-    assert not torch.allclose(results[(1, 2)], results[()], atol=1e-3)
+        changes = []
+        for ica_blocks in ((1, 2), ()):
+            installed = attention(transformer, block_rules(1, 4, ica_blocks), "released")
+            pair = [velocity(transformer, installed, sequence, shifted) for shifted in (None, subject)]
+            changes.append(float((pair[0] - pair[1]).abs().max()))
+    assert changes[0] > 1e-3
+    assert changes[1] == 0
+
+
+def test_background_of_a_reference_influences_nothing() -> None:
+    transformer, sequence = small_transformer(2, 4), random_sequence(3)
+    span = sequence.spans[3]
+    background = sorted(set(range(span.start, span.stop)) - set(sequence.foreground_rows(0).tolist()))
+    masked = MaskedAttention(transformer, block_rules(2, 4), "released")
+    with torch.no_grad():
+        plain, shifted = (velocity(transformer, masked, sequence, rows) for rows in (None, background))
+    assert background
+    assert torch.equal(plain, shifted)
 
 
 def test_exact_leaves_unread_tokens_out() -> None:

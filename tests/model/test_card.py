@@ -48,6 +48,11 @@ def test_one_lead_is_stripped_from_the_caption(prompt: str) -> None:
     assert ModelCard(prompt_template="[{prompt}]").instruction(prompt) == "[a crab]"
 
 
+def test_a_lead_within_the_caption_is_kept() -> None:
+    caption = "a crab in a photo of a sea"
+    assert ModelCard(prompt_template="{prompt}").instruction(caption) == caption
+
+
 def test_braces_in_a_caption_are_kept() -> None:
     assert "'a {sign} of {prompt}'" in ModelCard().instruction("a {sign} of {prompt}")
 
@@ -62,7 +67,9 @@ def test_braces_in_a_caption_are_kept() -> None:
         ('{"steps": 0}', "steps: 0"),
         ('{"steps": true}', "steps: True"),
         ('{"guidance": "high"}', "guidance"),
+        ('{"guidance": -1}', "guidance"),
         ('{"prompt_template": "no place"}', "prompt_template"),
+        ('{"prompt_template": "{prompt} {prompt}"}', "prompt_template"),
         ('{"ica_blocks": [-1]}', "ica_blocks"),
         ('{"reference_sides": [[256]]}', "reference_sides"),
         ('{"weights_dtype": "float8"}', "weights_dtype"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import shutil
+from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +14,9 @@ import huggingface_hub
 import pytest
 from golden_cases import TINY
 from huggingface_hub import errors as hub
+from safetensors.torch import load_file
 
-from contextgen import checkpoints
+from contextgen import ContextGenPipeline, checkpoints
 from contextgen.checkpoints import (
     CheckpointError,
     DiskFull,
@@ -146,11 +150,86 @@ def test_hub_answers_are_told_apart(
     assert "hf_secret" not in str(refused.value) + refused.value.hint
 
 
-def test_digest_changes_with_any_weight_and_not_with_the_place(folder: Path) -> None:
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: flip(folder / "vae" / WEIGHTS),
+        lambda folder: flip(folder / "scheduler" / "scheduler_config.json"),
+        lambda folder: (folder / "contextgen.json").write_text("{}"),
+        lambda folder: (folder / "vae" / WEIGHTS).rename(folder / "vae" / "other.safetensors"),
+    ],
+    ids=["weights", "configuration", "card", "name"],
+)
+def test_digest_changes_with_the_model_and_not_with_the_place(folder: Path, change: Callable[[Path], object]) -> None:
     before = checkpoints.digest(folder)
     assert before == checkpoints.digest(TINY)
-    weights = folder / "vae" / WEIGHTS
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(bytes(content))
+    change(folder)
     assert checkpoints.digest(folder) != before
+
+
+def test_only_a_blob_of_the_hub_cache_is_known_by_its_name(tmp_path: Path) -> None:
+    name = "a" * 64
+    for place in ("blobs", "weights"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / name).write_bytes(b"weights")
+    assert checkpoints.sha256_of(tmp_path / "blobs" / name) == name
+    assert checkpoints.sha256_of(tmp_path / "weights" / name) == hashlib.sha256(b"weights").hexdigest()
+
+
+@pytest.mark.parametrize("component", ["transformer", "vae"])
+def test_weight_bytes_are_those_of_the_tensors(component: str) -> None:
+    tensors = load_file(TINY / component / WEIGHTS)
+    assert sum(checkpoints.weight_bytes(TINY, component).values()) == sum(each.nbytes for each in tensors.values())
+
+
+@pytest.mark.parametrize("offline", [True, False])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda offline: checkpoints.find("kontext", offline=offline),
+        lambda offline: checkpoints.find_adapter("someone/adapter", offline=offline),
+        lambda offline: ContextGenPipeline.from_pretrained("kontext", offline=offline),
+        lambda offline: ContextGenPipeline.from_pretrained(TINY, adapter="someone/adapter", offline=offline),
+    ],
+    ids=["model", "adapter", "pipeline", "pipeline's adapter"],
+)
+def test_the_network_is_asked_only_where_it_may_be(
+    ask: Callable[[bool], object], offline: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def snapshot_download(repo: str, *, local_files_only: bool, **settings: object) -> str:
+        asked.append(local_files_only)
+        raise hub.LocalEntryNotFoundError("not here")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    with pytest.raises(NotInCache if offline else NoNetwork):
+        ask(offline)
+    assert asked == [offline]
+
+
+@pytest.mark.parametrize("file", ["model_index.json", "contextgen.json", "vae/config.json", f"vae/{WEIGHTS}"])
+def test_all_that_is_read_is_fetched(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    patterns: list[str] = []
+
+    def snapshot_download(repo: str, *, allow_patterns: list[str], **settings: object) -> str:
+        patterns.extend(allow_patterns)
+        return str(TINY)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    checkpoints.find("someone/model")
+    assert any(fnmatch(file, pattern) for pattern in patterns)
+
+
+def test_a_folder_comes_before_the_alias_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(TINY, tmp_path / "kontext")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert checkpoints.find("kontext") == Path("kontext")
+    assert checkpoints.find("~/kontext") == tmp_path / "kontext"

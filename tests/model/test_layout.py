@@ -77,6 +77,20 @@ def test_what_sticks_out_is_clipped_at_the_canvas() -> None:
     assert image.getchannel("A").getbbox()[1] == 0
 
 
+def test_a_whole_picture_shrinks_until_its_subject_is_on_the_canvas() -> None:
+    box = layout_of(square(box=(64, 16, 160, 80), fit="image")).getchannel("A").getbbox()
+    assert np.abs(np.subtract(box, (96, 32, 128, 64))).max() <= 1  # 16 px to the right edge on both sides of 112
+
+
+def test_a_box_off_the_canvas_draws_nothing() -> None:
+    assert layout_of(square(box=(130, 0, 194, 64))).getchannel("A").getbbox() is None
+
+
+def test_a_thin_subject_is_drawn_one_pixel_high() -> None:
+    thin = square(box=(40, 40, 41, 41), fit="area", size=(640, 10))
+    assert layout_of(thin).getchannel("A").getbbox() is not None
+
+
 def test_one_pixel_subject_is_drawn() -> None:
     mask = Image.new("L", (64, 64))
     mask.paste(255, (30, 30, 33, 33))
@@ -92,6 +106,13 @@ def test_alpha_channel_serves_as_mask() -> None:
     assert layout_of(with_alpha).tobytes() == layout_of(with_mask).tobytes()
 
 
+def test_a_mask_is_preferred_to_the_alpha_channel() -> None:
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (0, 0, 32, 64))
+    reference = prepare_reference(Instance(Image.new("RGBA", (64, 64), "red"), mask, (0, 0, 8, 8)), CARD, 256, 256)
+    assert reference.mask[:, :100].all() and not reference.mask[:, 200:].any()
+
+
 def test_background_of_a_reference_is_mid_grey_for_the_encoder() -> None:
     mask = Image.new("L", (64, 64))
     mask.paste(255, (0, 0, 32, 64))
@@ -100,12 +121,20 @@ def test_background_of_a_reference_is_mid_grey_for_the_encoder() -> None:
     assert (reference.subject[:, :100] == 1).all()
 
 
-def test_given_layout_counts_where_it_is_opaque() -> None:
-    picture = Image.new("RGBA", (64, 48), (255, 255, 255, 0))
+@pytest.mark.parametrize("faint", [0, 127])
+def test_given_layout_counts_where_it_is_opaque(faint: int) -> None:
+    picture = Image.new("RGBA", (64, 48), (255, 255, 255, faint))
     picture.paste((255, 255, 255, 255), (0, 0, 32, 48))
     layout = given_layout(picture, 128, 96)
     assert layout.given[:, :64].all() and not layout.given[:, 64:].any()
     assert (layout.pixels[:, 64:] == 0).all()
+
+
+def test_a_given_layout_is_shrunk_smoothly() -> None:
+    stripes = Image.new("RGB", (256, 192), "black")
+    for x in range(0, 256, 2):
+        stripes.paste("white", (x, 0, x + 1, 192))
+    assert np.abs(given_layout(stripes, 128, 96).pixels).max() < 0.3
 
 
 @pytest.mark.parametrize(
@@ -114,6 +143,7 @@ def test_given_layout_counts_where_it_is_opaque() -> None:
         ({"mask": None}, "neither a mask nor an alpha"),
         ({"mask": Image.new("L", (32, 64), 255)}, "same size"),
         ({"box": (10, 10, 10, 20)}, "no area"),
+        ({"box": (10, 20, 20, 20)}, "no area"),
         ({"fit": "cover"}, "unknown fit"),
     ],
 )

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import load
 from diffusers import FluxKontextPipeline
-from golden_cases import TINY, read, relative
+from golden_cases import TINY, load, read, relative
 from PIL import Image
 
 from contextgen import ContextGenPipeline, Instance
@@ -64,6 +63,46 @@ def test_text_and_images_are_encoded_once(
     assert (len(images), len(texts)) == (2, 2)
 
 
+@pytest.mark.parametrize(
+    ("prompts", "encoded"),
+    [("aba", 2), ("abaca", 3), ("abacab", 4), ("abcabc", 6)],  # two are kept: those used last
+)
+def test_prompts_used_last_are_kept(
+    pipe: ContextGenPipeline, call: dict, monkeypatch: pytest.MonkeyPatch, prompts: str, encoded: int
+) -> None:
+    monkeypatch.setattr("contextgen.pipeline._KEPT_PROMPTS", 2)
+    bounded = ContextGenPipeline(**pipe.components)
+    bounded.set_progress_bar_config(disable=True)
+    texts = counted(monkeypatch, bounded, "encode_prompt")
+    for prompt in prompts:
+        bounded(**{**call, "prompt": prompt, "width": 64, "height": 64})
+    assert len(texts) == encoded
+
+
+def test_another_dtype_encodes_anew(call: dict) -> None:
+    call["guidance_scale"] = 0.0
+    pipe = load()
+    pipe(**call)
+    moved = pipe.to(torch.bfloat16)(**call).images[0]
+    assert moved.tobytes() == load(torch_dtype=torch.bfloat16)(**call).images[0].tobytes()
+
+
+@pytest.mark.parametrize(("attention", "ica"), [("masked", "released"), ("exact", "paper"), ("masked", "paper")])
+def test_attention_is_chosen_while_loading(pipe: ContextGenPipeline, call: dict, attention: str, ica: str) -> None:
+    chosen = load(attention=attention, ica=ica)(**call, output_type="latent").images
+    assert not torch.equal(chosen, pipe(**call, output_type="latent").images)
+    pipe.set_attention(attention, ica)
+    assert torch.equal(chosen, pipe(**call, output_type="latent").images)
+
+
+def test_offloaded_parts_are_freed_after_a_picture(
+    pipe: ContextGenPipeline, call: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed = counted(monkeypatch, pipe, "maybe_free_model_hooks")
+    pipe(**call)
+    assert freed
+
+
 def test_callback_sees_every_step_and_may_interrupt(pipe: ContextGenPipeline, call: dict) -> None:
     steps = []
 
@@ -85,6 +124,18 @@ def test_callback_may_replace_the_latents(pipe: ContextGenPipeline, call: dict) 
     assert torch.allclose(blank.images, torch.full_like(blank.images, pipe.vae.config.shift_factor))
 
 
+def test_callback_may_replace_the_prompt(pipe: ContextGenPipeline, call: dict) -> None:
+    call["num_inference_steps"] = 2
+    settings = {"output_type": "latent", "callback_on_step_end_tensor_inputs": ["prompt_embeds"]}
+    kept = pipe(**call, **settings, callback_on_step_end=lambda p, i, t, tensors: tensors).images
+    blank = pipe(
+        **call,
+        **settings,
+        callback_on_step_end=lambda p, i, t, tensors: {"prompt_embeds": tensors["prompt_embeds"] * 0},
+    ).images
+    assert relative(blank, kept) > 1e-3
+
+
 def test_bfloat16_is_close_to_float32(pipe: ContextGenPipeline, call: dict) -> None:
     half = load(torch_dtype=torch.bfloat16)
     call["guidance_scale"] = 0.0  # 1000 times it is a bfloat16 too, as the transformer's embedding wants
@@ -93,14 +144,40 @@ def test_bfloat16_is_close_to_float32(pipe: ContextGenPipeline, call: dict) -> N
     assert 0 < difference.mean() < 3
 
 
-def test_canvas_defaults_to_the_card(call: dict, tmp_path: Path) -> None:
+def test_what_is_not_said_is_the_cards(call: dict, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(TINY, tmp_path / "model"))
-    (folder / "contextgen.json").write_text(json.dumps({"width": 96, "height": 64, "steps": 1}))
-    for name in ("width", "height", "num_inference_steps", "guidance_scale"):
-        call.pop(name)
-    pipe = ContextGenPipeline.from_pretrained(folder)
-    pipe.set_progress_bar_config(disable=True)
-    assert pipe(**call).images[0].size == (96, 64)
+    card = {"width": 96, "height": 64, "steps": 2, "guidance": 90.0, "text_length": 64}
+    (folder / "contextgen.json").write_text(json.dumps(card))
+    said = {"width": 96, "height": 64, "num_inference_steps": 2, "guidance_scale": 90.0}
+    left_open = {name: value for name, value in call.items() if name not in said}
+    pipe = load_from(folder)
+    image = pipe(**left_open).images[0]
+    assert image.size == (96, 64)
+    assert image.tobytes() == pipe(**{**call, **said}).images[0].tobytes()
+    assert image.tobytes() != pipe(**{**call, **said, "guidance_scale": 0.0}).images[0].tobytes()
+
+
+def test_noise_is_the_same_in_every_dtype(pipe: ContextGenPipeline, call: dict) -> None:
+    noises = []
+    for model in (pipe, load(torch_dtype=torch.bfloat16)):
+        model.set_attention("masked")
+        seen = model.transformer.x_embedder.register_forward_pre_hook(
+            lambda layer, args: noises.append(args[0].float())
+        )
+        model(**call)
+        seen.remove()
+    canvas = call["height"] * call["width"] // 256
+    full, half = (noise[:, :canvas] for noise in noises)
+    assert torch.equal(full.bfloat16().float(), half)
+
+
+def test_attention_backend_is_honoured(pipe: ContextGenPipeline, call: dict) -> None:
+    plain = pipe(**call, output_type="latent").images
+    pipe.transformer.set_attention_backend("_native_math")
+    processors = pipe.transformer.attn_processors.values()
+    assert all(processor._attention_backend is not None for processor in processors)
+    assert relative(pipe(**call, output_type="latent").images, plain) < 1e-5
+    pipe.transformer.reset_attention_backend()
 
 
 def test_card_names_the_ica_blocks(call: dict, tmp_path: Path, pipe: ContextGenPipeline) -> None:
@@ -139,12 +216,17 @@ def test_components_make_another_pipeline(pipe: ContextGenPipeline, call: dict) 
     assert other(**call).images[0].tobytes() == pipe(**call).images[0].tobytes()
 
 
+def test_a_component_may_be_handed_in(pipe: ContextGenPipeline) -> None:
+    assert load(adapter=None, vae=pipe.vae).vae is pipe.vae
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"instances": []}, "at least one instance"),
         ({"num_inference_steps": 0}, "one step"),
         ({"width": 250}, "multiples of 16"),
+        ({"height": 250}, "multiples of 16"),
         ({"generator": torch.Generator()}, "either `generator` or `seed`"),
     ],
 )

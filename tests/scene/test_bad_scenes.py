@@ -270,6 +270,21 @@ WARNINGS: dict[str, tuple[str, str, int, int, str]] = {
         "same file as the image",
     ),
     "box sticks out": (edited(("{x: 0,", "{x: -8,")), "box-beyond-canvas", 9, 10, "cut off"),
+    "box sticks out on the right": (
+        edited((BOX, "{x: 160, y: 0, width: 128, height: 128}")),
+        "box-beyond-canvas",
+        9,
+        10,
+        "right 288",
+    ),
+    "box sticks out below": (
+        edited((BOX, "{x: 0, y: 8, width: 128, height: 128}")),
+        "box-beyond-canvas",
+        9,
+        10,
+        "bottom 136",
+    ),
+    "box lower than a token": (edited((BOX, "{x: 0, y: 0, width: 64, height: 8}")), "tiny-box", 9, 10, "16 x 16"),
     "box smaller than a token": (
         edited((BOX, "{x: 0, y: 0, width: 8, height: 64}")),
         "tiny-box",
@@ -293,7 +308,7 @@ WARNINGS: dict[str, tuple[str, str, int, int, str]] = {
         5,
         "wholly behind",
     ),
-    "long prompt": (edited((PROMPT, "word " * 400)), "long-prompt", 2, 9, "tokens"),
+    "long prompt": (edited((PROMPT, "word " * 358)), "long-prompt", 2, 9, "tokens"),
     "layout of another shape": (GOOD + "layout: bag.jpg\n", "stretched-layout", 12, 9, "150x150"),
 }
 
@@ -307,6 +322,24 @@ def test_is_warned_of(kind: str, check: Check) -> None:
     assert (problem.line, problem.column) == (line, column)
     assert words in f"{problem.message} {problem.hint}"
     assert check(text, strict=True).errors
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        edited((BOX, "{x: 0, y: 0, width: 16, height: 16}")),
+        edited((PROMPT, "word " * 356)),
+        edited(("crab.png}", "crab.png, crop: {x: 0, y: 0, width: 200, height: 160}}")),
+    ],
+    ids=["a box of one token", "a prompt that just fits", "a crop of everything"],
+)
+def test_what_just_fits_is_no_problem(text: str, check: Check) -> None:
+    assert not check(text, deep=True).problems
+
+
+def test_one_picture_cropped_twice_is_two(check: Check) -> None:
+    text = with_reference("fox: {image: crab.png, crop: {x: 40, y: 40, width: 99, height: 80}}")
+    assert [problem.code for problem in check(text).problems] == ["unused-reference"]
 
 
 def test_a_later_box_that_leaves_a_strip_covers_nothing(check: Check) -> None:
@@ -379,6 +412,21 @@ def test_bad_masks(folder: Path, check: Check) -> None:
         assert (problem.code, problem.line, problem.column) == (code, 6, 31)
 
 
+def test_a_damaged_image_beside_a_good_mask(folder: Path, check: Check) -> None:
+    Image.effect_noise((150, 150), 90).convert("RGB").save(folder / "bag.jpg")
+    (folder / "bag.jpg").write_bytes((folder / "bag.jpg").read_bytes()[:2000])
+    (problem,) = check(GOOD, deep=True).errors
+    assert (problem.code, problem.line, problem.column) == ("damaged-image", 6, 16)
+
+
+@pytest.mark.parametrize("name", ["crab.png", "bag_mask.png"])
+def test_an_image_that_changed_is_decoded_again(name: str, folder: Path, check: Check) -> None:
+    assert not check(GOOD, deep=True).problems
+    with Image.open(folder / name) as image:
+        Image.new(image.mode, image.size).save(folder / name)
+    assert [problem.code for problem in check(GOOD, deep=True).errors] == ["empty-mask"]
+
+
 def test_a_crop_without_subject_is_an_empty_mask(check: Check) -> None:
     text = edited(("image: crab.png", "image: crab.png, crop: {x: 0, y: 0, width: 30, height: 30}"))
     (problem,) = check(text, deep=True).errors
@@ -400,6 +448,11 @@ def test_a_small_reference_will_be_enlarged(folder: Path, check: Check) -> None:
     assert problem.code == "small-reference" and "enlarged" in str(problem.hint)
 
 
+def test_what_is_enlarged_is_the_crop_on_either_side(check: Check) -> None:
+    (problem,) = check(edited(("crab.png}", "crab.png, crop: {x: 50, y: 0, width: 40, height: 160}}"))).warnings
+    assert problem.code == "small-reference" and "40x160" in problem.message
+
+
 def test_an_animation_gives_its_first_frame(folder: Path, check: Check) -> None:
     frames = [Image.new("RGBA", (200, 160), (value, 0, 0, 255)) for value in (10, 200)]
     frames[0].save(folder / "moving.webp", save_all=True, append_images=frames[1:], lossless=True)
@@ -410,6 +463,21 @@ def test_an_animation_gives_its_first_frame(folder: Path, check: Check) -> None:
 def test_confine_refuses_a_name_that_no_file_can_have(check: Check) -> None:
     text = edited(("image: crab.png", r'image: "a\0b"'))
     assert {problem.code for problem in check(text, confine=True).errors} == {"control-character", "leaves-folder"}
+
+
+def test_nothing_outside_is_looked_at_under_confine(check: Check) -> None:
+    (problem,) = check(edited(("crab.png", "../nowhere.png")), confine=True).errors
+    assert problem.code == "leaves-folder"
+
+
+def test_a_layout_is_confined_and_decoded_too(folder: Path, check: Check) -> None:
+    (folder / "inner").mkdir()
+    (folder / "cut.png").write_bytes((folder / "crab.png").read_bytes()[:-60])
+    text = edited(("crab.png", "../crab.png"), ("bag.jpg, mask: bag_mask.png", "../crab.png"))
+    found = check(text + "layout: ../cut.png\n", name="inner/scene.yaml", confine=True).errors
+    assert ("leaves-folder", 12) in [(problem.code, problem.line) for problem in found]
+    (problem,) = check(GOOD + "layout: cut.png\n", deep=True).errors
+    assert (problem.code, problem.line, problem.column) == ("damaged-image", 12, 9)
 
 
 def test_confine(folder: Path, check: Check) -> None:

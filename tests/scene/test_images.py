@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -123,6 +124,23 @@ def test_exif_orientation(ending: str, tmp_path: Path) -> None:
     assert pixel(rgb, 14, 12)[0] > 200 and pixel(rgb, 1, 12)[0] < 50  # type: ignore[index]
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_header_and_picture_agree_on_every_orientation(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", SIZE).save(tmp_path / "it.jpg", exif=exif)
+    assert header(tmp_path / "it.jpg").size == Size(*open_layout(tmp_path / "it.jpg").size)
+
+
+def test_a_mask_is_turned_by_its_own_orientation(tmp_path: Path, mask: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(mask).save(tmp_path / "turned.png", exif=exif)
+    Image.new("RGB", (16, 24)).save(tmp_path / "it.png")
+    _, turned = opened(tmp_path / "it.png", tmp_path / "turned.png")
+    assert (pixel(turned, 8, 2), pixel(turned, 8, 22)) == (255, 0)
+
+
 def test_crop(tmp_path: Path, mask: Path) -> None:
     Image.new("RGB", SIZE, RED).save(tmp_path / "it.png")
     rgb, alpha = opened(tmp_path / "it.png", mask, Box(8, 0, 20, 10))
@@ -199,6 +217,14 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert header(tmp_path / "it.png").size == Size(*SIZE)
     Image.new("RGBA", (640, 480), "red").save(tmp_path / "it.png")
     assert header(tmp_path / "it.png").size == Size(640, 480)
+
+
+def test_a_changed_file_of_the_same_length_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "it.bmp"
+    for time, size in enumerate([(24, 16), (16, 24)]):
+        Image.new("RGB", size).save(path)
+        os.utime(path, (time, time))
+        assert header(path).size == Size(*size)
 
 
 def test_no_warning_of_pillow_leaks(tmp_path: Path) -> None:

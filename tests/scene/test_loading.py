@@ -50,6 +50,16 @@ def test_seed_and_count_each_alone(lines: str, seeds: tuple[int, ...], check: Ch
     assert scene.seeds == seeds
 
 
+def test_per_cent_are_of_their_own_side(check: Check) -> None:
+    text = GOOD.replace("{x: 0, y: 0, width: 128, height: 128}", "{x: 25%, y: 50%, width: 50%, height: 25%}")
+    assert check(text).scenes[0].instances[0].box == Box(64, 64, 192, 96)
+
+
+def test_edges_are_rounded_to_the_nearest_pixel(check: Check) -> None:
+    text = GOOD.replace("left: 50%", "left: 25.3%").replace("right: 100%", "right: 75.1%")
+    assert check(text).scenes[0].instances[1].box.pixels == (65, 0, 192, 128)
+
+
 def test_what_is_left_out(check: Check) -> None:
     (scene,) = check(GOOD).scenes
     assert (scene.seeds, scene.sampling) == ((0,), Sampling())
@@ -186,6 +196,29 @@ def test_matrix(check: Check) -> None:
     assert [scene.source.matrix_row for scene in scenes] == [0, 1, 2, 3]
     (named,) = check(text + "name: x-${thing}-${n}\nmatrix: {thing: [crab], n: [256]}\n").scenes
     assert named.name == "x-crab-256"
+
+
+def test_rows_of_a_matrix_sort_by_their_names(check: Check) -> None:
+    text = GOOD.replace(PROMPT, "${n}") + f"matrix: {{n: [{', '.join(f'a{number}' for number in range(100))}]}}\n"
+    found = [scene.name for scene in check(text).scenes]
+    assert found == sorted(found) and found[0] == "scene-m001"
+
+
+def test_names_differ_in_more_than_case(folder: Path) -> None:
+    (folder / "a.yaml").write_text(f"{GOOD}name: b\n")
+    (folder / "B.yaml").write_text(GOOD)
+    assert names(folder) == ["B-2", "b"]
+
+
+@pytest.mark.parametrize(("text", "seeds"), [("seed: 3\n", (3,)), ("count: 2\n", (0, 1)), ("seeds: [5, 2]\n", (5, 2))])
+def test_seeds(text: str, seeds: tuple[int, ...], check: Check) -> None:
+    assert check(GOOD + text).scenes[0].seeds == seeds
+
+
+def test_problems_come_in_the_order_of_their_places(check: Check) -> None:
+    lines = [problem.line for problem in check(GOOD.replace("256", "250").replace("version: 1", "version: 2")).errors]
+    text = GOOD.replace("crab.png", "no.png").replace("reference: bag", "reference: bagg")
+    assert lines == [1, 3] and [problem.line for problem in check(text).errors] == [5, 8]
 
 
 def test_a_matrix_of_too_many_rows(check: Check) -> None:

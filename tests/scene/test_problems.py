@@ -57,7 +57,8 @@ def _width(character: str) -> int:
 
 
 def test_a_file_cannot_steer_the_terminal() -> None:
-    text = as_text(replace(PROBLEM, message="key `\x1b[2J`", path=Path.cwd() / "a\nb.yaml"))
+    steering = {"message": "key `\x1b[2J`", "hint": "\x1b[2J", "key_path": "\x1b[2J"}
+    text = as_text(replace(PROBLEM, path=Path.cwd() / "a\nb.yaml", **steering))
     assert "\x1b" not in text and text.startswith("a\\nb.yaml:14:5: error: key `\\x1b[2J`")
 
 
@@ -65,21 +66,25 @@ def test_json() -> None:
     record = json.loads(as_json(PROBLEM))
     assert record["type"] == "problem" and record["path"] == "my scenes/picnic.yaml"
     assert (record["line"], record["column"], record["severity"]) == (14, 5, "error")
+    assert (record["code"], record["key_path"]) == ("unknown-key", "instances[0].bx")
+    assert (record["message"], record["hint"]) == ("unknown key `bx`", "did you mean `box`?")
 
 
 def test_github() -> None:
     problem = replace(PROBLEM, message="100%: a\nb", severity=Severity.WARNING, hint=None)
     written = as_github(replace(problem, path=Path.cwd() / "a,b:c.yaml"))
+    assert as_github(PROBLEM).endswith("::unknown key `bx`%0Adid you mean `box`?")
     assert written == "::warning file=a%2Cb%3Ac.yaml,line=14,col=5,title=unknown-key::100%25: a%0Ab"
 
 
 def test_sarif() -> None:
-    other = replace(PROBLEM, code="animated-image", path=None, line=None, column=None)
+    other = replace(PROBLEM, severity=Severity.WARNING, code="animated-image", path=None, line=None, column=None)
     log = json.loads(as_sarif([PROBLEM, other], "1.2.3"))
     (run,) = log["runs"]
     assert log["version"] == "2.1.0" and run["tool"]["driver"]["version"] == "1.2.3"
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["animated-image", "unknown-key"]
     first, second = run["results"]
+    assert (first["level"], second["level"]) == ("error", "warning")
     place = first["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "my%20scenes/picnic.yaml"
     assert place["region"] == {"startLine": 14, "startColumn": 5}

@@ -117,7 +117,8 @@ def test_record(folder: Path, check: Check) -> None:
         ),
         source=back.source,
     )
-    assert only(check(to_yaml(back, folder))).instances == scene.instances
+    again = only(check(to_yaml(back, folder)))
+    assert replace(again, name=scene.name, source=scene.source) == scene
 
 
 def test_a_record_never_names_the_machine(folder: Path, check: Check) -> None:
