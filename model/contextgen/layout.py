@@ -40,8 +40,8 @@ class Instance:
     """
 
     image: Image.Image
-    mask: Image.Image | None
-    box: Edges
+    mask: Image.Image | None = None
+    box: Edges = (0, 0, 0, 0)  # refused: every instance states its own
     fit: str = "area"
 
     def __post_init__(self) -> None:

@@ -101,7 +101,7 @@ def test_one_pixel_subject_is_drawn() -> None:
 def test_alpha_channel_serves_as_mask() -> None:
     picture = Image.new("RGBA", (64, 64), (0, 255, 0, 0))
     picture.paste((0, 255, 0, 255), (16, 16, 48, 48))
-    with_alpha = Instance(picture, None, (0, 0, 64, 64), "stretch")
+    with_alpha = Instance(picture, box=(0, 0, 64, 64), fit="stretch")
     with_mask = Instance(picture.convert("RGB"), picture.getchannel("A"), (0, 0, 64, 64), "stretch")
     assert layout_of(with_alpha).tobytes() == layout_of(with_mask).tobytes()
 
@@ -143,6 +143,7 @@ def test_a_given_layout_is_shrunk_smoothly() -> None:
         ({"mask": None}, "neither a mask nor an alpha"),
         ({"mask": Image.new("L", (32, 64), 255)}, "same size"),
         ({"box": (10, 10, 10, 20)}, "no area"),
+        ({"box": Instance.box}, "no area"),
         ({"box": (10, 20, 20, 20)}, "no area"),
         ({"fit": "cover"}, "unknown fit"),
     ],
