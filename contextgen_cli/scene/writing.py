@@ -95,12 +95,12 @@ def _per_cent(value: float, whole: int) -> str:
     """The shortest per cent that reads back as exactly `value`."""
     share = value * 100 / whole
     written = (f"{share:.{decimals}f}" for decimals in range(_DECIMALS + 1))
-    exact = next((text for text in written if float(text) * whole / 100 == value), f"{share:.{_DECIMALS}f}")
+    exact = next((text for text in written if float(text) * whole / 100 == value), _number(share))
     return f"{exact}%"
 
 
 def _number(value: float) -> str:
-    return f"{value:.12f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f"{value:.{_DECIMALS}f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def _text(text: str) -> str:
