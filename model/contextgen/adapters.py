@@ -15,8 +15,8 @@ _ANOTHER_ADAPTER = "Give the adapter that was trained on this base model, in dif
 Shapes = Mapping[str, tuple[int, ...]]  # layer name -> (outputs, inputs)
 
 
-def check_adapter(path: Path, model: Shapes) -> None:
-    """Refuse an adapter of which a part does not fit the linear layers of a model's transformer.
+def check_adapter(path: Path, model: Shapes) -> dict[str, tuple[int, int]]:
+    """The layers of an adapter, every one of which fits the linear layers of a model's transformer.
 
     Raises:
         AdapterMismatch: names the keys.
@@ -28,6 +28,7 @@ def check_adapter(path: Path, model: Shapes) -> None:
     for name, shape in layers.items():
         if shape != model[name]:
             raise _mismatch(path, f"{name} is {model[name]} in the model and {shape} in the adapter")
+    return layers
 
 
 def adapter_layers(path: Path) -> dict[str, tuple[int, int]]:

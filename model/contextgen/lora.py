@@ -11,7 +11,7 @@ import torch
 from diffusers import FluxTransformer2DModel
 from safetensors import safe_open
 
-from contextgen.adapters import HALVES, PREFIX, adapter_layers, check_adapter
+from contextgen.adapters import HALVES, PREFIX, check_adapter
 from contextgen.checkpoints import adapter_files
 
 
@@ -48,8 +48,7 @@ def apply_adapter(
         for name, module in transformer.named_modules()
         if isinstance(module, torch.nn.Linear)
     }
-    check_adapter(path, linear)
-    updates = _read(path, dtype)
+    updates = _read(path, check_adapter(path, linear), dtype)
     if fuse:
         _fuse(transformer, updates)
         return
@@ -62,32 +61,23 @@ def apply_adapter(
     transformer.load_lora_adapter(state, network_alphas=alphas)
 
 
-def _read(path: Path, dtype: torch.dtype) -> dict[str, LowRank]:
-    """Layer name -> its update; alpha is the rank where neither a tensor nor the metadata states it."""
-    files = adapter_files(path)
+def _read(path: Path, layers: Iterable[str], dtype: torch.dtype) -> dict[str, LowRank]:
+    """Layer name -> its update; alpha is the rank where neither a tensor nor diffusers' metadata states it."""
     tensors: dict[str, torch.Tensor] = {}
-    for file in files:
+    every: float | None = None
+    by_layer: dict[str, float] = {}
+    for file in adapter_files(path):
         with safe_open(file, "pt") as stream:
             tensors |= {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118  no mapping
-    every, by_layer = _stated_alphas(files)
+            stated = json.loads((stream.metadata() or {}).get("lora_adapter_metadata", "{}"))
+        every = stated.get(f"{PREFIX}lora_alpha", every)
+        by_layer.update(stated.get(f"{PREFIX}alpha_pattern") or {})
     updates = {}
-    for name in adapter_layers(path):
+    for name in layers:
         down, up = (tensors[f"{PREFIX}{name}.{half}"].to(dtype) for half in HALVES)
         alpha = tensors.get(f"{PREFIX}{name}.alpha", by_layer.get(name, every or len(down)))
         updates[name] = LowRank(down, up, float(alpha))
     return updates
-
-
-def _stated_alphas(files: Iterable[Path]) -> tuple[float | None, dict[str, float]]:
-    """The alpha of all layers and those of single ones, where diffusers wrote them into a file's metadata."""
-    every: float | None = None
-    by_layer: dict[str, float] = {}
-    for file in files:
-        with safe_open(file, "pt") as stream:
-            stated = json.loads((stream.metadata() or {}).get("lora_adapter_metadata", "{}"))
-        every = stated.get(f"{PREFIX}lora_alpha", every)
-        by_layer.update(stated.get(f"{PREFIX}alpha_pattern") or {})
-    return every, by_layer
 
 
 @torch.no_grad()

@@ -193,6 +193,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         latents = self._pack_latents(noise, *grid).to(dtype)  # (1, I, C)
         timesteps = self._schedule(steps, sequence.canvas.count, device)
         guidances = torch.full([1], guidance, device=device) if self.transformer.config.guidance_embeds else None
+        txt_ids = torch.zeros(sequence.text_length, 3, device=device)
 
         # 5. Denoise: rectified flow from noise to picture.
         self._interrupt = False
@@ -207,7 +208,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
                     timestep=timestep.expand(1).to(dtype) / 1000,
                     guidance=guidances,
                     img_ids=arrangement.img_ids,
-                    txt_ids=torch.zeros(sequence.text_length, 3, device=device),
+                    txt_ids=txt_ids,
                     joint_attention_kwargs={"arrangement": arrangement},
                     return_dict=False,
                 )[0]

@@ -18,7 +18,7 @@ SNIPPETS = ["{", "}", "[", "]", ":", "- ", "&a", "*a", "!!x", "<<", "${x}", "mat
 SNIPPETS += ["no", "1e9", "-1", "9" * 30, "null", "seeds: [1]\n", "seed: 2\n", "x: ", "crab", "%", "|", "?", "蟹", "\\"]
 
 
-def hold(check: Check, data: bytes, name: str) -> None:
+def assert_told(check: Check, data: bytes, name: str) -> None:
     loaded = check(data, name=name, deep=True)
     for problem in loaded.problems:
         assert as_text(problem) and as_json(problem) and as_github(problem)
@@ -30,14 +30,14 @@ def hold(check: Check, data: bytes, name: str) -> None:
 @RELAXED
 @given(data=st.binary(max_size=200))
 def test_any_bytes(data: bytes, name: str, check: Check) -> None:
-    hold(check, data, name)
+    assert_told(check, data, name)
 
 
 @pytest.mark.parametrize("name", ["scene.yaml", "scene.json"])
 @RELAXED
 @given(text=st.lists(st.sampled_from([*SNIPPETS, *GOOD.split("\n")]), max_size=30))
 def test_any_tokens(text: list[str], name: str, check: Check) -> None:
-    hold(check, " ".join(text).encode(), name)
+    assert_told(check, " ".join(text).encode(), name)
 
 
 @RELAXED
@@ -48,7 +48,7 @@ def test_mutated_scenes(seed: int, check: Check, folder: Path) -> None:
     for _ in range(chance.randint(1, 4)):
         at = chance.randrange(len(text))
         text = text[:at] + chance.choice(["", *SNIPPETS]) + text[at + chance.randrange(12) :]
-    hold(check, text.encode(), "scene.yaml")
+    assert_told(check, text.encode(), "scene.yaml")
 
 
 VALUES = st.recursive(
