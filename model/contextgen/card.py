@@ -8,6 +8,7 @@ configurations.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -37,6 +38,11 @@ class ModelCard:
         reference_sides: `(canvas side, reference side)` pairs in ascending order: a reference is resized to the area
             of the square of the first pair whose canvas side is not exceeded by the canvas' shorter side.
         largest_reference_side: the reference side for every larger canvas.
+        reference_frame: `picture`, as released: the whole reference at the area above; `box`: the subject alone,
+            at the size and with the offset to the token grid that it has in its box, so that a reference token covers
+            just what a canvas token will show.
+        smallest_side, largest_side: of the canvases that the model was made for, in pixels; None: not stated.
+        largest_aspect: longer by shorter side of those canvases; None: not stated.
         steps, guidance: sampling defaults.
         weights_dtype: the precision of the weights as trained and published; files that hold more are rounded to it
             on loading, as the released code does, whatever the dtype of the computation.
@@ -51,6 +57,10 @@ class ModelCard:
     height: int = 768
     reference_sides: tuple[tuple[int, int], ...] = ((384, 256), (512, 384), (768, 512), (1024, 768))
     largest_reference_side: int = 1024
+    reference_frame: str = "picture"
+    smallest_side: int | None = None
+    largest_side: int | None = None
+    largest_aspect: float | None = None
     steps: int = 28
     guidance: float = 3.5
     weights_dtype: str = "bfloat16"
@@ -79,6 +89,22 @@ class ModelCard:
         """Side of the square whose area a reference gets on a canvas of `width` x `height` pixels."""
         shorter = min(width, height)
         return next((side for limit, side in self.reference_sides if shorter <= limit), self.largest_reference_side)
+
+
+    def fits(self, width: int, height: int) -> bool:
+        """Whether the model was made for a canvas of `width` x `height` pixels; what is not stated is not judged."""
+        shorter, longer = sorted((width, height))
+        return (
+            (self.smallest_side is None or shorter >= self.smallest_side)
+            and (self.largest_side is None or longer <= self.largest_side)
+            and (self.largest_aspect is None or longer <= self.largest_aspect * shorter)
+        )
+
+    def similar_canvas(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of a canvas about the native area, in the shape of another where the model can paint it."""
+        scale = math.sqrt(self.width * self.height / (width * height)) / self.token_side
+        wide, high = (max(1, round(side * scale)) * self.token_side for side in (width, height))
+        return (wide, high) if self.fits(wide, high) else (self.width, self.height)
 
 
 def _token_side(vae_config: dict[str, Any]) -> int:
@@ -115,10 +141,14 @@ def _well_formed(name: str, value: Any) -> bool:
     match name:
         case "prompt_template":
             return isinstance(value, str) and value.count("{prompt}") == 1
+        case "reference_frame":
+            return value in ("picture", "box")
         case "weights_dtype":
             return value in ("bfloat16", "float32")
         case "guidance":
             return _is_number(value) and value >= 0
+        case "largest_aspect":
+            return _is_number(value) and value >= 1
         case "reference_sides":
             return isinstance(value, list) and all(
                 isinstance(pair, list) and len(pair) == 2 and all(_is_side(side) for side in pair) for pair in value

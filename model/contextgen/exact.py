@@ -12,7 +12,7 @@ What the masks allow decides what can be left out, exactly (equal to rounding):
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ from contextgen.attention import blocks
 from contextgen.blocks import BlockPlan, Rule, block_plans
 from contextgen.grouping import Grouping, QueryGroup
 from contextgen.sequence import JointSequence
+
+Rotary = tuple[torch.Tensor, torch.Tensor]  # cosines and sines, (S, head_dim)
+Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -54,17 +57,32 @@ class ExactArrangement:
         """The canvas tokens of the transformer's output, (B, I, C), in reading order."""
         return output[:, self.reading_order]
 
+    def rotate(self, heads: torch.Tensor, rows: slice, rotary: Rotary) -> torch.Tensor:
+        """Queries or keys (B, N, heads, head_dim) of `rows`, turned by their positions."""
+        cos, sin = rotary
+        turned: torch.Tensor = apply_rotary_emb(heads, (cos[rows], sin[rows]), sequence_dim=1)
+        return turned
+
+    def attend(
+        self, plan: BlockPlan, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention: Attention
+    ) -> torch.Tensor:
+        """What the rows that `plan` writes read, (B, N, heads, head_dim): a call of `attention` a query group."""
+        return torch.cat(
+            [
+                attention(query[:, group.rows], _spans(key, group.keys), _spans(value, group.keys))
+                for group in self.groups[plan]
+            ],
+            dim=1,
+        )
+
 
 class ExactAttention:
-    """Installs the exact attention on a stock transformer: a processor a block, and a hook where rows end."""
+    """Installs the exact attention on a stock transformer."""
 
     def __init__(self, transformer: FluxTransformer2DModel, rules: Sequence[Rule], ica: str) -> None:
         self.ica = ica
         self.plans = block_plans(rules, len(transformer.transformer_blocks))
-        for block, plan in zip(blocks(transformer), self.plans, strict=True):
-            block.attn.set_processor(ExactAttnProcessor(plan, block.norm1 if hasattr(block, "norm1") else block.norm))
-            if _leave_behind not in block._forward_pre_hooks.values():
-                block.register_forward_pre_hook(_leave_behind, with_kwargs=True)
+        install(transformer, self.plans)
 
     def arrange(self, sequence: JointSequence, device: torch.device) -> ExactArrangement:
         grouping = Grouping(sequence, self.ica)
@@ -76,6 +94,14 @@ class ExactAttention:
             {plan: grouping.rows[plan.writes] for plan in self.plans},
             {plan: grouping.groups(plan) for plan in self.plans},
         )
+
+
+def install(transformer: FluxTransformer2DModel, plans: Sequence[BlockPlan]) -> None:
+    """Give every block its plan: an attention processor, and a hook where rows end."""
+    for block, plan in zip(blocks(transformer), plans, strict=True):
+        block.attn.set_processor(ExactAttnProcessor(plan, block.norm1 if hasattr(block, "norm1") else block.norm))
+        if _leave_behind not in block._forward_pre_hooks.values():
+            block.register_forward_pre_hook(_leave_behind, with_kwargs=True)
 
 
 class ExactAttnProcessor:
@@ -94,7 +120,7 @@ class ExactAttnProcessor:
         hidden_states: torch.Tensor,  # (B, N, D): the rows to compute, without text in a double-stream block
         encoder_hidden_states: torch.Tensor | None = None,
         attention_mask: None = None,
-        image_rotary_emb: tuple[torch.Tensor, torch.Tensor] | None = None,
+        image_rotary_emb: Rotary | None = None,
         arrangement: ExactArrangement | None = None,
         left_behind: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None,
     ) -> Any:
@@ -116,18 +142,9 @@ class ExactAttnProcessor:
             key = torch.cat([text_key, key], dim=1)
             value = torch.cat([text_value, value], dim=1)
 
-        cos, sin = image_rotary_emb
-        written, read = arrangement.written[self.plan], slice(0, key.shape[1])
-        query = apply_rotary_emb(query, (cos[written], sin[written]), sequence_dim=1)
-        key = apply_rotary_emb(key, (cos[read], sin[read]), sequence_dim=1)
-
-        attended = torch.cat(
-            [
-                self._attend(query[:, group.rows], _spans(key, group.keys), _spans(value, group.keys))
-                for group in arrangement.groups[self.plan]
-            ],
-            dim=1,
-        )
+        query = arrangement.rotate(query, arrangement.written[self.plan], image_rotary_emb)
+        key = arrangement.rotate(key, slice(0, key.shape[1]), image_rotary_emb)
+        attended = arrangement.attend(self.plan, query, key, value, self._attend)
         attended = attended.flatten(2).to(query.dtype)  # (B, N, D)
         if encoder_hidden_states is None:
             return attended

@@ -22,6 +22,7 @@ Mask = npt.NDArray[np.bool_]  # (H, W)
 Edges = tuple[int, int, int, int]  # left, top, right, bottom in canvas pixels
 
 FITS = ("area", "stretch", "image")
+EMPTY_MASK = "the mask is empty: no pixel of the reference belongs to the subject"
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,12 @@ class Reference:
     Attributes:
         pixels: the whole picture, background included.
         soft_mask: 8-bit grey, as resized.
+        corner: left and top on the canvas of a reference that was drawn for its box; None: it is fitted when pasted.
     """
 
     pixels: Pixels
     soft_mask: Image.Image
+    corner: tuple[int, int] | None = None
 
     @cached_property
     def mask(self) -> Mask:
@@ -118,9 +121,13 @@ def compose(references: Sequence[Reference], instances: Sequence[Instance], widt
     pixels = np.zeros((height, width, 3), np.float32)
     given = np.zeros((height, width), np.bool_)
     for reference, instance in zip(references, instances, strict=True):
+        if reference.corner is not None:
+            _stamp(reference.pixels, reference.mask, reference.corner, pixels, given)
+            continue
         y, x = _foreground_box(reference.mask)
         place = _FITTERS[instance.fit](instance.box, reference.mask, (width, height))
-        _paste(reference.pixels[y, x], reference.mask[y, x], place, pixels, given)
+        drawn = _resize(reference.mask[y, x, None].astype(np.float32), place)[..., 0] > 0
+        _stamp(_resize(reference.pixels[y, x], place), drawn, place.corner, pixels, given)
     return Layout(pixels, given)
 
 
@@ -139,14 +146,35 @@ def prepare_reference(instance: Instance, card: ModelCard, width: int, height: i
     Raises:
         ValueError: the mask is empty at that size.
     """
-    mask = instance.mask or instance.image.getchannel("A")
-    size = reference_size(instance.image.size, card, width, height)
-    soft = mask.convert("L").resize(size, Image.Resampling.BICUBIC)
-    colours = instance.image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
-    reference = Reference(_from_bytes(colours), soft)
+    mask = (instance.mask or instance.image.getchannel("A")).convert("L")
+    if card.reference_frame == "box":
+        reference = _drawn_for_its_box(instance, mask, card.token_side, (width, height))
+    else:
+        size = reference_size(instance.image.size, card, width, height)
+        soft = mask.resize(size, Image.Resampling.BICUBIC)
+        colours = instance.image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        reference = Reference(_from_bytes(colours), soft)
     if not reference.mask.any():
-        raise ValueError("the mask is empty: no pixel of the reference belongs to the subject")
+        raise ValueError(EMPTY_MASK)
     return reference
+
+
+def _drawn_for_its_box(instance: Instance, mask: Image.Image, token_side: int, canvas: tuple[int, int]) -> Reference:
+    """The subject alone, at its size on the canvas, in a frame of whole canvas tokens."""
+    subject = np.asarray(mask) > 127
+    if not subject.any():
+        raise ValueError(EMPTY_MASK)
+    place = _FITTERS[instance.fit](instance.box, subject, canvas)
+    y, x = _foreground_box(subject)
+    size, crop = (place.width, place.height), (x.start, y.start, x.stop + 1, y.stop + 1)
+    (left, top), offset = place.corner, (place.corner[0] % token_side, place.corner[1] % token_side)
+    width, height = (-(-(start + side) // token_side) * token_side for start, side in zip(offset, size, strict=True))
+    pixels = np.zeros((height, width, 3), np.float32)
+    rows, columns = slice(offset[1], offset[1] + size[1]), slice(offset[0], offset[0] + size[0])
+    pixels[rows, columns] = _from_bytes(instance.image.convert("RGB").resize(size, Image.Resampling.BICUBIC, crop))
+    soft = Image.new("L", (width, height))
+    soft.paste(mask.resize(size, Image.Resampling.BICUBIC, crop), offset)
+    return Reference(pixels, soft, (left - offset[0], top - offset[1]))
 
 
 def reference_size(size: tuple[int, int], card: ModelCard, width: int, height: int) -> tuple[int, int]:
@@ -167,6 +195,10 @@ class _Place:
     width: int
     height: int
     centre: tuple[int, int]
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        return self.centre[0] - self.width // 2, self.centre[1] - self.height // 2
 
 
 def _fit_area(box: Edges, mask: Mask, canvas: tuple[int, int]) -> _Place:
@@ -222,17 +254,16 @@ def _foreground_box(mask: Mask) -> tuple[slice, slice]:
     return slice(y1, max(y2, y1 + 1)), slice(x1, max(x2, x1 + 1))
 
 
-def _paste(pixels: Pixels, mask: Mask, place: _Place, canvas: Pixels, given: Mask) -> None:
-    """Draw a crop on the canvas where its resized mask is, clipped at the edges."""
-    height, width = given.shape
-    left, top = place.centre[0] - place.width // 2, place.centre[1] - place.height // 2
-    rows = slice(max(top, 0), min(top + place.height, height))
-    columns = slice(max(left, 0), min(left + place.width, width))
+def _stamp(pixels: Pixels, mask: Mask, corner: tuple[int, int], canvas: Pixels, given: Mask) -> None:
+    """Draw a picture on the canvas where its mask is, its top left at `corner`, clipped at the edges."""
+    (height, width), (left, top) = mask.shape, corner
+    rows = slice(max(top, 0), min(top + height, given.shape[0]))
+    columns = slice(max(left, 0), min(left + width, given.shape[1]))
     if rows.stop <= rows.start or columns.stop <= columns.start:
         return
     inside = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
-    drawn = _resize(mask[..., None].astype(np.float32), place)[..., 0][inside] > 0
-    canvas[rows, columns][drawn] = _resize(pixels, place)[inside][drawn]
+    drawn = mask[inside]
+    canvas[rows, columns][drawn] = pixels[inside][drawn]
     given[rows, columns] |= drawn
 
 

@@ -158,3 +158,50 @@ def test_empty_mask_is_refused() -> None:
     empty = Instance(Image.new("RGB", (64, 64)), Image.new("L", (64, 64), 90), (0, 0, 8, 8))
     with pytest.raises(ValueError, match="mask is empty"):
         prepare_reference(empty, CARD, 256, 256)
+
+
+BOX_CARD = ModelCard(token_side=16, reference_frame="box")
+
+
+def disc(size: int, margin: int) -> Image.Image:
+    """A coloured disc in a transparent frame."""
+    y, x = np.mgrid[: size + 2 * margin, : size + 2 * margin] - (size - 1) / 2 - margin
+    inside = x**2 + y**2 <= (size / 2) ** 2
+    pixels = np.stack([x + 120, y + 120, 0 * x + 60, 255 * inside], -1)
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8), "RGBA")
+
+
+@pytest.mark.parametrize("box", [(16, 32, 80, 96), (21, 9, 90, 70), (-7, -20, 50, 44), (100, 60, 160, 120)])
+@pytest.mark.parametrize("fit", ["area", "stretch"])
+def test_reference_in_its_box_frame_is_what_the_layout_shows(box, fit: str) -> None:
+    instance = Instance(disc(80, 13), box=box, fit=fit)
+    reference = prepare_reference(instance, BOX_CARD, 128, 96)
+    assert reference.corner is not None
+    left, top = reference.corner
+    assert left % 16 == top % 16 == 0
+    assert all(side % 16 == 0 for side in reference.soft_mask.size)
+
+    drawn = compose([reference], [instance], 128, 96)
+    canvas = np.zeros((96 + 512, 128 + 512, 3), np.float32)
+    height, width = reference.mask.shape
+    canvas[256 + top : 256 + top + height, 256 + left : 256 + left + width] = reference.subject
+    assert np.array_equal(drawn.pixels, canvas[256:-256, 256:-256])
+
+    if fit == "stretch":
+        rows, columns = np.nonzero(reference.mask)
+        edges = (left + columns.min(), top + rows.min(), left + columns.max() + 1, top + rows.max() + 1)
+        assert np.abs(np.subtract(edges, box)).max() <= 1
+
+
+def test_margins_of_a_picture_do_not_change_its_box_frame() -> None:
+    tight, wide = (
+        prepare_reference(Instance(disc(60, margin), box=(30, 20, 90, 80)), BOX_CARD, 128, 96) for margin in (1, 40)
+    )
+    assert tight.corner == wide.corner
+    assert np.array_equal(tight.mask, wide.mask)
+    assert np.abs(tight.subject - wide.subject).max() < 0.02
+
+
+def test_empty_mask_is_refused_in_a_box_frame() -> None:
+    with pytest.raises(ValueError, match="mask is empty"):
+        prepare_reference(Instance(Image.new("RGBA", (8, 8)), box=(0, 0, 64, 64)), BOX_CARD, 128, 96)
