@@ -1,0 +1,37 @@
+"""One training example, and what every source of examples can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+from contextgen.layout import Instance
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training pair: what the model is given and the picture it should paint.
+
+    Attributes:
+        name: says where the example comes from, for messages.
+        prompt: the caption, without any template.
+        target: RGB, the size of the canvas.
+        instances: back to front, boxes in the target's pixels.
+        layout: RGBA of the canvas' size, as `ContextGenPipeline` takes it; None: the automatic composite.
+    """
+
+    name: str
+    prompt: str
+    target: Image.Image
+    instances: tuple[Instance, ...]
+    layout: Image.Image | None = None
+
+
+class Source(Protocol):
+    """Examples as a pure function of an index: resumable, and shared by any number of workers."""
+
+    def batch(self, index: int, size: int) -> list[Example]:
+        """The `size` examples of batch `index`, all of one canvas size."""
+        ...
