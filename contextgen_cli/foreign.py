@@ -1,12 +1,21 @@
-"""Errors of the libraries beneath us -> ours, by a table of class names: none of them need be imported."""
+"""The libraries beneath us: their errors -> ours, by a table of class names, so that none need be imported."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Callable
 
-from contextgen_cli.errors import ContextgenError, DeviceError, JobError, OutputError, WeightsError
+from contextgen_cli.errors import (
+    ContextgenError,
+    DeviceError,
+    EnvironmentProblem,
+    JobError,
+    OutputError,
+    UsageError,
+    WeightsError,
+)
 
 Translation = Callable[[Exception], ContextgenError]
 
@@ -27,6 +36,18 @@ class Border(contextlib.AbstractContextManager[None]):
                 raise translation(error) from error
 
 
+def quieten() -> None:
+    """No bars and banners of theirs on the terminal; their warnings go to the log, which -v shows."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import diffusers.utils.logging as diffusers_logging
+    import transformers.utils.logging as transformers_logging
+
+    for logging in (diffusers_logging, transformers_logging):
+        logging.disable_progress_bar()
+        logging.disable_default_handler()
+        logging.enable_propagation()
+
+
 def opening() -> Border:
     """Translate what goes wrong while a model is found and opened."""
     return Border(_OPENING)
@@ -35,6 +56,11 @@ def opening() -> Border:
 def painting() -> Border:
     """Translate what goes wrong with one picture."""
     return Border(_PAINTING)
+
+
+def training() -> Border:
+    """Translate what goes wrong with a training run."""
+    return Border(_TRAINING)
 
 
 def _find(error: Exception, table: dict[str, Translation]) -> Translation | None:
@@ -82,6 +108,33 @@ def _broken_contract(error: Exception) -> ContextgenError:
     return JobError(str(error))
 
 
+def _diverged(error: Exception) -> ContextgenError:
+    return JobError(
+        f"the training went wrong: {error}",
+        hint="The last checkpoint is from before. Try a lower rate, a longer warm-up or a smaller clip, with --fresh.",
+    )
+
+
+def _changed_config(error: Exception) -> ContextgenError:
+    hint = "Give this run an output of its own, take the changes back, or begin anew with --fresh."
+    return UsageError(str(error), hint=hint)
+
+
+def _missing_extra(error: Exception) -> ContextgenError:
+    package = str(getattr(error, "name", None) or "contextgen[train]").split(".")[0]
+    return EnvironmentProblem(f"the package {package} is missing", hint=f"Install it: pip install '{package}'.")
+
+
+def _too_large_a_batch(error: Exception) -> ContextgenError:
+    hint = "Try a smaller batch with accumulate, or gradient_checkpointing: true."
+    return DeviceError("not enough memory for this training", hint=hint)
+
+
+def _broken_data(error: Exception) -> ContextgenError:
+    """A worker process puts its whole traceback into the message; the last line says what it is."""
+    return UsageError(str(error).strip().split("\n")[-1].removeprefix(f"{type(error).__name__}: "))
+
+
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0] or type(error).__name__
 
@@ -106,4 +159,14 @@ _PAINTING: dict[str, Translation] = {
     "OutOfMemoryError": _too_large_a_job,
     "MemoryError": _too_large_a_job,
     "ValueError": _broken_contract,
+}
+_TRAINING: dict[str, Translation] = {
+    **_SHARED,
+    "ChangedConfig": _changed_config,
+    "Diverged": _diverged,
+    "ImportError": _missing_extra,
+    "OutOfMemoryError": _too_large_a_batch,
+    "MemoryError": _too_large_a_batch,
+    "OSError": _broken_data,
+    "ValueError": _broken_data,
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 _GRACE = 1.0  # seconds in which no second interruption is heard: it would cut the tidying after the first
@@ -14,6 +15,18 @@ _last: float | None = None
 def listen() -> None:
     """Raise KeyboardInterrupt for each of these signals, unless whoever started us has them ignored."""
     _on_signals(_interrupt)
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[Callable[[], bool]]:
+    """Inside the block, the first interruption is only noted, for who asks `heard`; the next one is raised."""
+    before = {number: signal.getsignal(number) for number in _numbers()}
+    _on_signals(_note)
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def ignore() -> None:
@@ -34,8 +47,20 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
 
+def _note(number: int, frame: FrameType | None) -> None:
+    global _last
+    if _last is None:
+        _last = time.monotonic()
+    else:
+        _interrupt(number, frame)
+
+
 def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` wants it
+    for number in _numbers():
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` wants it
             signal.signal(number, handler)
+
+
+def _numbers() -> list[signal.Signals]:
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]

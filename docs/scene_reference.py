@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contextgen_cli.scene import limits
-from contextgen_cli.scene.structure import scene_schema
+from contextgen_cli.scene.structure import read_schema
 
 _INTRODUCTION = """\
 # Scene files
@@ -27,7 +27,7 @@ errors; anchors and aliases may be used. Inside `{ }` and `[ ]`, `${name}` needs
 
 def render() -> str:
     """The page as Markdown."""
-    return _INTRODUCTION + "\n".join([*_keys(scene_schema(), ""), *_limits()]) + "\n"
+    return _INTRODUCTION + "\n".join([*_keys(read_schema("scene"), ""), *_limits()]) + "\n"
 
 
 def _keys(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema with what it refers to; its own words win."""
     if "$ref" not in schema:
         return schema
-    target = scene_schema()["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    target = read_schema("scene")["$defs"][schema["$ref"].removeprefix("#/$defs/")]
     return {**_resolved(target), **schema}
 
 

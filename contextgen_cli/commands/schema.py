@@ -1,4 +1,4 @@
-"""`contextgen schema`: the JSON Schema of scene files, for editors and other tools."""
+"""`contextgen schema`: the JSON Schemas of scene files and of training runs, for editors and other tools."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from contextgen_cli.resources import resource
 @verb(
     examples="""
 contextgen schema > scene.schema.json
-contextgen schema scene | less
+contextgen schema train | less
 """
 )
-@click.argument("name", type=click.Choice(["scene"]), default="scene", metavar="[scene]")
+@click.argument("name", type=click.Choice(["scene", "train"]), default="scene", metavar="[scene|train]")
 def command(name: str) -> int:
-    """Print the JSON Schema of scene files.
+    """Print the JSON Schema of scene files, or of training runs.
 
     Point an editor that runs yaml-language-server at it, and it completes and explains every key: put
     `# yaml-language-server: $schema=scene.schema.json` on a scene's first line.

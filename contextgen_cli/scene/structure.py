@@ -22,28 +22,28 @@ _LONGEST_EXAMPLE = 60
 _TEXTS_TO_QUOTE = ("yaml-boolean", "yaml-sexagesimal", "yaml-date")  # twists that are no text where none may be
 
 
-@lru_cache(maxsize=1)
-def scene_schema() -> dict[str, Any]:
-    """The schema of scene files, as shipped."""
-    schema: dict[str, Any] = json.loads(resource("schemas/scene.schema.json").read_text("utf-8"))
+@lru_cache
+def read_schema(name: str) -> dict[str, Any]:
+    """A schema as shipped: of `scene` files or of `train` files."""
+    schema: dict[str, Any] = json.loads(resource(f"schemas/{name}.schema.json").read_text("utf-8"))
     return schema
 
 
-@lru_cache(maxsize=2)
-def _validator(is_template: bool) -> Draft202012Validator:
+@lru_cache
+def _validator(name: str, is_template: bool) -> Draft202012Validator:
     """A template may have `${name}` where its matrix will put a number, as in an editor; a scene may not."""
     from jsonschema import Draft202012Validator  # costs start-up time that `--help` need not pay
 
-    schema = dict(scene_schema())
+    schema = dict(read_schema(name))
     if not is_template:
-        schema["$defs"] = {**schema["$defs"], "substituted": False}
+        schema["$defs"] = {**schema.get("$defs", {}), "substituted": False}
     return Draft202012Validator(schema)
 
 
-def check(root: Node, report: Report, *, is_template: bool = False) -> frozenset[KeyPath]:
+def check(root: Node, report: Report, *, schema: str = "scene", is_template: bool = False) -> frozenset[KeyPath]:
     """Report what the schema refuses; the paths whose values cannot be used."""
     checker = _Checker(root, report)
-    for error in _validator(is_template).iter_errors(plain(root)):
+    for error in _validator(schema, is_template).iter_errors(plain(root)):
         checker.explain(error)
     return frozenset(checker.broken)
 

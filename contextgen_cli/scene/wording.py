@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from contextgen_cli.scene.nearest import did_you_mean
@@ -11,12 +12,21 @@ from contextgen_cli.scene.nodes import KeyPath, dotted
 
 Violation = Any  # jsonschema's ValidationError; its stubs call every field optional
 Explanation = tuple[str, str, str | None]  # code, message, hint
+_CHOICES = re.compile(r"\^([a-z|]+)\$")  # a pattern that is a choice of words
 _KINDS = {
     "object": "a mapping",
     "array": "a list",
+    "boolean": "true or false",
+    "null": "null",
     "string": "a text",
     "integer": "a whole number",
     "number": "a number",
+}
+_BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+    "exclusiveMaximum": "less than",
 }
 _LENGTHS = 'whole pixels, such as 120, or per cent, such as "45%" or "12.5%"'
 
@@ -72,8 +82,7 @@ def _wrong_kind(error: Violation, subject: str) -> Explanation:
 
 
 def _out_of_range(error: Violation, subject: str) -> Explanation:
-    word = "least" if error.validator == "minimum" else "most"
-    message = f"{subject} must be at {word} {error.validator_value}; {_found(error.instance)}"
+    message = f"{subject} must be {_BOUNDS[error.validator]} {error.validator_value}; {_found(error.instance)}"
     return "out-of-range", message, None
 
 
@@ -88,6 +97,8 @@ def _bad_text(error: Violation, subject: str) -> Explanation:
     pattern = str(error.validator_value)
     if pattern == "\\S" or error.validator == "minLength":
         return "empty-text", f"{subject} is empty", None
+    if choices := _CHOICES.fullmatch(pattern):
+        return _no_choice_of(choices[1].split("|"), error, subject)
     if subject == "`model`":
         hint = "a scene names a model by alias (see `contextgen models`); give a path with --model"
         return "bad-alias", f"{subject} must be an alias; {_found(error.instance)}", hint
@@ -100,7 +111,10 @@ def _bad_length(error: Violation, subject: str) -> Explanation:
 
 
 def _no_choice(error: Violation, subject: str) -> Explanation:
-    choices = [str(choice) for choice in error.validator_value]
+    return _no_choice_of([str(choice) for choice in error.validator_value], error, subject)
+
+
+def _no_choice_of(choices: Sequence[str], error: Violation, subject: str) -> Explanation:
     hint = did_you_mean(str(error.instance), choices)
     return "unknown-value", f"{subject} must be one of {', '.join(choices)}; {_found(error.instance)}", hint
 
@@ -111,6 +125,11 @@ def _wrong_version(error: Violation, subject: str) -> Explanation:
 
 
 def _wrong_number_of_items(error: Violation, subject: str) -> Explanation:
+    if error.validator == "maxProperties":
+        return "too-many-keys", f"{subject} must have only one of {', '.join(error.instance)}", None
+    count = error.schema.get("maxItems")
+    if count is not None and count == error.schema.get("minItems"):
+        return "wrong-length", f"{subject} must hold {count} items, not {len(error.instance)}", None
     if error.validator == "maxItems":
         limit, found = error.validator_value, len(error.instance)
         return "too-many-items", f"{subject} holds {found} items; at most {limit} are possible", None
@@ -130,6 +149,8 @@ _EXPLAIN: dict[str, Callable[[Violation, str], Explanation]] = {
     "type": _wrong_kind,
     "minimum": _out_of_range,
     "maximum": _out_of_range,
+    "exclusiveMinimum": _out_of_range,
+    "exclusiveMaximum": _out_of_range,
     "multipleOf": _no_multiple,
     "pattern": _bad_text,
     "minLength": _bad_text,
@@ -139,6 +160,7 @@ _EXPLAIN: dict[str, Callable[[Violation, str], Explanation]] = {
     "const": _wrong_version,
     "minItems": _wrong_number_of_items,
     "maxItems": _wrong_number_of_items,
+    "maxProperties": _wrong_number_of_items,
     "minProperties": _wrong_number_of_items,
     "uniqueItems": _repeated_items,
 }

@@ -1,0 +1,84 @@
+"""`contextgen train`: a training file -> a model or an adapter."""
+
+from __future__ import annotations
+
+import time
+from itertools import count
+from pathlib import Path
+
+import click
+
+from contextgen_cli import console, interruption, progress, training, training_file, watching
+from contextgen_cli.commands.options import MODEL, TERMINAL, console_options, json_option, option, verb
+from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE
+
+
+@verb(
+    examples="""
+contextgen train training/mini.yaml
+contextgen train training/mini.yaml --fresh
+contextgen train run.yaml --json
+"""
+)
+@click.argument("config", type=click.Path(path_type=Path), metavar="CONFIG")
+@option("--fresh", is_flag=True, section=MODEL, help="Begin anew; what an earlier run has written is moved aside.")
+@option("--device", type=click.Choice(["auto", "cpu"]), default="auto", section=MODEL, help="auto: the fastest.")
+@json_option
+@option(
+    "--progress",
+    "shown",
+    type=click.Choice(progress.MODES),
+    default="auto",
+    section=TERMINAL,
+    help="How progress is shown on standard error.",
+)
+@console_options
+def command(config: Path, fresh: bool, device: str, as_json: bool, shown: str) -> int:
+    """Train a model, or an adapter, as CONFIG says.
+
+    The same command goes on where it was stopped, by Ctrl-C or by a crash: with one process, to the same bits.
+    Whatever is written lies in the `output` folder that CONFIG names; the path of the finished model goes to
+    standard output. Ctrl-C saves before it ends; a second one does not wait.
+
+    On several GPUs: `torchrun --nproc-per-node 4 -m contextgen_cli train CONFIG`, or `accelerate launch` likewise.
+    """
+    # 1. Read and check the file.
+    read = training_file.read(config)
+    if read.values is None:
+        console.problems(read.problems)
+        return EXIT_USAGE
+    told = training.configuration(read.values, config.parent)
+    console.adopt_logging()
+    # 2. Make room, if it is to begin anew.
+    speaks = training.is_main_process()
+    if fresh and speaks and told.output.exists():
+        console.note(f"moved the earlier run to {moved_aside(told.output)}")
+    # 3. Train.
+    began = time.monotonic()
+    with interruption.noted() as stop_asked, watching.display(shown, stop_asked, speaks=speaks) as watcher:
+        ended = training.run(told, watcher, on_cpu=device == "cpu")
+    # 4. Say how it ended.
+    code = EXIT_INTERRUPTED if ended.how == "stopped" else EXIT_DONE
+    if speaks:
+        sum_up(ended, time.monotonic() - began, code, as_json=as_json)
+    return code
+
+
+def moved_aside(output: Path) -> Path:
+    """Rename an earlier run's output to the first free name, and return that."""
+    free = next(path for number in count(1) if not (path := output.with_name(f"{output.name}.{number}")).exists())
+    output.rename(free)
+    return free
+
+
+def sum_up(ended: training.Ended, seconds: float, code: int, *, as_json: bool) -> None:
+    """Write how a run ended, and where its result lies if it has come to one."""
+    result = str(ended.result) if code == EXIT_DONE else None
+    if as_json:
+        record = {"status": ended.how, "result": result, "seconds": round(seconds, 3), "exit": code}
+        console.emit_json({"type": "summary", **record})
+        return
+    if result is not None:
+        console.emit(result)
+    words = "the same command goes on from here" if result is None else f"in {progress.duration(seconds)}"
+    console.note(f"{ended.how}: {words}" if ended.how == "stopped" else f"{ended.how} {words}")

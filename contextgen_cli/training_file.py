@@ -1,0 +1,77 @@
+"""A file that describes a training run -> plain values that fit the schema, with every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from contextgen_cli.scene import sources, structure
+from contextgen_cli.scene.nodes import Node, plain, spot
+from contextgen_cli.scene.problems import Problem
+from contextgen_cli.scene.report import Report
+
+_SCHEMA = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFile:
+    """What was read; `values` is None where there is a problem."""
+
+    values: Mapping[str, Any] | None
+    problems: tuple[Problem, ...]
+
+
+def read(path: Path) -> TrainingFile:
+    """Read a file. Problems are returned, never raised."""
+    text, report = sources.read(path, None)
+    values = None if text is None else _only_document(text, path, report)
+    problems = tuple(report.problems)
+    return TrainingFile(None if problems else values, problems)
+
+
+def _only_document(text: str, path: Path, report: Report) -> Mapping[str, Any] | None:
+    roots = list(sources.documents(text, path, report))
+    if not roots:
+        report.error("empty-file", "there is no training run in this file")
+        return None
+    if len(roots) > 1 and roots[1] is not None:
+        report.error("two-documents", "a file describes one training run", spot(roots[1]))
+    root = roots[0]
+    if root is None:
+        return None
+    if not isinstance(root.value, dict):
+        hint = "it begins with keys such as `version: 1`"
+        report.error("not-a-mapping", "a training run must be a mapping of keys to values", spot(root), hint)
+        return None
+    broken = structure.check(root, report, schema=_SCHEMA)
+    values = cast("dict[str, Any]", plain(root))
+    if not broken:
+        _check_choices(root, values, report)
+    return values
+
+
+def _check_choices(root: Node, values: Mapping[str, Any], report: Report) -> None:
+    """What no schema says well."""
+    start = values.get("start", {})
+    if ("model" in start) == ("new" in start):
+        report.error("start", "`start` names either a `model` or a `new` one", spot(root, "start"))
+    if "new" in start and "adapter" in start:
+        report.error("start", "a new model has no adapter", spot(root, "start", "adapter"))
+    names = [stage.get("name") for stage in values.get("stages", ())]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            report.error("name-taken", f"another stage is named `{name}` too", spot(root, "stages", index, "name"))
+    if values.get("weights", "full") != "full":
+        _check_lora(root, values, report)
+
+
+def _check_lora(root: Node, values: Mapping[str, Any], report: Report) -> None:
+    if values.get("train_text_encoders"):
+        message = "a low-rank adapter changes the transformer only"
+        report.error("lora-text", message, spot(root, "train_text_encoders"), "set it to false, or weights to full")
+    for index, stage in enumerate(values["stages"]):
+        if stage.get("objective") == "codec":
+            message = "a low-rank adapter changes the transformer only, not the codec"
+            report.error("lora-codec", message, spot(root, "stages", index, "objective"))

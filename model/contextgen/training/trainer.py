@@ -1,0 +1,189 @@
+"""The whole run on one page: open, resume, stage after stage, save."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from contextgen.training import checkpoints, sources
+from contextgen.training.checkpoints import Progress
+from contextgen.training.config import ImigData, SynthData, TrainConfig, decisive
+from contextgen.training.preparing import Source, batches
+from contextgen.training.stage import Run, StageRun, changed_by, result_name
+from contextgen.training.starting import open_model
+from contextgen.training.watching import Metrics, Watcher
+
+OpenSource = Callable[[SynthData | ImigData, int], Source]
+CHECKPOINTS = "checkpoints"
+_SHEET = 1 << 31  # the index of the fixed scenes: no training comes so far
+
+
+class Ending(Enum):
+    """How a run ended."""
+
+    FINISHED = "finished"
+    ALREADY = "already finished"
+    STOPPED = "stopped"
+
+
+class ChangedConfig(ValueError):
+    """The output folder holds another run's checkpoints."""
+
+
+def train(
+    config: TrainConfig, watcher: Watcher, open_source: OpenSource = sources.open_source, *, on_cpu: bool = False
+) -> Ending:
+    """Train, or go on where the last run of this configuration stopped.
+
+    Args:
+        on_cpu: also where a faster device is.
+
+    Returns:
+        how it ended; the result lies in `OUTPUT/model` or `OUTPUT/adapter` unless it was stopped.
+
+    Raises:
+        ChangedConfig: the output folder's checkpoints are of a run that went otherwise.
+        contextgen.training.watching.Diverged: the last good checkpoint is kept.
+        contextgen.checkpoints.CheckpointError: the model to start from cannot be used.
+        ImportError: a package that the configuration needs is missing.
+        ValueError, OSError: data that are missing or broken; a disk that is full.
+    """
+    # 1. Find out where the run stands.
+    folder = config.output / CHECKPOINTS
+    checkpoint = checkpoints.latest(folder)
+    progress = checkpoints.read_progress(checkpoint) if checkpoint is not None else None
+    if progress is not None:
+        refuse_changes(config, progress)
+        if is_finished(config, progress):
+            return Ending.ALREADY
+
+    # 2. Open the data, the processes and the model.
+    _check_packages(config)
+    opened = [open_source(stage.data, _stage_seed(config, index)) for index, stage in enumerate(config.stages)]
+    accelerator = Accelerator(cpu=on_cpu)
+    pipe, card = open_model(config, accelerator)
+    run = Run(config, pipe, accelerator, card)
+    metrics = Metrics(config.output, progress.step if progress is not None else 0, tensorboard=config.tensorboard)
+
+    # 3. Stage after stage; the first one that is left goes on from the checkpoint.
+    first = progress.stage if progress is not None else 0
+    if first:
+        _load(run, first, checkpoints.result_of(folder / checkpoints.name_of(_steps_before(config, first))))
+    for index in range(first, len(config.stages)):
+        stage = StageRun(run, index)
+        if index == first and checkpoint is not None and progress is not None:
+            _load(run, first + 1, checkpoints.read_weights(checkpoint))
+            stage.restore(checkpoint, progress)
+            watcher.told(f"going on from {checkpoint}")
+        if not _work(stage, opened[index], metrics, watcher):
+            return Ending.STOPPED
+        stage.finish()
+
+    # 4. Save what it has come to.
+    if accelerator.is_main_process:
+        checkpoints.write_whole(config.output / run.result_name, run.save_result)
+    accelerator.wait_for_everyone()
+    return Ending.FINISHED
+
+
+def refuse_changes(config: TrainConfig, progress: Progress) -> None:
+    """Hold a configuration against the one that a checkpoint was made with.
+
+    Raises:
+        ChangedConfig: names the keys that differ.
+    """
+    stage = progress.stage
+    if stage >= len(config.stages):
+        changed = [f"stages[{stage}]"]
+    else:
+        changed = list(_differences(progress.decisive, decisive(config, stage)))
+        changed += [f"stages[{stage}].steps"] * (progress.stage_step > config.stages[stage].steps)
+    if changed:
+        raise ChangedConfig(f"{config.output} holds a run that was told otherwise: {', '.join(changed)}")
+
+
+def is_finished(config: TrainConfig, progress: Progress) -> bool:
+    """Whether nothing is left to do."""
+    last = len(config.stages) - 1
+    done = progress.stage == last and progress.stage_step == config.stages[last].steps
+    return done and (config.output / result_name(config)).is_dir()
+
+
+def _differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
+    """The key paths where two trees of JSON types differ."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            yield from _differences(before.get(key), now.get(key), f"{place}.{key}" if place else key)
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for index, (old, new) in enumerate(zip(before, now, strict=True)):
+            yield from _differences(old, new, f"{place}[{index}]")
+    elif before != now:
+        yield place
+
+
+def _check_packages(config: TrainConfig) -> None:
+    """Import now what a later stage would miss."""
+    needed = {
+        "peft": config.weights is not None,
+        "prodigyopt": any(stage.optimizer.name == "prodigy" for stage in config.stages),
+        "tensorboard": config.tensorboard,
+    }
+    for name in (name for name, is_needed in needed.items() if is_needed):
+        importlib.import_module(name)
+
+
+def _work(stage: StageRun, source: Source, metrics: Metrics, watcher: Watcher) -> bool:
+    """Take the steps that are left; False if it was stopped."""
+    run, settings = stage.run, stage.stage
+    config, accelerator = run.config, run.accelerator
+    watcher.stage_started(settings.name, stage.step, settings.steps)
+    coming = batches(source, settings.batch, run.pipe.card, stage.indices, config.workers)
+    while stage.step < settings.steps:
+        began = time.monotonic()
+        record = stage.take_step(list(islice(coming, settings.accumulate)), began)
+        if accelerator.is_main_process:
+            metrics.add(record)
+            watcher.stepped(record)
+        stopped = _anyone(accelerator, watcher.stop_asked())
+        ended = stopped or stage.step == settings.steps
+        if accelerator.is_main_process and (ended or stage.step % settings.checkpoint_every == 0):
+            watcher.told(f"saved {stage.save(config.output / CHECKPOINTS)}")
+        samples = settings.samples
+        if accelerator.is_main_process and samples is not None and (ended or stage.step % samples.every == 0):
+            examples = source.batch(_SHEET, samples.scenes)
+            watcher.told(f"painted {stage.paint(examples, config.output / 'samples' / f'{record.step:06d}.png')}")
+        accelerator.wait_for_everyone()
+        if stopped:
+            return False
+    return True
+
+
+def _load(run: Run, stages: int, weights: Mapping[str, torch.Tensor]) -> None:
+    """Put weights in the place of what the first `stages` stages train."""
+    parameters = changed_by(run, stages)
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(weights[name])
+
+
+def _anyone(accelerator: Accelerator, asked: bool) -> bool:
+    """Whether any process was asked to stop; they stop together."""
+    if accelerator.num_processes == 1:
+        return asked
+    return bool(accelerator.reduce(torch.tensor(float(asked), device=accelerator.device), "sum"))
+
+
+def _steps_before(config: TrainConfig, index: int) -> int:
+    return sum(stage.steps for stage in config.stages[:index])
+
+
+def _stage_seed(config: TrainConfig, index: int) -> int:
+    return int(np.random.SeedSequence([config.seed, index]).generate_state(1)[0])

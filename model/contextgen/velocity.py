@@ -1,0 +1,64 @@
+"""One call of the transformer: the velocity of the canvas under what it is given. Shared by rendering and training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import FluxTransformer2DModel
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What the canvas is painted under.
+
+    Attributes:
+        arrangement: the sequence as the installed attention lays it out.
+        context: packed latents of layout and references, as the arrangement's `place` takes them.
+        prompt_embeds: T5 sequence, (B, T, D).
+        pooled_prompt_embeds: CLIP vector, (B, P).
+        guidance: for a guidance-distilled transformer.
+    """
+
+    arrangement: Any
+    context: Any
+    prompt_embeds: torch.Tensor
+    pooled_prompt_embeds: torch.Tensor
+    guidance: float
+
+
+def velocity(
+    transformer: FluxTransformer2DModel,
+    x_t: torch.Tensor,
+    t: torch.Tensor,
+    given: Conditioning,
+    weights: Mapping[str, torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """Velocity of the canvas tokens, (B, I, C), in reading order.
+
+    Args:
+        x_t: packed latents of the canvas, (B, I, C).
+        t: time of each, (B,), 1 is noise.
+        weights: parameters by name to compute with in place of the transformer's own.
+    """
+    arguments = {
+        "hidden_states": given.arrangement.place(x_t, given.context),
+        "encoder_hidden_states": given.prompt_embeds,
+        "pooled_projections": given.pooled_prompt_embeds,
+        "timestep": t,
+        "guidance": torch.full_like(t, given.guidance, dtype=torch.float32)
+        if transformer.config.guidance_embeds
+        else None,
+        "img_ids": given.arrangement.img_ids,
+        "txt_ids": torch.zeros(given.prompt_embeds.shape[1], 3, device=x_t.device),
+        "joint_attention_kwargs": {"arrangement": given.arrangement},
+        "return_dict": False,
+    }
+    if weights is None:
+        output = transformer(**arguments)[0]
+    else:
+        output = torch.func.functional_call(transformer, dict(weights), (), arguments)[0]
+    canvas: torch.Tensor = given.arrangement.canvas_of(output)
+    return canvas

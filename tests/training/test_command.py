@@ -1,0 +1,112 @@
+"""`contextgen train` in one process: what it refuses and where, what it says, what it writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shapes import TINY
+
+from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT, EXIT_USAGE
+
+RUN = f"""\
+version: 1
+output: runs/out
+start: {{model: {TINY}}}
+precision: float32
+workers: 0
+stages:
+  - name: sft
+    steps: 2
+    batch: 1
+    optimizer: {{learning_rate: 0.001}}
+    data: {{synth: {{sizes: [[64, 64, 1]], counts: [1, 1]}}}}
+"""
+Command = Callable[..., Any]
+
+
+def write(folder: Path, *changes: tuple[str, str]) -> Path:
+    text = RUN
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "run.yaml").write_text(text)
+    return folder / "run.yaml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "words"),
+    [
+        ("version: 1", "version: 2", "1:10", "`version` must be 1"),
+        ("precision: float32", "precision: fp32", "4:12", "must be one of bf16, float32"),
+        ("precision: float32", "weights: half", "4:10", "`weights` must be one of full"),
+        ("precision: float32", "weights: {lora: {rank: 0}}", "4:24", "`rank` must be at least 1"),
+        (
+            "precision: float32",
+            "weights: {lora: {}}\ntrain_text_encoders: true",
+            "5:22",
+            "changes the transformer only",
+        ),
+        ("    steps: 2\n", "", "7:5", "`steps` is missing"),
+        ("steps: 2", "step: 2", "8:5", "unknown key `step`"),
+        ("batch: 1", "objective: flo", "9:16", "must be one of flow, dpo, codec"),
+        ("batch: 1", "ema: 1", "9:10", "`ema` must be less than 1"),
+        ("learning_rate: 0.001", "learning_rate: 0", "10:32", "must be more than 0"),
+        ("data: {synth:", "data: {imig: {folders: []}, synth:", "11:11", "only one of imig, synth"),
+        ("sizes: [[64, 64, 1]]", "sizes: [[64, 64]]", "11:28", "`sizes[0]` must hold 3 items, not 2"),
+        ("start: {model:", "start: {new: {}, model:", "3:8", "either a `model` or a `new` one"),
+    ],
+)
+def test_mistakes_are_shown_with_their_place(
+    contextgen: Command, tmp_path: Path, old: str, new: str, place: str, words: str
+) -> None:
+    run = write(tmp_path, (old, new))
+    done = contextgen("train", run)
+    assert done.code == EXIT_USAGE
+    assert f"{run}:{place}: error: " in done.err
+    assert words in done.err
+
+
+def test_a_missing_file_and_a_missing_model_are_told_apart(contextgen: Command, tmp_path: Path) -> None:
+    missing = contextgen("train", tmp_path / "none.yaml")
+    assert missing.code == EXIT_USAGE and "cannot read this file" in missing.err
+    no_model = contextgen("train", write(tmp_path, (str(TINY), "no-such-model")))
+    assert no_model.code == EXIT_ENVIRONMENT and "no-such-model" in no_model.err
+
+
+def test_a_run_ends_with_the_path_of_its_model_and_stays_finished(contextgen: Command, tmp_path: Path) -> None:
+    run = write(tmp_path)
+    first = contextgen("train", run, "--device", "cpu")
+    assert first.code == EXIT_DONE, first.err
+    assert first.lines == [str(tmp_path / "runs" / "out" / "model")]
+    again = contextgen("train", run, "--json")
+    assert again.code == EXIT_DONE
+    assert again.records[-1]["type"] == "summary" and again.records[-1]["status"] == "already finished"
+
+
+def test_the_finished_model_tells_nothing_of_the_machine(contextgen: Command, tmp_path: Path) -> None:
+    contextgen("train", write(tmp_path), "--device", "cpu")
+    written = list((tmp_path / "runs" / "out" / "model").rglob("*.json"))
+    assert written
+    assert not [path for path in written if str(tmp_path) in path.read_text() or str(TINY) in path.read_text()]
+
+
+def test_changes_are_refused_and_fresh_begins_anew_beside_the_old(contextgen: Command, tmp_path: Path) -> None:
+    contextgen("train", write(tmp_path), "--device", "cpu")
+    changed = write(tmp_path, ("0.001", "0.002"))
+    refused = contextgen("train", changed, "--device", "cpu")
+    assert refused.code == EXIT_USAGE
+    assert "stages[0].optimizer.learning_rate" in refused.err and "--fresh" in refused.err
+    fresh = contextgen("train", changed, "--device", "cpu", "--fresh")
+    assert fresh.code == EXIT_DONE, fresh.err
+    assert re.search(r"moved the earlier run to .*out\.1", fresh.err)
+    assert (tmp_path / "runs" / "out.1" / "checkpoints" / "000002").is_dir()
+
+
+def test_progress_as_json_lines(contextgen: Command, tmp_path: Path) -> None:
+    done = contextgen("train", write(tmp_path), "--device", "cpu", "--progress", "json")
+    assert '"type": "stage_started"' in done.err
+    assert '"type": "step", "step": 2' in done.err

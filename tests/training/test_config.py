@@ -1,0 +1,141 @@
+"""The file's schema, the dataclasses and the border between them agree."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contextgen.training import config as training
+from contextgen.training.config import (
+    Folder,
+    ImigData,
+    Lora,
+    Optimizer,
+    Samples,
+    Stage,
+    Start,
+    SynthData,
+    TrainConfig,
+    decisive,
+)
+from contextgen_cli.resources import resource
+from contextgen_cli.training import configuration
+
+SCHEMA = json.loads(resource("schemas/train.schema.json").read_text("utf-8"))
+STAGE = "stages.items.properties"
+PLACES = {
+    "": TrainConfig,
+    "start.properties": Start,
+    "weights.properties.lora.properties": Lora,
+    STAGE: Stage,
+    f"{STAGE}.optimizer.properties": Optimizer,
+    f"{STAGE}.samples.properties": Samples,
+    f"{STAGE}.data.properties.synth.properties": SynthData,
+    f"{STAGE}.data.properties.imig.properties": ImigData,
+    f"{STAGE}.data.properties.imig.properties.folders.items.properties": Folder,
+}
+IN_OTHER_WORDS = {"weights"}  # `full` there, None here
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_schema_and_dataclass_have_the_same_keys_and_defaults(place: str) -> None:
+    keys = _at(place)
+    assert keys.keys() - {"version"} == {field.name for field in fields(PLACES[place])}
+    for field in fields(PLACES[place]):
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if default is not MISSING and not is_dataclass(default) and field.name not in IN_OTHER_WORDS:
+            assert keys[field.name].get("default") == _plain(default), field.name
+
+
+@pytest.mark.parametrize(
+    ("place", "choices"),
+    [
+        ("precision", training.PRECISIONS),
+        (f"{STAGE}.objective", training.OBJECTIVES),
+        (f"{STAGE}.attention", training.ATTENTIONS),
+        (f"{STAGE}.optimizer.properties.name", training.OPTIMIZERS),
+    ],
+)
+def test_the_choices_are_the_programs(place: str, choices: tuple[str, ...]) -> None:
+    assert tuple(_at(place)["enum"]) == choices
+
+
+def test_every_key_is_explained() -> None:
+    assert not [place for place, schema in _keys(SCHEMA, "") if not schema.get("description")]
+
+
+def test_a_file_becomes_the_run_it_states(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    stated = {
+        "version": 1,
+        "output": "out",
+        "start": {"model": "base", "adapter": "owner/name"},
+        "weights": {"lora": {"rank": 8}},
+        "stages": [
+            {
+                "name": "sft",
+                "steps": 5,
+                "optimizer": {"name": "prodigy", "betas": [0.8, 0.9]},
+                "samples": {"every": 2},
+                "data": {"imig": {"folders": [{"path": "basic", "weight": 15}], "size": [64, 96]}},
+            }
+        ],
+    }
+    stage = Stage(
+        name="sft",
+        steps=5,
+        optimizer=Optimizer(name="prodigy", betas=(0.8, 0.9)),
+        samples=Samples(every=2),
+        data=ImigData((Folder(tmp_path / "basic", 15),), (64, 96)),
+    )
+    start = Start(str(tmp_path / "base"), "owner/name")
+    expected = TrainConfig(tmp_path / "out", start, (stage,), weights=Lora(rank=8))
+    assert configuration(stated, tmp_path) == expected
+
+
+def test_what_may_change_between_two_runs_decides_nothing(tmp_path: Path) -> None:
+    first = Stage("a", 5)
+    run = TrainConfig(tmp_path / "x", Start(model="/here/base"), (first, Stage("b", 5)))
+    longer = Stage("a", 9, samples=Samples(), checkpoint_every=7)
+    moved = TrainConfig(tmp_path / "y", Start(model="/there/base"), (longer, Stage("b", 5, batch=2)), workers=0)
+    assert decisive(run, 0) == decisive(moved, 0)
+    assert decisive(run, 1) != decisive(moved, 1)
+    assert json.loads(json.dumps(decisive(run, 1))) == decisive(run, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"stages": ()},
+        {"start": Start()},
+        {"start": Start(model="a", new={})},
+        {"weights": Lora(), "train_text_encoders": True},
+        {"weights": Lora(), "stages": (Stage("codec", 1, objective="codec"),)},
+    ],
+)
+def test_a_run_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    sound = {"output": Path("out"), "start": Start(model="a"), "stages": (Stage("a", 1),)}
+    with pytest.raises(ValueError):
+        TrainConfig(**{**sound, **wrong})
+
+
+def _at(place: str) -> dict[str, Any]:
+    found = SCHEMA["properties"]
+    for key in filter(None, place.split(".")):
+        found = found[key]
+    return found
+
+
+def _keys(schema: Any, place: str) -> list[tuple[str, dict[str, Any]]]:
+    if not isinstance(schema, dict):
+        return []
+    own = [(f"{place}.{name}", value) for name, value in schema.get("properties", {}).items()]
+    return own + [key for name, value in schema.items() for key in _keys(value, f"{place}.{name}")]
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))
