@@ -103,11 +103,18 @@ def significant(value: float) -> str:
 def emit_rich(renderable: RenderableType) -> None:
     """Write a rich renderable as data."""
     console = _console()
-    width = None if sys.stdout.isatty() else console.measure(renderable, options=_unbounded(console)).maximum
-    console.print(renderable, width=width, crop=False, soft_wrap=False)
+    if not sys.stdout.isatty():
+        console.width = console.measure(renderable, options=_unbounded(console)).maximum
+    console.print(renderable, crop=False, soft_wrap=False)
 
 
 # Words to a person, on standard error
+
+
+def show(renderable: RenderableType) -> None:
+    """Draw something worth seeing; silent under `-q`."""
+    if _settings.verbosity >= 0:
+        _console(stderr=True).print(renderable)
 
 
 def note(text: str) -> None:
@@ -193,6 +200,12 @@ def has_colours() -> bool:
     """Whether standard output shows colours."""
     console = _console()
     return console.color_system is not None and not console.no_color
+
+
+def shows_pictures() -> bool:
+    """Whether standard error is a terminal with colours enough for a picture in block characters."""
+    console = _console(stderr=True)
+    return sys.stderr.isatty() and console.color_system in ("256", "truecolor") and not console.no_color
 
 
 def is_terminal() -> bool:

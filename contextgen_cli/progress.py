@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from contextgen_cli import console
@@ -207,3 +207,45 @@ def stopwatch(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes_rest = divmod(minutes, 60)
     return f"{hours}:{minutes_rest:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextlib.contextmanager
+def counted(mode: str, what: str, total: int) -> Iterator[Callable[[str], None]]:
+    """Show inside the block how many of `total` are done; what is yielded is called with the name of each."""
+    if mode == "auto" and console.verbosity() >= 0 and console.animated():
+        with _counting_bar(what, total) as advance:
+            yield advance
+    elif mode == "none" or console.verbosity() < 0:
+        yield lambda name: None
+    else:
+        yield _counting_lines(what, total, as_json=mode == "json")
+
+
+@contextlib.contextmanager
+def _counting_bar(what: str, total: int) -> Iterator[Callable[[str], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn())
+    bars = Progress(*columns, TimeRemainingColumn(), expand=True, auto_refresh=False)
+    task = bars.add_task(what, total=total)
+    with console.live(bars):
+        yield lambda name: bars.update(task, advance=1, description=name)
+
+
+def _counting_lines(what: str, total: int, *, as_json: bool) -> Callable[[str], None]:
+    began = spoke = time.monotonic()
+    done = 0
+
+    def advance(name: str) -> None:
+        nonlocal spoke, done
+        done += 1
+        now = time.monotonic()
+        if done < total and now - spoke < (_JSON_EVERY if as_json else _PLAIN_EVERY):
+            return
+        spoke, left = now, (now - began) / done * (total - done)
+        if as_json:
+            console.note_json({"type": "progress", "done": done, "of": total, "name": name, "seconds_left": left})
+        else:
+            console.note(f"[{done}/{total}] {what}, {duration(left)} left")
+
+    return advance

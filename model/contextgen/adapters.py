@@ -10,7 +10,9 @@ from contextgen.weights import header
 
 PREFIX = "transformer."  # of every key, in diffusers' format
 HALVES = ("lora_A.weight", "lora_B.weight")
-_ANOTHER_ADAPTER = "Give the adapter that was trained on this base model, in diffusers' LoRA format."
+_ANOTHER_ADAPTER = (
+    "Give the adapter that was trained on this base model, in diffusers' LoRA format, or the base of this one."
+)
 
 Shapes = Mapping[str, tuple[int, ...]]  # layer name -> (outputs, inputs)
 

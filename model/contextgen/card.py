@@ -90,7 +90,6 @@ class ModelCard:
         shorter = min(width, height)
         return next((side for limit, side in self.reference_sides if shorter <= limit), self.largest_reference_side)
 
-
     def fits(self, width: int, height: int) -> bool:
         """Whether the model was made for a canvas of `width` x `height` pixels; what is not stated is not judged."""
         shorter, longer = sorted((width, height))

@@ -18,8 +18,9 @@ import errno
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from contextgen import weights
@@ -73,57 +74,66 @@ class Alias:
     """A model with a short name.
 
     Attributes:
-        repo: where its folder is kept on the hub.
+        repo: where its folder is kept on the hub; None: it travels in this package, in a folder of its name.
         needs_adapter: the base alone does not know the method; an adapter must be given.
-        size: of base and adapter, in bytes.
-        code_licence, base_licence, adapter_licence: of each part apart.
+        size: of all its files, the adapter's too, in bytes; None: what the files of the package take.
+        licences: of each part apart.
     """
 
     name: str
-    repo: str
+    repo: str | None
     description: str
     needs_adapter: bool
-    size: int
-    code_licence: str
-    base_licence: str
-    adapter_licence: str
+    size: int | None
+    licences: Mapping[str, str]
 
 
+DEFAULT = "mini"
 ALIASES = {
     alias.name: alias
     for alias in (
+        Alias(
+            name="mini",
+            repo=None,
+            description="the embedded model: small, trained on drawings, paints in seconds on a CPU",
+            needs_adapter=False,
+            size=None,
+            licences={
+                "code": "MIT",
+                "weights": "MIT",
+                "training pictures": "Noto Color Emoji (SIL Open Font License 1.1) and procedural drawings (MIT)",
+            },
+        ),
         Alias(
             name="kontext",
             repo="black-forest-labs/FLUX.1-Kontext-dev",
             description="FLUX.1-Kontext-dev (12 B) with the released ContextGen adapter (rank 512), 512 to 1024 px",
             needs_adapter=True,
             size=34_000_000_000 + 3_700_000_000,
-            code_licence="MIT",
-            base_licence="FLUX.1 [dev] Non-Commercial License (gated)",
-            adapter_licence="as its publisher states",
+            licences={
+                "code": "MIT",
+                "base": "FLUX.1 [dev] Non-Commercial License (gated)",
+                "adapter": "as its publisher states",
+            },
         ),
     )
 }
 
 
-def find(model: str, *, offline: bool = False) -> Path:
+def find(model: str | Alias, *, offline: bool = False) -> Path:
     """The folder of a model: a path, an alias or a hub id, whichever it is.
 
     Raises:
         CheckpointError: the subclass tells what is missing.
     """
-    if (folder := Path(model).expanduser()).is_dir():
+    if isinstance(model, str) and (folder := Path(model).expanduser()).is_dir():
         check_folder(folder)
         return folder
-    repo = ALIASES[model].repo if model in ALIASES else model
-    if not _is_hub_id(repo):
-        near = difflib.get_close_matches(model, ALIASES, n=1)
-        guess = f"Did you mean {near[0]!r}? " if near else ""
-        raise UnknownModel(
-            f"{model!r} is neither a folder, nor an alias, nor a hub id",
-            f"{guess}Aliases: {', '.join(ALIASES)}. A hub id has the form owner/name.",
-        )
-    folder = _from_hub(repo, _HUB_FILES, offline)
+    match ALIASES.get(model, model) if isinstance(model, str) else model:
+        case Alias(repo=None, name=name):
+            folder = Path(str(files("contextgen"))) / name
+        case Alias(repo=str(repo)) | str(repo):
+            folder = _from_hub(_hub_id(repo), _HUB_FILES, offline)
     check_folder(folder)
     return folder
 
@@ -208,6 +218,11 @@ def sha256_of(file: Path) -> str:
     return state.hexdigest()
 
 
+def folder_bytes(folder: Path) -> int:
+    """Bytes that the files of a model take on the disk."""
+    return sum(file.stat().st_size for file in _files(folder))
+
+
 def weight_bytes(folder: Path, component: str) -> dict[str, int]:
     """Bytes of a component's tensors by their stored dtype (`F32`, `BF16`, ...), read from the headers."""
     sizes: dict[str, int] = {}
@@ -216,6 +231,17 @@ def weight_bytes(folder: Path, component: str) -> dict[str, int]:
             start, end = tensor["data_offsets"]
             sizes[tensor["dtype"]] = sizes.get(tensor["dtype"], 0) + end - start
     return sizes
+
+
+def _hub_id(name: str) -> str:
+    if _is_hub_id(name):
+        return name
+    near = difflib.get_close_matches(name, ALIASES, n=1)
+    guess = f"Did you mean {near[0]!r}? " if near else ""
+    raise UnknownModel(
+        f"{name!r} is neither a folder, nor an alias, nor a hub id",
+        f"{guess}Aliases: {', '.join(ALIASES)}. A hub id has the form owner/name.",
+    )
 
 
 def _is_hub_id(name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +23,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
 
+import contextgen.codec  # noqa: F401  diffusers loads a class that a folder names only if it is imported already
 from contextgen.attention import ICA_VARIANTS, MaskedAttention
 from contextgen.blocks import block_rules
 from contextgen.card import ModelCard
@@ -30,6 +32,7 @@ from contextgen.exact import ExactAttention
 from contextgen.layout import Instance, Pixels, compose, given_layout, prepare_reference
 from contextgen.lora import apply_adapter
 from contextgen.sequence import arrange
+from contextgen.velocity import Conditioning, velocity
 
 _ATTENTIONS: dict[str, type[ExactAttention] | type[MaskedAttention]] = {
     "exact": ExactAttention,
@@ -115,8 +118,10 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         pipeline.set_attention(attention, ica)
         return pipeline
 
-    def set_attention(self, attention: str = "exact", ica: str = "released") -> None:
+    def set_attention(self, attention: str = "exact", ica: str = "released", offsets: bool = True) -> None:
         """Choose how attention is computed (`exact` or `masked`) and what ICA reads (`released` or `paper`).
+
+        Without `offsets` the positions of references overlap, which no model is trained for: an ablation.
 
         Raises:
             ValueError: unknown name, or the card names an ICA block that the transformer lacks.
@@ -126,6 +131,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         config = self.transformer.config
         rules = block_rules(config.num_layers, config.num_single_layers, self.card.ica_blocks)
         self._attention = _ATTENTIONS[attention](self.transformer, rules, ica)
+        self._offsets = offsets
 
     @torch.no_grad()
     def __call__(
@@ -178,7 +184,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         # 2. Draw the layout image and lay out the joint sequence.
         references = [prepare_reference(instance, self.card, width, height) for instance in instances]
         drawn = given_layout(layout, width, height) if layout else compose(references, instances, width, height)
-        sequence = arrange(references, instances, (width, height), self.card.token_side, self.card.text_length)
+        card, size = self.card, (width, height)
+        sequence = arrange(references, instances, size, card.token_side, card.text_length, self._offsets)
         arrangement = self._attention.arrange(sequence, device)
 
         # 3. Encode text, layout and references, each distinct one once.
@@ -192,8 +199,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         noise = randn_tensor(grid, generator=generator, device=device, dtype=torch.float32)
         latents = self._pack_latents(noise, *grid).to(dtype)  # (1, I, C)
         timesteps = self._schedule(steps, sequence.canvas.count, device)
-        guidances = torch.full([1], guidance, device=device) if self.transformer.config.guidance_embeds else None
-        txt_ids = torch.zeros(sequence.text_length, 3, device=device)
+        given = Conditioning(arrangement, context_latents, prompt_embeds, pooled_prompt_embeds, guidance)
 
         # 5. Denoise: rectified flow from noise to picture.
         self._interrupt = False
@@ -201,31 +207,26 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
             for index, timestep in enumerate(timesteps):
                 if self.interrupt:
                     break
-                output = self.transformer(
-                    hidden_states=arrangement.place(latents, context_latents),
-                    encoder_hidden_states=prompt_embeds,
-                    pooled_projections=pooled_prompt_embeds,
-                    timestep=timestep.expand(1).to(dtype) / 1000,
-                    guidance=guidances,
-                    img_ids=arrangement.img_ids,
-                    txt_ids=txt_ids,
-                    joint_attention_kwargs={"arrangement": arrangement},
-                    return_dict=False,
-                )[0]
-                velocity = arrangement.canvas_of(output)
-                latents = self.scheduler.step(velocity, timestep, latents, return_dict=False)[0]
+                v_t = velocity(self.transformer, latents, timestep.expand(1).to(dtype) / 1000, given)
+                latents = self.scheduler.step(v_t, timestep, latents, return_dict=False)[0]
                 if callback_on_step_end is not None:
-                    known = {"latents": latents, "prompt_embeds": prompt_embeds, "velocity": velocity}
+                    known = {"latents": latents, "prompt_embeds": given.prompt_embeds, "velocity": v_t}
                     asked = {name: known[name] for name in callback_on_step_end_tensor_inputs}
                     answer = callback_on_step_end(self, index, timestep, asked)
                     latents = answer.get("latents", latents)
-                    prompt_embeds = answer.get("prompt_embeds", prompt_embeds)
+                    given = replace(given, prompt_embeds=answer.get("prompt_embeds", given.prompt_embeds))
                 progress.update()
 
         # 6. Decode.
         image = self._decode(latents, height, width, output_type)
         self.maybe_free_model_hooks()
         return FluxPipelineOutput(images=image)
+
+    def encode_pixels(self, images: torch.Tensor) -> torch.Tensor:
+        """Packed latents, (B, N, C), of images in [-1, 1], (B, 3, H, W); the posterior taken at its mode."""
+        latents = self._encode_vae_image(images, generator=None)
+        packed: torch.Tensor = self._pack_latents(latents, *latents.shape)
+        return packed
 
     def _embed(self, prompt: str, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         """T5 sequence (1, T, D) and CLIP vector (1, P) of a caption in the model's template."""
@@ -236,13 +237,11 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         )
 
     def _encode(self, pixels: Pixels, device: torch.device) -> torch.Tensor:
-        """Packed latents (1, N, C) of an image, the posterior taken at its mode."""
+        """Packed latents (1, N, C) of an image."""
 
         def encode() -> torch.Tensor:
-            image = torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device, self.vae.dtype)
-            latents = self._encode_vae_image(image, generator=None)
-            packed: torch.Tensor = self._pack_latents(latents, *latents.shape)
-            return packed.to(self.transformer.dtype)
+            image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+            return self.encode_pixels(image.to(device, self.vae.dtype)).to(self.transformer.dtype)
 
         key = device, self.vae.dtype, pixels.shape, hashlib.sha256(pixels.tobytes()).digest()
         return self._latents.get(key, encode)

@@ -49,11 +49,17 @@ class ReferenceTokens:
 
 @dataclass(frozen=True)
 class JointSequence:
-    """Which token stands where, and where it thinks it is."""
+    """Which token stands where, and where it thinks it is.
+
+    Attributes:
+        offsets: whether references lie on a diagonal, as the method says; False, its ablation, lets each begin where
+            the canvas does.
+    """
 
     text_length: int
     canvas: Grid
     references: tuple[ReferenceTokens, ...]
+    offsets: bool = True
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
@@ -98,7 +104,7 @@ class JointSequence:
         y, x = self.canvas.height, self.canvas.width
         for reference in self.references:
             grid = reference.grid
-            ids.append(_ids(1, grid, y, x))
+            ids.append(_ids(1, grid, y, x) if self.offsets else _ids(1, grid))
             y, x = y + grid.height, x + grid.width
         return np.concatenate(ids)
 
@@ -109,8 +115,11 @@ def arrange(
     size: tuple[int, int],
     token_side: int,
     text_length: int,
+    offsets: bool = True,
 ) -> JointSequence:
     """The sequence of a canvas of `size` (width, height in pixels) with its references, in instance order.
+
+    Without `offsets` the references' positions overlap (see `JointSequence`).
 
     Raises:
         ValueError: the canvas is not a whole number of tokens.
@@ -123,7 +132,7 @@ def arrange(
         ReferenceTokens(reference.foreground(token_side), box_to_tokens(instance.box, canvas, token_side))
         for reference, instance in zip(references, instances, strict=True)
     )
-    return JointSequence(text_length, canvas, tokens)
+    return JointSequence(text_length, canvas, tokens, offsets)
 
 
 def box_to_tokens(box: Edges, canvas: Grid, token_side: int) -> Edges:
