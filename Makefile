@@ -2,18 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-TINY := tests/golden/tiny-kontext
 
-.PHONY: demo test check format docs pictures clean
+.PHONY: demo test check format docs pictures gallery clean
 
-demo: $(READY) ## render an example scene
-	@$(BIN)/contextgen compose scenes/two-subjects.yaml --annotate -o outputs/demo-layout.png
-	@$(BIN)/contextgen render scenes/two-subjects.yaml --model $(TINY) --adapter $(TINY)/adapter \
-		--size 256x256 --steps 4 --device cpu --dtype float32 -o outputs/demo.png
+demo: $(READY) ## paint an example scene with the embedded model
+	@$(BIN)/contextgen compose scenes/two-subjects.yaml --annotate -o outputs/demo-layout.png > /dev/null
+	@$(BIN)/contextgen render scenes/two-subjects.yaml -o outputs/demo.png --fresh > /dev/null
 	@echo "The layout, with its boxes: $(CURDIR)/outputs/demo-layout.png"
 	@echo "The picture:                $(CURDIR)/outputs/demo.png"
-	@echo "The picture is noise: the tiny model of the tests paints it, and its weights are random."
-	@echo "Real pictures take --model kontext and an --adapter, or a model folder: docs/guide.md says how."
 
 test: $(READY) ## the whole test suite
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
@@ -35,6 +31,9 @@ docs: $(READY) ## docs/scene-reference.md and docs/commands.md, from the schema 
 pictures: $(READY) ## the example references and the pictures in the docs
 	$(BIN)/python docs/drawing/references.py
 	$(BIN)/python docs/drawing/figures.py
+
+gallery: $(READY) ## the README's gallery, painted with the embedded model
+	$(BIN)/python docs/drawing/gallery.py
 
 clean:
 	rm -rf .venv outputs dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -13,7 +13,20 @@ from contextgen_cli import __version__, console, interruption, streams
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, ContextgenError
 from contextgen_cli.scene.nearest import nearest
 
-COMMANDS = ("init", "validate", "compose", "render", "inspect", "import", "schema", "models", "doctor")
+COMMANDS = (
+    "init",
+    "validate",
+    "compose",
+    "render",
+    "train",
+    "data",
+    "bench",
+    "inspect",
+    "import",
+    "schema",
+    "models",
+    "doctor",
+)
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 EXAMPLES = """\b

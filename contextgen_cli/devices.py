@@ -105,9 +105,9 @@ def gibibytes(size: int) -> str:
     return f"{size / _GIBIBYTE:.1f} GiB"
 
 
-def gigabytes(size: int) -> str:
+def disk_size(size: int) -> str:
     """Sizes on disks and of downloads count in powers of ten."""
-    return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def _too_large(smallest: Footprint, dtype: str) -> DeviceError:

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -183,6 +184,32 @@ def write_all(files: Mapping[Path, bytes]) -> None:
                 undo.callback(_quietly, path.unlink)
             write(path, data)
         undo.pop_all()
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder that appears whole or not at all: what the block writes into the one it is given is renamed at its end.
+
+    Raises:
+        UsageError: there is something already.
+        OutputError: the disk is full, the folder above is read-only, or something else stands in the way.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        held = "holds files already" if folder.is_dir() else "is a file"
+        raise UsageError(f"{folder} {held}", hint="Name a new or an empty folder with -o.")
+    _make_folder(folder.parent)
+    temporary = folder.with_name(f".{folder.resolve().name}.{os.getpid()}.part")
+    try:
+        temporary.mkdir()
+        yield temporary
+        if folder.exists():
+            folder.rmdir()
+        temporary.replace(folder)
+        _sync_folder(folder.parent)
+    except OSError as problem:
+        raise _unwritable(folder, problem) from problem
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # only there if something failed, an interruption included
 
 
 def read_record(path: Path) -> dict[str, Any]:

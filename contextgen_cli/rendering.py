@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli import foreign
 from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
-from contextgen_cli.devices import DTYPES, Footprint, choose_device, default_dtype, footprint
+from contextgen_cli.catalogue import alias_of, limits
+from contextgen_cli.devices import DTYPES, Device, Footprint, choose_device, default_dtype, footprint
 from contextgen_cli.digests import remembered
-from contextgen_cli.errors import SceneError, UsageError, WeightsError
+from contextgen_cli.errors import SceneError, WeightsError
 from contextgen_cli.output import Composition
 from contextgen_cli.scene.images import open_layout, open_reference
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from contextgen.card import ModelCard
+    from contextgen.checkpoints import Alias
     from contextgen.layout import Instance, Reference
     from contextgen_cli.scene.scene import Scene
 
@@ -68,18 +69,6 @@ class Model:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class KnownModel:
-    """A model with an alias: its size in bytes with its adapter, the licence of each part, what it lacks."""
-
-    name: str
-    description: str
-    size: int
-    licences: Mapping[str, str]
-    needs_adapter: bool
-    missing: str | None
-
-
 class Renderer:
     """Finds models, says what pictures will cost, and paints them; it keeps one model open at a time."""
 
@@ -120,13 +109,20 @@ class Renderer:
         return Cost(cost.tokens, cost.tflop, cost.numbers * DTYPES[self._dtype])
 
     def doubts(self, plan: Plan) -> list[str]:
-        """What is probably not meant: a base model that nothing has taught to keep identities."""
+        """What is probably not meant: a base that nothing has taught to keep identities, an ill-suited canvas."""
         models = {job.recipe.model.name: self._model_of(job.scene) for job in plan.jobs}
-        return [
+        untaught = [
             f"{name}: no adapter is given, and the model says nothing of ContextGen: it will not keep identities"
             for name, model in models.items()
             if not model.knows_method
         ]
+        canvases = {(job.recipe.model.name, job.scene.canvas): job.scene for job in reversed(plan.jobs)}
+        ill_suited = [
+            _ill_suited(scene, models[name].card, name)
+            for (name, canvas), scene in reversed(canvases.items())
+            if not models[name].card.fits(canvas.width, canvas.height)
+        ]
+        return untaught + ill_suited
 
     def footprints(self, plan: Plan) -> dict[str, Footprint]:
         """The memory that each model of the plan will take, by name.
@@ -146,7 +142,8 @@ class Renderer:
         if self._open is None or self._open[0] != model.folder:
             self._open = None  # two models need not fit at once
             with foreign.opening():
-                self._open = model.folder, self._load(model)
+                memory = self._memory.get(model.folder, "full")
+                self._open = model.folder, open_pipeline(model, self._settings, self._device, self._dtype, memory)
 
     def render(self, job: Job, on_step: Callable[[int], None]) -> Image:
         """Paint one picture with the open model; `on_step` hears how many steps are done."""
@@ -178,10 +175,11 @@ class Renderer:
         return Composition(_layout(job.scene, instances, prepared), tuple(reference.image for reference in prepared))
 
     def _model_of(self, scene: Scene) -> Model:
-        name = self._settings.model or _known_alias(scene)
+        asked = self._settings.model or alias_of(scene)
+        name = asked if isinstance(asked, str) else asked.name
         if name not in self._models:
             with foreign.opening():
-                self._models[name] = find_model(name, self._settings.adapter, offline=self._settings.offline)
+                self._models[name] = find_model(asked, self._settings.adapter, offline=self._settings.offline)
         return self._models[name]
 
     def _footprint(self, job: Job) -> Footprint:
@@ -192,44 +190,48 @@ class Renderer:
         self._memory[model.folder] = chosen.memory
         return chosen
 
-    def _load(self, model: Model) -> Any:
-        _quieten_libraries()
-        import torch
 
-        from contextgen.pipeline import ContextGenPipeline
+def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, memory: str) -> Any:
+    """A model's pipeline, its weights loaded; `memory` says how much of them stays on the device."""
+    foreign.quieten()
+    import torch
 
-        pipe = ContextGenPipeline.from_pretrained(
-            model.folder,
-            adapter=model.adapter_folder,
-            torch_dtype=getattr(torch, self._dtype),
-            attention=self._settings.attention,
-            ica=self._settings.ica,
-        )
-        pipe.set_progress_bar_config(disable=True)
-        match self._memory.get(model.folder, "full"):
-            case "offload":
-                pipe.enable_model_cpu_offload(device=self._device.name)
-            case "sequential":
-                pipe.enable_sequential_cpu_offload(device=self._device.name)
-            case _:
-                pipe.to(self._device.name)
-        return pipe
+    from contextgen.pipeline import ContextGenPipeline
+
+    pipe = ContextGenPipeline.from_pretrained(
+        model.folder,
+        adapter=model.adapter_folder,
+        torch_dtype=getattr(torch, dtype),
+        attention=settings.attention,
+        ica=settings.ica,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    match memory:
+        case "offload":
+            pipe.enable_model_cpu_offload(device=device.name)
+        case "sequential":
+            pipe.enable_sequential_cpu_offload(device=device.name)
+        case _:
+            pipe.to(device.name)
+    return pipe
 
 
-def find_model(name: str, adapter: str | None, *, offline: bool) -> Model:
+def find_model(asked: str | Alias, adapter: str | None, *, offline: bool) -> Model:
     """Find a model and its adapter by path, alias or hub id, and read its card."""
     from contextgen import checkpoints
     from contextgen.adapters import check_adapter, linear_layers
     from contextgen.card import ModelCard
 
-    alias = None if Path(name).is_dir() else checkpoints.ALIASES.get(name)
+    name = asked if isinstance(asked, str) else asked.name
+    alias = (None if Path(asked).is_dir() else checkpoints.ALIASES.get(asked)) if isinstance(asked, str) else asked
     if adapter is None and alias is not None and alias.needs_adapter:
         raise WeightsError(
             f"{name} does not know how to keep identities without the ContextGen adapter",
             hint="Give its file, folder or hub id with --adapter, or set CONTEXTGEN_ADAPTER.",
         )
-    folder = checkpoints.find(name, offline=offline)
-    model = Model(folder, ModelCard.read(folder), Weights(_public_name(name), _digest(folder)))
+    folder = checkpoints.find(alias or name, offline=offline)
+    public = _public_name(name) if alias is None else name
+    model = Model(folder, ModelCard.read(folder), Weights(public, _digest(folder)))
     if adapter is None:
         return model
     adapter_folder = checkpoints.find_adapter(adapter, offline=offline)
@@ -244,58 +246,10 @@ def _digest(path: Path) -> str:
     return digest(path, lambda file: remembered(file, sha256_of))
 
 
-def aliases() -> tuple[str, ...]:
-    """The names that a scene's `model` may take."""
-    from contextgen.checkpoints import ALIASES
-
-    return tuple(ALIASES)
-
-
-def known_models() -> list[KnownModel]:
-    """The models with an alias, and whether each would load now; the network stays untouched."""
-    from contextgen.checkpoints import ALIASES
-
-    return [
-        KnownModel(
-            alias.name,
-            alias.description,
-            alias.size,
-            {"code": alias.code_licence, "base": alias.base_licence, "adapter": alias.adapter_licence},
-            alias.needs_adapter,
-            missing(alias.name),
-        )
-        for alias in ALIASES.values()
-    ]
-
-
-def missing(model: str) -> str | None:
-    """What keeps a model from loading without the network, or None."""
-    from contextgen.checkpoints import CheckpointError, NotInCache, find
-
-    try:
-        find(model, offline=True)
-    except NotInCache:
-        return "not in the hub cache"
-    except CheckpointError as problem:
-        return str(problem)
-    return None
-
-
-def compose(scene: Scene, card: ModelCard | None = None) -> Image:
+def compose(scene: Scene, card: ModelCard) -> Image:
     """The layout image of a scene as a model with `card` sees it (RGBA); no torch."""
-    from contextgen.card import ModelCard
-
     instances = _instances(scene)
-    return _layout(scene, instances, _prepared(scene, instances, card or ModelCard()))
-
-
-def read_card(name: str) -> ModelCard:
-    """The card of a model by path, alias or hub id, if it is on this machine: a card is not worth a download."""
-    from contextgen import checkpoints
-    from contextgen.card import ModelCard
-
-    with foreign.opening():
-        return ModelCard.read(checkpoints.find(name, offline=True))
+    return _layout(scene, instances, _prepared(scene, instances, card))
 
 
 def _prepared(scene: Scene, instances: Sequence[Instance], card: ModelCard) -> list[Reference]:
@@ -329,20 +283,12 @@ def _instances(scene: Scene) -> list[Instance]:
     ]
 
 
-def _known_alias(scene: Scene) -> str:
-    from contextgen.checkpoints import ALIASES
-
-    if scene.model is None:
-        raise UsageError(
-            f"no model to paint {scene.name} with",
-            hint=f"Give --model a folder or an alias ({', '.join(ALIASES)}), or set CONTEXTGEN_MODEL.",
-        )
-    if scene.model not in ALIASES:
-        raise SceneError(
-            f"{scene.source.path or '<stdin>'}: model: no alias {scene.model!r}",
-            hint=f"Aliases are: {', '.join(ALIASES)}. A folder can be given with --model.",
-        )
-    return scene.model
+def _ill_suited(scene: Scene, card: ModelCard, model: str) -> str:
+    width, height = card.similar_canvas(scene.canvas.width, scene.canvas.height)
+    return (
+        f"{scene.name}: {model} was made for {', '.join(limits(card))}, and {scene.canvas} is none of these: "
+        f"try --size {width}x{height}, which scales the boxes along, or another --model"
+    )
 
 
 def _check_canvas(scene: Scene, model: Model) -> None:
@@ -358,15 +304,3 @@ def _public_name(name: str) -> str:
     """A name that tells nothing of the machine: a folder's last part, or the alias or hub id as it is."""
     path = Path(name).expanduser()
     return path.resolve().name if path.exists() else name
-
-
-def _quieten_libraries() -> None:
-    """No bars and banners of theirs on the terminal; their warnings go to the log, which -v shows."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    import diffusers.utils.logging as diffusers_logging
-    import transformers.utils.logging as transformers_logging
-
-    for logging in (diffusers_logging, transformers_logging):
-        logging.disable_progress_bar()
-        logging.disable_default_handler()
-        logging.enable_propagation()

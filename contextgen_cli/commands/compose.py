@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contextgen_cli import console, rendering
+from contextgen_cli import catalogue, console, rendering
 from contextgen_cli.commands import options
 from contextgen_cli.commands.options import PICTURES, gather, option
 from contextgen_cli.commands.scenes import Checks, check_options, load_checked
@@ -76,7 +76,7 @@ def command(
     """Compose layout images: what the model is given to paint from.
 
     The layout is an RGBA picture, transparent where nothing is given. References are resized as the model in
-    question does it; without --model, as the released one does.
+    question does it: --model's, else the scene's, else the one that comes with contextgen.
     """
     found = load_checked(scenes, checks, as_json=as_json)
     if found is None:
@@ -86,11 +86,10 @@ def command(
     if destination is not None:
         _refuse_contradictions(destination, as_json)
         destination.check(len(found))
-    card = None if model is None else rendering.read_card(model)
     to_open: list[Path] = []
     for scene in found:
         sized = scene if size is None else scene.resized(size)
-        layout = rendering.compose(sized, card)
+        layout = rendering.compose(sized, catalogue.read_card(sized, model))
         shown = _annotated(layout, sized) if showing.annotate else layout
         written = None if destination is None else _put(destination, sized, shown, as_json)
         if showing.preview:

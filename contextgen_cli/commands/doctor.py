@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from contextgen_cli import __version__, console, rendering
+from contextgen_cli import __version__, catalogue, console
 from contextgen_cli.commands import options
 from contextgen_cli.devices import devices, gibibytes
 from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT
@@ -101,7 +101,9 @@ def hub() -> Iterator[Finding]:
 
 def models(asked: str | None) -> Iterator[Finding]:
     """Which models would load without the network: the one asked for, or each that has a name."""
-    names = [known.name for known in rendering.known_models()] if asked is None else [asked]
-    for name in names:
-        missing = rendering.missing(name)
+    if asked is None:
+        found = [(known.name, known.missing) for known in catalogue.known_models()]
+    else:
+        found = [(asked, catalogue.missing(asked))]
+    for name, missing in found:
         yield Finding("model", name, missing or "would load", missing is None)

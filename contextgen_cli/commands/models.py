@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
-from contextgen_cli import console, rendering
+from contextgen_cli import catalogue, console
+from contextgen_cli.catalogue import KnownModel
 from contextgen_cli.commands import options
-from contextgen_cli.devices import gigabytes
+from contextgen_cli.devices import disk_size
 from contextgen_cli.errors import EXIT_DONE
 
 
@@ -21,21 +23,30 @@ contextgen models --json
 def command(as_json: bool) -> int:
     """List the models that have a name: what each is, its size, its licences, and whether it is here.
 
-    The licences of the code, the base model and the adapter are three, and each binds its own part. Any other
-    model can be given to render by its folder or hub id.
+    The first is used where nothing names another. The licences of the parts differ, and each binds its own part.
+    Any other model can be given to render by its folder or hub id.
     """
-    known = rendering.known_models()
+    known = catalogue.known_models()
     for model in known:
         if as_json:
             console.emit_json({"type": "model", **asdict(model), "in_cache": model.missing is None})
             continue
         console.emit_text(f"{model.name}: {model.description}")
-        console.emit_text(f"  size: {gigabytes(model.size)} with its adapter")
-        for part, licence in model.licences.items():
-            console.emit_text(f"  licence of the {part}: {licence}")
-        if model.needs_adapter:
-            console.emit_text("  needs --adapter")
-        console.emit_text(f"  here: {'yes' if model.missing is None else f'no, {model.missing}'}")
+        for line in _facts(model):
+            console.emit_text(f"  {line}")
     if as_json:
         console.emit_json({"type": "summary", "models": len(known), "exit": EXIT_DONE})
     return EXIT_DONE
+
+
+def _facts(model: KnownModel) -> Iterator[str]:
+    if model.size is not None:
+        yield f"size: {disk_size(model.size)}{' with its adapter' if model.needs_adapter else ''}"
+    if model.canvas is not None:
+        yield f"canvas: {model.canvas}"
+        yield f"steps: {model.steps}"
+    for part, licence in model.licences.items():
+        yield f"licence of the {part}: {licence}"
+    if model.needs_adapter:
+        yield "needs --adapter"
+    yield f"here: {'yes' if model.missing is None else f'no, {model.missing}'}"

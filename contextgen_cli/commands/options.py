@@ -190,7 +190,10 @@ size_option = option(
     "--size", type=SizeType(), section=SAMPLING, help="Another canvas, such as 768x512; boxes scale along."
 )
 model_option = option(
-    "--model", metavar="NAME", section=MODEL, help="Model: an alias, a folder or a hub id (see `contextgen models`)."
+    "--model",
+    metavar="NAME",
+    section=MODEL,
+    help="Model: an alias, a folder or a hub id (see `contextgen models`); by default mini.",
 )
 offline_option = option(
     "--offline", is_flag=True, section=MODEL, help="Never touch the network; use the hub cache only."

@@ -24,7 +24,7 @@ from contextgen_cli.commands.render_options import (
     selection_options,
 )
 from contextgen_cli.commands.scenes import Checks, check_options, load_checked
-from contextgen_cli.commands.telling import show_plan, sum_up, tell, tell_footprints
+from contextgen_cli.commands.telling import preview, show_plan, sum_up, tell, tell_footprints
 from contextgen_cli.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -42,7 +42,7 @@ from contextgen_cli.scene.scene import Scene
 
 @options.verb(
     examples="""
-contextgen render scenes/picnic.yaml --model kontext
+contextgen render scenes/picnic.yaml
 contextgen render scenes/ -o pictures --seed 7 --count 4
 contextgen render a.yaml --model ./my-model -o - > a.png
 contextgen render scenes/ --dry-run
@@ -68,8 +68,8 @@ def command(
     """Render scenes: one picture for each scene and seed.
 
     SCENE is a scene file, a folder of them, a glob, or - for standard input. Every scene is checked before
-    the model is opened. The paths of the pictures go to standard output, one a line. A picture that is there
-    already is left alone.
+    the model is opened: the one that comes with contextgen, unless a scene or --model names another. The paths
+    of the pictures go to standard output, one a line. A picture that is there already is left alone.
     """
     # 1. Read and check every scene: nothing loads while one is wrong.
     found = load_checked(scenes, checks, as_json=reporting.as_json)
@@ -83,13 +83,13 @@ def command(
         settings = replace(settings, offline=True)  # a plan is no reason to fetch gigabytes
     renderer = Renderer(settings)
     todo = limited(plan(chosen(found, selection), overrides, renderer.recipe, renderer.cost), selection)
+    for doubt in renderer.doubts(todo):
+        console.warn(doubt)
     # 3. Show it, if that is all that is wanted.
     if reporting.dry_run:
         return rehearse(todo, renderer, reporting)
     # 4. Refuse what can have no good end: no room for the model, nowhere to write.
     tell_footprints(renderer.footprints(todo))
-    for doubt in renderer.doubts(todo):
-        console.warn(doubt)
     destination.check(len(todo.jobs))
     destination.refuse_another(todo.jobs[0].id)
     # 5. Paint.
@@ -112,7 +112,7 @@ def rehearse(todo: Plan, renderer: Renderer, reporting: Reporting) -> int:
 
 def run(todo: Plan, renderer: Renderer, orders: Orders, reporting: Reporting) -> int:
     """Work through the plan, tell every outcome, sum up whatever happened, and return the exit code."""
-    began = time.monotonic()
+    began, seen = time.monotonic(), None
     counts: Counter[Status] = Counter()
     try:
         with progress.display(reporting.progress) as display:
@@ -121,6 +121,7 @@ def run(todo: Plan, renderer: Renderer, orders: Orders, reporting: Reporting) ->
                     raise KeyboardInterrupt  # that a library swallowed
                 counts[outcome.status] += 1
                 tell(outcome, as_json=reporting.as_json)
+                seen = outcome.path
         code = EXIT_JOBS_FAILED if counts[Status.FAILED] else EXIT_DONE
     except EnvironmentProblem as problem:
         console.error(problem)
@@ -128,6 +129,8 @@ def run(todo: Plan, renderer: Renderer, orders: Orders, reporting: Reporting) ->
     except KeyboardInterrupt:
         console.note("interrupted")
         code = EXIT_INTERRUPTED
+    if len(todo.jobs) == 1 and seen is not None and reporting.previews:
+        preview(seen)
     sum_up(len(todo.jobs), counts, time.monotonic() - began, code, as_json=reporting.as_json)
     return code
 

@@ -44,6 +44,12 @@ class Reporting:
     dry_run: bool
     as_json: bool
     progress: str
+    preview: str
+
+    @property
+    def previews(self) -> bool:
+        """Whether a picture is drawn on the terminal too."""
+        return self.preview == "auto" and not self.as_json
 
 
 sampling_options = gather(
@@ -150,5 +156,12 @@ reporting_options = gather(
         default="auto",
         section=TERMINAL,
         help="How progress is shown on standard error.",
+    ),
+    option(
+        "--preview",
+        type=click.Choice(["auto", "never"]),
+        default="auto",
+        section=TERMINAL,
+        help="auto: draw a single picture in block characters, on a terminal with colours.",
     ),
 )

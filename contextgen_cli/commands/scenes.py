@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contextgen_cli import console, rendering
+from contextgen_cli import catalogue, console
 from contextgen_cli.commands.options import confine_option, gather, set_option, strict_option
 from contextgen_cli.errors import EXIT_USAGE
 from contextgen_cli.scene.loading import LoadOptions, load
@@ -33,7 +33,7 @@ def load_checked(arguments: Sequence[str], checks: Checks, *, as_json: bool = Fa
         strict=checks.strict,
         confine=checks.confine,
         assignments=checks.assignments,
-        models=rendering.aliases(),
+        models=catalogue.aliases(),
     )
     loaded = load(arguments, options, stdin=sys.stdin)
     if as_json:

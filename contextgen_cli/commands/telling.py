@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from contextgen_cli import console
@@ -11,6 +12,9 @@ from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.devices import Footprint, gibibytes
 from contextgen_cli.errors import ContextgenError
 from contextgen_cli.progress import duration
+
+_PREVIEW_COLUMNS = 40
+_PREVIEW_MARGIN = 4  # rows: the path, the summary and the prompt
 
 
 def tell(outcome: Outcome, *, as_json: bool) -> None:
@@ -40,6 +44,19 @@ def sum_up(jobs: int, counts: Mapping[Status, int], seconds: float, code: int, *
     unfinished = jobs - sum(counts.values())
     parts += [f"{unfinished} left undone"] * bool(unfinished)
     console.note(f"{', '.join(parts)} in {duration(seconds)}")
+
+
+def preview(path: Path) -> None:
+    """Draw a picture on the terminal, small, where that shows it."""
+    if not console.shows_pictures():
+        return
+    from PIL import Image
+
+    from contextgen_cli.drawing import blocks
+
+    columns, rows = console.size()
+    with Image.open(path) as picture:
+        console.show(blocks(picture, min(columns, _PREVIEW_COLUMNS), rows - _PREVIEW_MARGIN))
 
 
 def _tell_failure(outcome: Outcome) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import click
 
-from contextgen_cli import __version__, console, rendering
+from contextgen_cli import __version__, catalogue, console
 from contextgen_cli.commands.options import (
     confine_option,
     console_options,
@@ -58,7 +58,7 @@ def command(
     Nothing is loaded but the headers of the images, so a thousand scenes take seconds.
     Exit code 0: no errors (there may be warnings); 2: errors.
     """
-    options = LoadOptions(deep, strict, confine, assignments, models=rendering.aliases())
+    options = LoadOptions(deep, strict, confine, assignments, models=catalogue.aliases())
     loaded = load(scenes, options, stdin=sys.stdin)
     _REPORTS[report](loaded)
     return EXIT_USAGE if loaded.errors else EXIT_DONE

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from pathlib import Path
 
+import numpy as np
 from clay import Clay, blob, both, ellipse, polygon, rope, slab, within
 from PIL import Image, ImageDraw
 
@@ -192,14 +194,52 @@ def boarded(refs: Path, layout: Path) -> None:
     """A layout that no boxes can give: the fox leans out of the boat, behind its side."""
     boat, fox = (Image.open(refs / f"{name}.png") for name in ("sailboat", "fox"))
     canvas = Image.new("RGBA", (768, 512))
-    boat = boat.resize((470, 470), Image.Resampling.LANCZOS)
-    fox = fox.resize((200, 200), Image.Resampling.LANCZOS).rotate(14, Image.Resampling.BICUBIC, expand=True)
-    canvas.alpha_composite(boat, (150, 24))
-    canvas.alpha_composite(fox, (130, 180))
-    hull = boat.crop((0, 335, 470, 470))
-    canvas.alpha_composite(hull, (150, 359))
+    boat = boat.resize((344, 344), Image.Resampling.LANCZOS)
+    fox = fox.resize((147, 147), Image.Resampling.LANCZOS).rotate(14, Image.Resampling.BICUBIC, expand=True)
+    canvas.alpha_composite(boat, (208, 112))
+    canvas.alpha_composite(fox, (193, 226))
+    hull = boat.crop((0, 245, 344, 344))
+    canvas.alpha_composite(hull, (208, 357))
     layout.parent.mkdir(exist_ok=True)
     canvas.save(layout, quality=92, method=6)
+
+
+def annotated(refs: Path, folder: Path) -> None:
+    """A picture of two subjects with its annotations in COCO's format, as a data set would have it."""
+    picture = Image.new("RGB", (384, 256), (222, 226, 230))
+    ImageDraw.Draw(picture).rectangle((0, 196, 384, 256), fill=(188, 176, 160))
+    annotations = []
+    for number, (name, side, corner) in enumerate((("mushroom", 136, (36, 76)), ("lantern", 148, (204, 64))), start=1):
+        subject = Image.open(refs / f"{name}.png").resize((side, side), Image.Resampling.LANCZOS)
+        picture.paste(subject, corner, subject)
+        left, top, right, bottom = subject.getchannel("A").point(lambda alpha: 255 * (alpha > 127)).getbbox()
+        annotations.append(
+            {
+                "id": number,
+                "image_id": 1,
+                "category_id": number,
+                "bbox": [left + corner[0], top + corner[1], right - left, bottom - top],
+                "segmentation": [outline(subject, corner)],
+            }
+        )
+    annotations.append({"id": 3, "image_id": 1, "caption": "A mushroom and a lantern in front of a red brick wall."})
+    content = {
+        "images": [{"id": 1, "file_name": "shelf.jpg", "width": 384, "height": 256}],
+        "categories": [{"id": 1, "name": "mushroom"}, {"id": 2, "name": "lantern"}],
+        "annotations": annotations,
+    }
+    folder.mkdir(exist_ok=True)
+    picture.save(folder / "shelf.jpg", quality=92)
+    (folder / "annotations.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def outline(subject: Image.Image, corner: tuple[int, int]) -> list[int]:
+    """The subject's border as x, y, x, y …: down its left side and up its right, every third row."""
+    opaque = np.asarray(subject.getchannel("A")) > 127
+    rows = [(y, np.flatnonzero(opaque[y])) for y in range(0, len(opaque), 3) if opaque[y].any()]
+    down = [(xs[0], y) for y, xs in rows]
+    up = [(xs[-1], y) for y, xs in reversed(rows)]
+    return [int(value) for x, y in down + up for value in (x + corner[0], y + corner[1])]
 
 
 def main(scenes: Path) -> None:
@@ -211,6 +251,7 @@ def main(scenes: Path) -> None:
         clay.save(refs / f"{subject.__name__}.png")
     photographed(refs / "teapot.png")
     boarded(refs, scenes / "layouts" / "harbour.webp")
+    annotated(refs, scenes / "import")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def test_golden_layouts(contextgen, tmp_path, case):
             for name, instance in zip(names, stated["instances"], strict=True)
         ],
     )
-    assert contextgen("compose", path, "-o", tmp_path / "layout.png").code == 0
+    assert contextgen("compose", path, "--model", TINY_MODEL, "-o", tmp_path / "layout.png").code == 0
     with Image.open(tmp_path / "layout.png") as ours, Image.open(case / "expected_layout.png") as expected:
         difference = ImageChops.difference(ours.convert("RGB"), expected.convert("RGB"))
     histogram = difference.convert("L").histogram()

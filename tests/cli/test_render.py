@@ -186,7 +186,6 @@ def test_all_problems_at_once_before_any_weights(contextgen, tmp_path):
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        ((), 2, "set CONTEXTGEN_MODEL"),
         (("--model", "nonsense"), 3, "'nonsense' is neither"),
         (("--model", "kontext", "--offline"), 3, "hint:"),
         (("--model", TINY_MODEL, "--adapter", "nowhere"), 3, "nowhere"),
@@ -203,7 +202,6 @@ def test_all_problems_at_once_before_any_weights(contextgen, tmp_path):
         (("--set", "model=nonsense"), 2, "nonsense"),
     ],
     ids=[
-        "no-model",
         "no-such-model",
         "not-in-the-cache",
         "no-such-adapter",
