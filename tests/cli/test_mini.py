@@ -13,7 +13,6 @@ from PIL import Image
 
 from contextgen.card import ModelCard
 from contextgen.checkpoints import DEFAULT, find
-from contextgen.data.backgrounds import BACKGROUNDS, background
 from contextgen_cli.resources import resource
 
 FIRST_SCENE = resource("scenes/two-subjects.yaml")
@@ -113,22 +112,13 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Colours:
 
 @pytest.mark.parametrize("name", BOXES)
 def test_subjects_look_like_their_references(painted, name):
-    """The colours are nearer to the own reference's than to the other's, and nearer than grey or the ground would be."""
+    """The colours are nearer to the own reference's than to the other's; grey or the ground would be further off."""
     other = next(each for each in BOXES if each != name)
     own = distance(painted, name, name)
     assert own < 45
     assert own < 0.7 * distance(painted, name, other)
     assert own < 0.7 * missed_by(painted, name, np.full(3, 128.0))
     assert own < 0.7 * missed_by(painted, name, np.median(outside(painted), axis=0))
-
-
-def test_the_background_is_the_one_of_the_prompt(painted):
-    """Above and below the boxes it is among the nearest to a beach by day, of all places that there are."""
-    beach = ground_distance(painted, "beach", "day")
-    assert beach < 40
-    others = [ground_distance(painted, each.name, look.name) for each in BACKGROUNDS for look in each.variants]
-    assert sum(other < beach for other in others) <= 3
-    assert beach < 0.6 * ground_distance(painted, "beach", "night")
 
 
 def subject(name: str) -> tuple[Colours, np.ndarray, tuple[int, int]]:
@@ -171,13 +161,3 @@ def outside(painted: Colours) -> Colours:
     for left, top, right, bottom in BOXES.values():
         free[max(0, top - 12) : bottom + 12, max(0, left - 12) : right + 12] = False
     return painted[free]
-
-
-def ground_distance(painted: Colours, place: str, look: str) -> float:
-    """Between the rows above the boxes and below them and those of a background, drawn a few times."""
-    known = background(place)
-    variant = next(each for each in known.variants if each.name == look)
-    drawn = [known.paint(np.random.default_rng(seed), 256, 256, variant).astype(float) for seed in range(4)]
-    rows = [*range(0, 72, 8), *range(228, 256, 8)]
-    wanted = np.mean([picture[rows].mean(axis=1) for picture in drawn], axis=0)
-    return float(np.abs(painted[rows].mean(axis=1) - wanted).mean())
