@@ -7,7 +7,8 @@ READY := .venv/ready
 
 demo: $(READY) ## paint an example scene with the embedded model
 	@$(BIN)/contextgen compose scenes/two-subjects.yaml --annotate -o outputs/demo-layout.png > /dev/null
-	@$(BIN)/contextgen render scenes/two-subjects.yaml -o outputs/demo.png --fresh > /dev/null
+	@rm -f outputs/demo.png
+	@$(BIN)/contextgen render scenes/two-subjects.yaml -o outputs/demo.png > /dev/null
 	@echo "The layout, with its boxes: $(CURDIR)/outputs/demo-layout.png"
 	@echo "The picture:                $(CURDIR)/outputs/demo.png"
 

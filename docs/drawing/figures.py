@@ -18,11 +18,11 @@ PAPER, INK, GREY = (255, 255, 255), (40, 40, 48), (128, 128, 128)
 MARGIN, CAPTION = 20, 34
 
 
-def composed(scene: Path, side: int) -> Image.Image:
-    """A scene's layout with boxes and names; what is not given is mid-grey, as the model sees it."""
+def composed(scene: Path, size: str, side: int) -> Image.Image:
+    """A scene's layout of such a size with boxes and names; what is not given is mid-grey, as the model sees it."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "layout.png"
-        command = [sys.executable, "-m", "contextgen_cli", "compose", str(scene), "--annotate"]
+        command = [sys.executable, "-m", "contextgen_cli", "compose", str(scene), "--annotate", "--size", size]
         subprocess.run([*command, "-o", str(output)], check=True, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
         layout = Image.open(output).convert("RGBA")
     layout.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -71,7 +71,7 @@ def arrow() -> Image.Image:
 def overview() -> Image.Image:
     """References on the left, the layout image with its boxes on the right."""
     cards = [captioned(reference(name, 128), name) for name in ("mushroom", "lantern", "fox")]
-    layout = composed(REPOSITORY / "scenes" / "overlap.yaml", 486)
+    layout = composed(REPOSITORY / "scenes" / "overlap.yaml", "512x512", 486)
     return row([column(cards), arrow(), layout])
 
 
@@ -95,7 +95,7 @@ def composed_with(fit: str) -> Image.Image:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scene.json"
         path.write_text(json.dumps(scene), encoding="utf-8")
-        return composed(path, 320)
+        return composed(path, "512x384", 320)
 
 
 def main() -> None:

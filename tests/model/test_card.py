@@ -34,6 +34,26 @@ def test_file_overrides(folder: Path) -> None:
     assert (card.reference_side(256, 300), card.reference_side(257, 300)) == (64, 1024)
 
 
+@pytest.mark.parametrize(
+    ("canvas", "fits", "similar"),
+    [
+        ((256, 256), True, (256, 256)),
+        ((384, 192), True, (256, 256)),  # 368 x 176 would be longer than 2:1
+        ((128, 272), False, (256, 256)),
+        ((768, 768), False, (256, 256)),
+        ((768, 512), False, (320, 208)),
+        ((96, 96), False, (256, 256)),
+    ],
+)
+def test_a_card_knows_the_canvases_that_its_model_was_made_for(
+    canvas: tuple[int, int], fits: bool, similar: tuple[int, int]
+) -> None:
+    card = ModelCard(width=256, height=256, smallest_side=128, largest_side=384, largest_aspect=2)
+    assert card.fits(*canvas) is fits
+    assert card.similar_canvas(*canvas) == similar and card.similar_canvas(*canvas[::-1]) == similar[::-1]
+    assert ModelCard().fits(*canvas)
+
+
 def test_token_side_follows_the_vae(folder: Path) -> None:
     config = json.loads((folder / "vae" / "config.json").read_text())
     config["block_out_channels"] = [8, 16]
@@ -73,6 +93,8 @@ def test_braces_in_a_caption_are_kept() -> None:
         ('{"ica_blocks": [-1]}', "ica_blocks"),
         ('{"reference_sides": [[256]]}', "reference_sides"),
         ('{"weights_dtype": "float8"}', "weights_dtype"),
+        ('{"smallest_side": 0}', "smallest_side"),
+        ('{"largest_aspect": 0.5}', "largest_aspect"),
         ('{"ica_blocks": [2, 99]}', r"contextgen\.json: ica_blocks: ICA block 99 does not exist"),
     ],
 )

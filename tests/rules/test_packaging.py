@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from typing import Any
 
@@ -49,6 +50,16 @@ def test_the_version_is_written_once() -> None:
     assert PROJECT["tool"]["hatch"]["version"]["path"] == "contextgen_cli/__init__.py"
     changes = (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
     assert f"## {contextgen_cli.__version__} " in changes
+
+
+def test_model_and_objects_travel_in_the_wheel() -> None:
+    """They lie in a package that is shipped whole, and git does not pass them over."""
+    assert "model/contextgen" in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    for name in ("mini/model_index.json", "mini/contextgen.json", "data/objects.zip"):
+        path = REPOSITORY / "model" / "contextgen" / name
+        assert path.is_file()
+        asked = subprocess.run(["git", "check-ignore", "-q", str(path)], cwd=REPOSITORY, check=False)
+        assert asked.returncode != 0
 
 
 @pytest.mark.parametrize("name", SHIPPED)
