@@ -103,7 +103,7 @@ class Renderer:
         card, instances = model.card, _instances(scene)
         canvas = (scene.canvas.width, scene.canvas.height)
         references = _prepared(scene, instances, card)
-        sequence = arrange(references, instances, canvas, card.token_side, card.text_length)
+        sequence = arrange(references, instances, canvas, card)
         steps = scene.sampling.steps or card.steps
         cost = predict(model.folder, sequence, steps, self._settings.attention, self._settings.ica)
         return Cost(cost.tokens, cost.tflop, cost.numbers * DTYPES[self._dtype])

@@ -114,13 +114,7 @@ telling_options = gather(
         help=f"Write {benchmarking.FIGURES} and a {benchmarking.SHEET} of layout, picture and truth.",
     ),
     options.json_option,
-    option(
-        "--progress",
-        type=click.Choice(progress.MODES),
-        default="auto",
-        section=TERMINAL,
-        help="How progress is shown on standard error.",
-    ),
+    options.progress_option,
 )
 
 

@@ -6,10 +6,18 @@ from pathlib import Path
 
 import click
 
-from contextgen_cli import console, progress, synthesizing
-from contextgen_cli.commands.options import TERMINAL, SectionedCommand, SizeType, console_options, json_option, option
+from contextgen_cli import console, synthesizing
+from contextgen_cli.commands.options import (
+    SectionedCommand,
+    SizeType,
+    console_options,
+    json_option,
+    option,
+    progress_option,
+)
 from contextgen_cli.errors import EXIT_DONE
 from contextgen_cli.output import new_folder
+from contextgen_cli.progress import counted
 from contextgen_cli.scene.scene import Size
 from contextgen_cli.synthesizing import LEVELS, SPLITS, Wanted
 
@@ -61,22 +69,15 @@ def command() -> None:
     help="held-out: objects that no training sees, to measure on.",
 )
 @json_option
-@option(
-    "--progress",
-    "mode",
-    type=click.Choice(progress.MODES),
-    default="auto",
-    section=TERMINAL,
-    help="How progress is shown on standard error.",
-)
+@progress_option
 @console_options
-def synth(output: Path, scenes: int, seed: int, level: str, size: Size, split: str, as_json: bool, mode: str) -> int:
+def synth(output: Path, scenes: int, seed: int, level: str, size: Size, split: str, as_json: bool, progress: str) -> int:
     """Write synthetic scenes with captions, references, masks and boxes, in the format of imig-basic.
 
     `contextgen train` reads the folder as it reads IMIG-100K.
     """
     drawn = synthesizing.open_scenes(Wanted(scenes, seed, level, size.width, size.height, split))
-    with new_folder(output) as folder, progress.counted(mode, "scenes", scenes) as written:
+    with new_folder(output) as folder, counted(progress, "scenes", scenes) as written:
         synthesizing.write_scenes(drawn, folder, written)
     if as_json:
         console.emit_json({"type": "summary", "scenes": scenes, "path": str(output), "exit": EXIT_DONE})

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from contextgen_cli import console
+from contextgen_cli import console, progress
 from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE, TOKEN_SIDE
 from contextgen_cli.scene.scene import Size
 
@@ -200,4 +200,11 @@ offline_option = option(
 )
 json_option = option(
     "--json", "as_json", is_flag=True, section=TERMINAL, help="One JSON object a line on standard output."
+)
+progress_option = option(
+    "--progress",
+    type=click.Choice(progress.MODES),
+    default="auto",
+    section=TERMINAL,
+    help="How progress is shown on standard error.",
 )

@@ -150,13 +150,7 @@ reporting_options = gather(
     "reporting",
     option("--dry-run", is_flag=True, section=PICTURES, help="Show the plan and its cost; load no weights."),
     options.json_option,
-    option(
-        "--progress",
-        type=click.Choice(progress.MODES),
-        default="auto",
-        section=TERMINAL,
-        help="How progress is shown on standard error.",
-    ),
+    options.progress_option,
     option(
         "--preview",
         type=click.Choice(["auto", "never"]),

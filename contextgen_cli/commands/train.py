@@ -8,15 +8,16 @@ from pathlib import Path
 
 import click
 
-from contextgen_cli import console, interruption, progress, training, training_file, watching
-from contextgen_cli.commands.options import MODEL, TERMINAL, console_options, json_option, option, verb
+from contextgen_cli import console, interruption, training, training_file, watching
+from contextgen_cli.commands.options import MODEL, console_options, json_option, option, progress_option, verb
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE
+from contextgen_cli.progress import duration
 
 
 @verb(
     examples="""
-contextgen train training/mini.yaml
-contextgen train training/mini.yaml --fresh
+contextgen train model/contextgen/mini/train.yaml
+contextgen train model/contextgen/mini/train.yaml --fresh
 contextgen train run.yaml --json
 """
 )
@@ -24,16 +25,9 @@ contextgen train run.yaml --json
 @option("--fresh", is_flag=True, section=MODEL, help="Begin anew; what an earlier run has written is moved aside.")
 @option("--device", type=click.Choice(["auto", "cpu"]), default="auto", section=MODEL, help="auto: the fastest.")
 @json_option
-@option(
-    "--progress",
-    "shown",
-    type=click.Choice(progress.MODES),
-    default="auto",
-    section=TERMINAL,
-    help="How progress is shown on standard error.",
-)
+@progress_option
 @console_options
-def command(config: Path, fresh: bool, device: str, as_json: bool, shown: str) -> int:
+def command(config: Path, fresh: bool, device: str, as_json: bool, progress: str) -> int:
     """Train a model, or an adapter, as CONFIG says.
 
     The same command goes on where it was stopped, by Ctrl-C or by a crash: with one process, to the same bits.
@@ -55,7 +49,7 @@ def command(config: Path, fresh: bool, device: str, as_json: bool, shown: str) -
         console.note(f"moved the earlier run to {moved_aside(told.output)}")
     # 3. Train.
     began = time.monotonic()
-    with interruption.noted() as stop_asked, watching.display(shown, stop_asked, speaks=speaks) as watcher:
+    with interruption.noted() as stop_asked, watching.display(progress, stop_asked, speaks=speaks) as watcher:
         ended = training.run(told, watcher, on_cpu=device == "cpu")
     # 4. Say how it ended.
     code = EXIT_INTERRUPTED if ended.how == "stopped" else EXIT_DONE
@@ -80,5 +74,5 @@ def sum_up(ended: training.Ended, seconds: float, code: int, *, as_json: bool) -
         return
     if result is not None:
         console.emit(result)
-    words = "the same command goes on from here" if result is None else f"in {progress.duration(seconds)}"
+    words = "the same command goes on from here" if result is None else f"in {duration(seconds)}"
     console.note(f"{ended.how}: {words}" if ended.how == "stopped" else f"{ended.how} {words}")

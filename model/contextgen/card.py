@@ -38,9 +38,9 @@ class ModelCard:
         reference_sides: `(canvas side, reference side)` pairs in ascending order: a reference is resized to the area
             of the square of the first pair whose canvas side is not exceeded by the canvas' shorter side.
         largest_reference_side: the reference side for every larger canvas.
-        reference_frame: `picture`, as released: the whole reference at the area above; `box`: the subject alone,
-            at the size and with the offset to the token grid that it has in its box, so that a reference token covers
-            just what a canvas token will show.
+        reference_frame: `picture`, as released: the whole reference at the area above; `canvas`: the subject alone, as
+            large as in its box and where the box is, so that a reference token covers just what a canvas token will
+            show; its position ids are the canvas' own, moved along the diagonal by a multiple of the largest canvas.
         smallest_side, largest_side: of the canvases that the model was made for, in pixels; None: not stated.
         largest_aspect: longer by shorter side of those canvases; None: not stated.
         steps, guidance: sampling defaults.
@@ -141,7 +141,7 @@ def _well_formed(name: str, value: Any) -> bool:
         case "prompt_template":
             return isinstance(value, str) and value.count("{prompt}") == 1
         case "reference_frame":
-            return value in ("picture", "box")
+            return value in ("picture", "canvas")
         case "weights_dtype":
             return value in ("bfloat16", "float32")
         case "guidance":

@@ -147,7 +147,7 @@ def prepare_reference(instance: Instance, card: ModelCard, width: int, height: i
         ValueError: the mask is empty at that size.
     """
     mask = (instance.mask or instance.image.getchannel("A")).convert("L")
-    if card.reference_frame == "box":
+    if card.reference_frame == "canvas":
         reference = _drawn_for_its_box(instance, mask, card.token_side, (width, height))
     else:
         size = reference_size(instance.image.size, card, width, height)

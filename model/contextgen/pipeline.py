@@ -184,8 +184,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         # 2. Draw the layout image and lay out the joint sequence.
         references = [prepare_reference(instance, self.card, width, height) for instance in instances]
         drawn = given_layout(layout, width, height) if layout else compose(references, instances, width, height)
-        card, size = self.card, (width, height)
-        sequence = arrange(references, instances, size, card.token_side, card.text_length, self._offsets)
+        sequence = arrange(references, instances, (width, height), self.card, self._offsets)
         arrangement = self._attention.arrange(sequence, device)
 
         # 3. Encode text, layout and references, each distinct one once.

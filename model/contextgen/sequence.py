@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from contextgen.card import ModelCard
 from contextgen.layout import Edges, Instance, Mask, Reference
 
 Indices = npt.NDArray[np.intp]
@@ -37,10 +38,13 @@ class ReferenceTokens:
     Attributes:
         foreground: F_k, the tokens its subject touches, (height, width).
         box: B_k, the canvas tokens its box touches: left, top, right, bottom.
+        corner: left and top on the canvas of a reference that was drawn for its box, may be negative; None: it has no
+            place there.
     """
 
     foreground: Mask
     box: Edges
+    corner: tuple[int, int] | None = None
 
     @property
     def grid(self) -> Grid:
@@ -52,6 +56,7 @@ class JointSequence:
     """Which token stands where, and where it thinks it is.
 
     Attributes:
+        frame: what the layout, and every reference with a corner, takes of the diagonal; None: the canvas.
         offsets: whether references lie on a diagonal, as the method says; False, its ablation, lets each begin where
             the canvas does.
     """
@@ -59,6 +64,7 @@ class JointSequence:
     text_length: int
     canvas: Grid
     references: tuple[ReferenceTokens, ...]
+    frame: Grid | None = None
     offsets: bool = True
 
     @cached_property
@@ -98,14 +104,19 @@ class JointSequence:
         """Position ids of canvas, layout and references, (S - text, 3); text stands at (0, 0, 0).
 
         The layout shares the canvas' coordinates; references follow on a diagonal, so that no two context images
-        overlap in index space (released order; section 3.2, "position indices").
+        overlap in index space (released order; section 3.2, "position indices"). A reference with a corner stands on
+        the diagonal as on the canvas, in a frame of its own: from a canvas token to the token of reference k that
+        shows the same is the same step everywhere.
         """
         ids = [_ids(0, self.canvas), _ids(1, self.canvas)]
-        y, x = self.canvas.height, self.canvas.width
+        first = self.frame or self.canvas
+        y, x = first.height, first.width
         for reference in self.references:
-            grid = reference.grid
-            ids.append(_ids(1, grid, y, x) if self.offsets else _ids(1, grid))
-            y, x = y + grid.height, x + grid.width
+            taken = reference.grid if reference.corner is None else first
+            left, top = reference.corner or (0, 0)
+            y_k, x_k = (y, x) if self.offsets else (0, 0)
+            ids.append(_ids(1, reference.grid, y_k + top, x_k + left))
+            y, x = y + taken.height, x + taken.width
         return np.concatenate(ids)
 
 
@@ -113,8 +124,7 @@ def arrange(
     references: Sequence[Reference],
     instances: Sequence[Instance],
     size: tuple[int, int],
-    token_side: int,
-    text_length: int,
+    card: ModelCard,
     offsets: bool = True,
 ) -> JointSequence:
     """The sequence of a canvas of `size` (width, height in pixels) with its references, in instance order.
@@ -124,15 +134,27 @@ def arrange(
     Raises:
         ValueError: the canvas is not a whole number of tokens.
     """
-    width, height = size
+    (width, height), token_side = size, card.token_side
     if width % token_side or height % token_side:
         raise ValueError(f"the canvas is {width}x{height} px: both sides must be multiples of {token_side}")
     canvas = Grid(height // token_side, width // token_side)
     tokens = tuple(
-        ReferenceTokens(reference.foreground(token_side), box_to_tokens(instance.box, canvas, token_side))
+        ReferenceTokens(
+            reference.foreground(token_side),
+            box_to_tokens(instance.box, canvas, token_side),
+            reference.corner and (reference.corner[0] // token_side, reference.corner[1] // token_side),
+        )
         for reference, instance in zip(references, instances, strict=True)
     )
-    return JointSequence(text_length, canvas, tokens, offsets)
+    return JointSequence(card.text_length, canvas, tokens, _frame(card, canvas), offsets)
+
+
+def _frame(card: ModelCard, canvas: Grid) -> Grid | None:
+    """The model's largest canvas, so that references lie equally far away on all of them; None as released."""
+    if card.reference_frame == "picture" or card.largest_side is None:
+        return None
+    side = max(card.largest_side // card.token_side, canvas.height, canvas.width)
+    return Grid(side, side)
 
 
 def box_to_tokens(box: Edges, canvas: Grid, token_side: int) -> Edges:

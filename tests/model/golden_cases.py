@@ -56,7 +56,7 @@ class Case:
     @property
     def sequence(self) -> JointSequence:
         card = ModelCard.read(TINY)
-        return arrange(self.references, self.instances, self.size, card.token_side, card.text_length)
+        return arrange(self.references, self.instances, self.size, card)
 
     def mask(self, name: str) -> np.ndarray:
         rows = np.unpackbits(self.expected[name].numpy(), axis=1)

@@ -160,7 +160,7 @@ def test_empty_mask_is_refused() -> None:
         prepare_reference(empty, CARD, 256, 256)
 
 
-BOX_CARD = ModelCard(token_side=16, reference_frame="box")
+CANVAS_CARD = ModelCard(token_side=16, reference_frame="canvas")
 
 
 def disc(size: int, margin: int) -> Image.Image:
@@ -173,9 +173,9 @@ def disc(size: int, margin: int) -> Image.Image:
 
 @pytest.mark.parametrize("box", [(16, 32, 80, 96), (21, 9, 90, 70), (-7, -20, 50, 44), (100, 60, 160, 120)])
 @pytest.mark.parametrize("fit", ["area", "stretch"])
-def test_reference_in_its_box_frame_is_what_the_layout_shows(box, fit: str) -> None:
+def test_reference_in_the_canvas_frame_is_what_the_layout_shows(box, fit: str) -> None:
     instance = Instance(disc(80, 13), box=box, fit=fit)
-    reference = prepare_reference(instance, BOX_CARD, 128, 96)
+    reference = prepare_reference(instance, CANVAS_CARD, 128, 96)
     assert reference.corner is not None
     left, top = reference.corner
     assert left % 16 == top % 16 == 0
@@ -193,15 +193,15 @@ def test_reference_in_its_box_frame_is_what_the_layout_shows(box, fit: str) -> N
         assert np.abs(np.subtract(edges, box)).max() <= 1
 
 
-def test_margins_of_a_picture_do_not_change_its_box_frame() -> None:
+def test_margins_of_a_picture_do_not_change_its_place_on_the_canvas() -> None:
     tight, wide = (
-        prepare_reference(Instance(disc(60, margin), box=(30, 20, 90, 80)), BOX_CARD, 128, 96) for margin in (1, 40)
+        prepare_reference(Instance(disc(60, margin), box=(30, 20, 90, 80)), CANVAS_CARD, 128, 96) for margin in (1, 40)
     )
     assert tight.corner == wide.corner
     assert np.array_equal(tight.mask, wide.mask)
     assert np.abs(tight.subject - wide.subject).max() < 0.02
 
 
-def test_empty_mask_is_refused_in_a_box_frame() -> None:
+def test_empty_mask_is_refused_in_the_canvas_frame() -> None:
     with pytest.raises(ValueError, match="mask is empty"):
-        prepare_reference(Instance(Image.new("RGBA", (8, 8)), box=(0, 0, 64, 64)), BOX_CARD, 128, 96)
+        prepare_reference(Instance(Image.new("RGBA", (8, 8)), box=(0, 0, 64, 64)), CANVAS_CARD, 128, 96)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from contextgen.sequence import Grid, JointSequence, ReferenceTokens, box_to_tokens
+from contextgen.card import ModelCard
+from contextgen.layout import Instance, prepare_reference
+from contextgen.sequence import Grid, JointSequence, ReferenceTokens, arrange, box_to_tokens
 
 SUBJECT = np.array([[True, False, True]])
 
@@ -28,6 +31,27 @@ def test_layout_shares_the_canvas_coordinates_and_references_lie_on_a_diagonal(s
     assert (canvas[:, 1:] == layout[:, 1:]).all() and (layout[:, 0] == 1).all()
     assert first.tolist() == [[1, 2, 3], [1, 2, 4], [1, 2, 5]]  # beyond the layout: 2 rows, 3 columns
     assert second.tolist() == [[1, 3, 6], [1, 4, 6]]  # beyond layout and first reference
+
+
+@pytest.mark.parametrize("size", [(128, 128), (384, 256)])
+def test_references_in_the_canvas_frame_lie_the_same_step_from_their_place_on_every_canvas(size) -> None:
+    card = ModelCard(reference_frame="canvas", largest_side=384)
+    boxes = [(0, 0, 48, 48), (64, 32, 120, 100), (-20, 60, 60, 124)]  # the last one sticks out
+    instances = [Instance(Image.new("RGBA", (60, 60), "red"), box=box, fit="stretch") for box in boxes]
+    references = [prepare_reference(instance, card, *size) for instance in instances]
+    laid_out = arrange(references, instances, size, card)
+    for k, (left, top, right, bottom) in enumerate(boxes):
+        _, y, x = laid_out.img_ids[laid_out.foreground_rows(k) - card.text_length].T
+        step = (k + 1) * 384 // 16
+        assert (y.min() - step, x.min() - step) == (top // 16, left // 16)
+        assert (y.max() - step, x.max() - step) == ((bottom - 1) // 16, (right - 1) // 16)
+
+
+def test_without_offsets_references_stand_on_the_canvas_itself() -> None:
+    card = ModelCard(reference_frame="canvas", largest_side=384)
+    instance = Instance(Image.new("RGBA", (60, 60), "red"), box=(32, 16, 64, 64), fit="stretch")
+    laid_out = arrange([prepare_reference(instance, card, 128, 128)], [instance], (128, 128), card, offsets=False)
+    assert laid_out.img_ids[laid_out.foreground_rows(0)[0] - card.text_length].tolist() == [1, 1, 2]
 
 
 def test_ids_beyond_256_stay_exact() -> None:

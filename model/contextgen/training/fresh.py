@@ -101,7 +101,7 @@ def make_fresh(folder: Path, geometry: Mapping[str, Any], seed: int) -> Path:
         "smallest_side": sizes.side // 2,
         "largest_side": sizes.side * 3 // 2,
         "largest_aspect": 2,
-        "reference_frame": "box",
+        "reference_frame": "canvas",
         "steps": sizes.steps,
         "guidance": 1.0,
         "ica_blocks": list(sizes.ica_blocks),

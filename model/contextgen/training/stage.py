@@ -57,6 +57,11 @@ def result_name(config: TrainConfig) -> str:
     return "model" if config.weights is None else "adapter"
 
 
+def steps_before(config: TrainConfig, index: int) -> int:
+    """Steps of the stages before one."""
+    return sum(stage.steps for stage in config.stages[:index])
+
+
 def changed_by(run: Run, stages: int) -> dict[str, torch.nn.Parameter]:
     """Every parameter that the first `stages` stages train, by name."""
     config = run.config
@@ -76,7 +81,7 @@ class StageRun:
         self.stage: Stage = run.config.stages[index]
         self.step = 0
         self._index = index
-        self._before = sum(stage.steps for stage in run.config.stages[:index])
+        self._before = steps_before(run.config, index)
         components = trained_components(self.stage, run.config.train_text_encoders)
         self._moving = parameters_of(run.pipe, components, run.config.weights)
         freeze(run.pipe, self._moving.values())

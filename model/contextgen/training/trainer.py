@@ -17,7 +17,7 @@ from contextgen.training import checkpoints, sources
 from contextgen.training.checkpoints import Progress
 from contextgen.training.config import ImigData, SynthData, TrainConfig, decisive
 from contextgen.training.preparing import Source, batches
-from contextgen.training.stage import Run, StageRun, changed_by, result_name
+from contextgen.training.stage import Run, StageRun, changed_by, result_name, steps_before
 from contextgen.training.starting import open_model
 from contextgen.training.watching import Metrics, Watcher
 
@@ -76,7 +76,7 @@ def train(
     # 3. Stage after stage; the first one that is left goes on from the checkpoint.
     first = progress.stage if progress is not None else 0
     if first:
-        _load(run, first, checkpoints.result_of(folder / checkpoints.name_of(_steps_before(config, first))))
+        _load(run, first, checkpoints.result_of(folder / checkpoints.name_of(steps_before(config, first))))
     for index in range(first, len(config.stages)):
         stage = StageRun(run, index)
         if index == first and checkpoint is not None and progress is not None:
@@ -179,10 +179,6 @@ def _anyone(accelerator: Accelerator, asked: bool) -> bool:
     if accelerator.num_processes == 1:
         return asked
     return bool(accelerator.reduce(torch.tensor(float(asked), device=accelerator.device), "sum"))
-
-
-def _steps_before(config: TrainConfig, index: int) -> int:
-    return sum(stage.steps for stage in config.stages[:index])
 
 
 def _stage_seed(config: TrainConfig, index: int) -> int:
