@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from contextgen_cli.cli import HELP, cli
@@ -20,15 +22,15 @@ scene, the scene beats the model's own defaults.
 
 def render() -> str:
     """The text of docs/commands.md."""
-    context = click.Context(cli, info_name="contextgen", **HELP, terminal_width=WIDTH)
-    sections = [_section("contextgen", cli)]
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
-        assert command is not None, name
-        sections.append(_section(f"contextgen {name}", command))
-    return "\n".join([HEAD, *sections])
+    return "\n".join([HEAD, *_sections("contextgen", cli)])
 
 
-def _section(title: str, command: click.Command) -> str:
+def _sections(title: str, command: click.Command) -> Iterator[str]:
+    """A command's help, then that of every verb below it."""
     context = click.Context(command, info_name=title, **HELP, terminal_width=WIDTH)
-    return f"## {title}\n\n```text\n{command.get_help(context)}\n```\n"
+    yield f"## {title}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None, name
+            yield from _sections(f"{title} {name}", below)

@@ -7,6 +7,8 @@ scenes of `contextgen.data`; everything else is random or zero.
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -51,7 +53,7 @@ class Geometry:
     single_blocks: int = 6
     ica_blocks: tuple[int, ...] = (3, 4, 5, 6, 7)
     latent_channels: int = 16
-    text_length: int = 48
+    text_length: int = 64
     vocabulary: int = 3000
     text_width: int = 192
     text_layers: int = 2
@@ -144,9 +146,7 @@ def _clip(sizes: Geometry, captions: Iterable[str]) -> tuple[CLIPTextModel, CLIP
 
 
 def _t5(sizes: Geometry, captions: Iterable[str]) -> tuple[T5EncoderModel, T5Tokenizer]:
-    tokenizer = T5Tokenizer(extra_ids=0).train_new_from_iterator(
-        _corpus(captions), vocab_size=sizes.vocabulary, show_progress=False
-    )
+    tokenizer = _whole_words(_corpus(captions), sizes.vocabulary)
     tokenizer.model_max_length = sizes.text_length
     config = T5Config(
         vocab_size=len(tokenizer),
@@ -159,6 +159,15 @@ def _t5(sizes: Geometry, captions: Iterable[str]) -> tuple[T5EncoderModel, T5Tok
         feed_forward_proj="gated-gelu",
     )
     return T5EncoderModel(config), tokenizer
+
+
+def _whole_words(corpus: Sequence[str], vocabulary: int) -> T5Tokenizer:
+    """A T5 tokenizer that keeps the corpus' common words whole, with half its pieces for all others."""
+    pieces = T5Tokenizer(extra_ids=0).train_new_from_iterator(corpus, vocab_size=vocabulary // 2, show_progress=False)
+    scores = dict(json.loads(pieces.backend_tokenizer.to_str())["model"]["vocab"])
+    words = Counter(f"▁{word}" for sentence in corpus for word in re.findall(r"\w+", sentence))
+    common = {word: 0.0 for word, _ in words.most_common(vocabulary - len(scores))}  # no split scores as high
+    return T5Tokenizer(vocab=list({**scores, **common}.items()), extra_ids=0)
 
 
 def _transformer(sizes: Geometry) -> FluxTransformer2DModel:
