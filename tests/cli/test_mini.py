@@ -17,6 +17,7 @@ from PIL import Image
 
 from contextgen.card import ModelCard
 from contextgen.checkpoints import DEFAULT, find
+from contextgen.evaluation.grounds import nearest_ground
 from contextgen_cli.resources import resource
 
 FIRST_SCENE = resource("scenes/two-subjects.yaml")
@@ -150,7 +151,11 @@ def test_subjects_look_like_their_references(painted, name):
     assert own < 45
     assert own < 0.7 * distance(painted, name, other)
     assert own < 0.7 * missed_by(painted, name, np.full(3, 128.0))
-    assert own < 0.7 * missed_by(painted, name, np.median(outside(painted), axis=0))
+    assert own < 0.7 * missed_by(painted, name, np.median(painted[outside()], axis=0))
+
+
+def test_the_ground_is_the_one_that_the_prompt_names(painted):
+    assert nearest_ground(painted.astype(np.uint8), outside()) == "beach"
 
 
 def subject(name: str) -> tuple[Colours, np.ndarray, tuple[int, int]]:
@@ -187,9 +192,9 @@ def missed_by(painted: Colours, name: str, colour: Colours) -> float:
     return float(np.abs(np.quantile(wanted, shares, axis=0) - colour).mean())
 
 
-def outside(painted: Colours) -> Colours:
-    """The colours that are in no box, (N, 3)."""
-    free = np.ones(painted.shape[:2], bool)
+def outside() -> np.ndarray:
+    """Where no box is."""
+    free = np.ones((256, 256), bool)
     for left, top, right, bottom in BOXES.values():
         free[max(0, top - 12) : bottom + 12, max(0, left - 12) : right + 12] = False
-    return painted[free]
+    return free

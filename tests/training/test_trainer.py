@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 from shapes import TINY, Notes, Shapes, config, stage
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from contextgen import ContextGenPipeline
 from contextgen.training.config import Lora, Optimizer, Samples, Start
@@ -48,6 +49,16 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     ours, theirs = final_weights(parts.output), final_weights(whole.output)
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_tensorboard_gets_the_curves_of_a_run_and_of_what_resumed_it(tmp_path: Path) -> None:
+    told = config(tmp_path, tensorboard=True)
+    train(told, Notes(stop_after=3), open_shapes)
+    assert train(told, Notes(), open_shapes) is Ending.FINISHED
+    board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    losses = [(event.step, round(event.value, 5)) for event in board.Scalars("sft/loss")]
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert losses == [(line["step"], round(line["loss"], 5)) for line in lines]
 
 
 def test_a_later_stage_goes_on_to_the_same_weights(tmp_path: Path) -> None:
