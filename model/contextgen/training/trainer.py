@@ -153,8 +153,8 @@ def _work(stage: StageRun, source: Source, metrics: Metrics, watcher: Watcher) -
             metrics.add(record)
             watcher.stepped(record)
         stopped = _anyone(accelerator, watcher.stop_asked())
-        ended = stopped or stage.step == settings.steps
-        if accelerator.is_main_process and (ended or stage.step % settings.checkpoint_every == 0):
+        ended = stage.step == settings.steps
+        if accelerator.is_main_process and (stopped or ended or stage.step % settings.checkpoint_every == 0):
             watcher.told(f"saved {stage.save(config.output / CHECKPOINTS)}")
         samples = settings.samples
         if accelerator.is_main_process and samples is not None and (ended or stage.step % samples.every == 0):
