@@ -162,12 +162,17 @@ def problems(found: Sequence[Problem]) -> None:
 
 def bug(exc: BaseException) -> int:
     """Report an error nobody foresaw, keep its traceback in a log file, and return the exit code for it."""
-    summary = "".join(traceback.format_exception_only(exc)).strip()
-    _say(f"{summary}\n  This is a bug in contextgen.", label="internal error", style="red")
+    return report_bug("".join(traceback.format_exception_only(exc)).strip(), "".join(traceback.format_exception(exc)))
+
+
+def report_bug(summary: str, trace: str, *, about: str = "") -> int:
+    """The same for one that happened in another process."""
+    told = f"{about}: {summary}" if about else summary
+    _say(f"{told}\n  This is a bug in contextgen.", label="internal error", style="red")
     try:
-        log = _write_log("".join(traceback.format_exception(exc)))
+        log = _write_log(trace)
     except OSError:
-        traceback.print_exception(exc)  # no disk to write to: the terminal is the log
+        sys.stderr.write(trace)  # no disk to write to: the terminal is the log
         return EXIT_BUG
     _say(f"  Please report it with the log {log}", style="cyan")
     return EXIT_BUG

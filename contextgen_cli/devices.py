@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,6 +73,66 @@ def choose_device(name: str | None) -> Device:
             return device
     there = ", ".join(device.name for device in found)
     raise DeviceError(f"no device {name!r} on this machine", hint=f"There is: {there}.")
+
+
+def for_rank(name: str | None, local_rank: int) -> str | None:
+    """The device of a rank among several on one host, where it is not named: the GPUs in turn."""
+    import torch
+
+    count = torch.cuda.device_count()
+    return f"cuda:{local_rank % count}" if count and name in (None, "cuda") else name
+
+
+def ranks_here(name: str | None) -> int:
+    """How many ranks suit this host: one a GPU; one where there is none, as it uses every core."""
+    import torch
+
+    return max(1, torch.cuda.device_count()) if name in (None, "cuda") else 1
+
+
+def share_cores(ranks: int) -> None:
+    """Let each of several ranks on a CPU compute on its share of the cores, unless OMP_NUM_THREADS says otherwise."""
+    import torch
+
+    if ranks > 1 and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, torch.get_num_threads() // ranks))
+
+
+def give_back_memory() -> None:
+    """Let go of what is kept for later use."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def peak_bytes(device: Device) -> int | None:
+    """The most memory in use on a GPU since this was asked last; elsewhere, of this process in its whole life."""
+    import torch
+
+    if device.name.startswith("cuda"):
+        most = torch.cuda.max_memory_allocated(device.name)
+        torch.cuda.reset_peak_memory_stats(device.name)
+        return int(most)
+    return _most_resident()
+
+
+def _most_resident() -> int | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def smaller_preset(device: Device, preset: str) -> str | None:
+    """The preset that keeps less of a model on the device; None where there is none."""
+    if device.name in ("cpu", "mps"):
+        return None
+    order = [name for name in MEMORY_PRESETS if name != "auto"]
+    return next(iter(order[order.index(preset) + 1 :]), None)
 
 
 def default_dtype(device: Device) -> str:

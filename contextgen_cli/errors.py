@@ -8,6 +8,7 @@ ContextgenError
 │   ├── DeviceError       use another device, dtype or memory preset
 │   └── OutputError       make room or give permission
 └── JobError              one picture failed, the others went on           exit 1
+    └── OutOfMemory       it is tried once more with less in use
 
 Ctrl-C and SIGTERM arrive as KeyboardInterrupt, which no job may swallow           exit 130
 """
@@ -54,3 +55,7 @@ class OutputError(EnvironmentProblem):
 
 class JobError(ContextgenError):
     exit_code = EXIT_JOBS_FAILED
+
+
+class OutOfMemory(JobError):
+    pass

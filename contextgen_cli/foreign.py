@@ -12,6 +12,7 @@ from contextgen_cli.errors import (
     DeviceError,
     EnvironmentProblem,
     JobError,
+    OutOfMemory,
     OutputError,
     UsageError,
     WeightsError,
@@ -95,7 +96,7 @@ def _too_large(error: Exception) -> ContextgenError:
 
 
 def _too_large_a_job(error: Exception) -> ContextgenError:
-    return JobError("not enough device memory for this picture", hint=TRY_LESS_MEMORY)
+    return OutOfMemory("not enough device memory for this picture", hint=TRY_LESS_MEMORY)
 
 
 def _disk_full(error: Exception) -> ContextgenError:

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _OTHER_FILE = re.compile(  # what nobody calls a folder
     r"\.(jpe?g|webp|gif|bmp|tiff?|avif|heic|svg|pdf|psd|mp4|txt|md|html?|jsonl?|ya?ml|csv|toml|xml|log|zip|tar|gz)",
     re.IGNORECASE,
 )
+_PART = re.compile(r"\..+\.(?P<host>[A-Za-z0-9-]+)\.(?P<process>[0-9]+)\.part")
 _COMPRESSION = 4  # of 9: a third of the time of the usual 6, for files a few per cent larger
 _ID_LETTERS = 8  # of a job's id, where a name has to carry it
 
@@ -45,6 +47,10 @@ _REASONS = {
     errno.EISDIR: ("it is a folder", "Choose another file name with -o."),
     errno.ENAMETOOLONG: ("the name is too long", "Give the scene a shorter name with `name:`."),
 }
+
+
+class Taken(OutputError):
+    """Somebody else's file came to stand there in the meantime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,22 @@ class Destination:
         if path.suffix.lower() != ".png" or path.is_dir():
             return cls(path, remember=remember)
         return cls(path.parent, file=path, remember=remember)
+
+    @property
+    def keeps_ledger(self) -> bool:
+        """A folder keeps a ledger; beside one picture's file it would be a surprise."""
+        return not self.file and not self.to_stdout
+
+    def refuse_vanished(self) -> None:
+        """Refuse to write into a folder that is no longer there: whoever removed it does not want it made again.
+
+        Raises:
+            OutputError: it is gone.
+        """
+        if not self.folder.is_dir():
+            raise OutputError(
+                f"{self.folder}: the output folder is gone", hint="Bring it back, and run the same command again."
+            )
 
     def check(self, jobs: int) -> None:
         """Refuse before any work what could not be written after it."""
@@ -151,23 +173,36 @@ def encode(image: Image, record: Mapping[str, Any] | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes, *, replacing: bool = True) -> None:
     """Write `data` to `path` whole or not at all, through a temporary name beside it; the folder is made if need be.
 
     Raises:
+        Taken: there is something of that name, which is not to be replaced.
         OutputError: the disk is full, the folder is read-only, or something else stands in the way.
     """
     _make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = _temporary(path)
     try:
         _write_synced(temporary, data)
-        temporary.replace(path)
+        if replacing or not _linked(temporary, path):
+            temporary.replace(path)
         _sync_folder(path.parent)
+    except FileExistsError as problem:
+        raise Taken(f"{path} is taken") from problem
     except OSError as problem:
         raise unwritable(path, problem) from problem
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()  # only there if something failed, an interruption included
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes of this machine left unfinished in a folder and can no longer finish."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            left = _PART.fullmatch(entry.name)
+            if left and left["host"] == _host() and not _lives(int(left["process"])):
+                _quietly(Path(entry.path).unlink)
 
 
 def write_all(files: Mapping[Path, bytes]) -> None:
@@ -229,6 +264,38 @@ def read_record(path: Path) -> dict[str, Any]:
             hint="Only a PNG as render wrote it does; most editors and services drop it.",
         )
     return record
+
+
+def _temporary(path: Path) -> Path:
+    """Its name says who writes it, so that nobody removes what a living process is writing."""
+    return path.with_name(f".{path.name}.{_host()}.{os.getpid()}.part")
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname()) or "here"
+
+
+def _lives(process: int) -> bool:
+    if os.name == "nt":  # where asking in this way would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def _linked(temporary: Path, path: Path) -> bool:
+    """Give a file its final name unless something has it, which is raised; False where files cannot be linked."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def unwritable(path: Path, problem: OSError) -> OutputError:

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 from contextgen_cli import console
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
-    from contextgen_cli.batch.plan import Job, Plan
-    from contextgen_cli.batch.worker import Listener, Outcome
+    from contextgen_cli.batch.plan import Job
+    from contextgen_cli.batch.worker import Listener, Outcome, Overview
 
 MODES = ("auto", "plain", "json", "none")
 _PLAIN_EVERY = 15.0  # seconds between two lines about the same picture
 _JSON_EVERY = 0.1
+_MOST_BARS = 16  # ranks that have a line of their own
 
 
 @contextlib.contextmanager
@@ -40,45 +41,53 @@ def display(mode: str) -> Iterator[Listener]:
 class Clock:
     """Predicts the time left from what painting cost and took so far; skipped pictures teach nothing."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._left = plan.tflop  # of all that is not finished, the picture at work included
+    def __init__(self, overview: Overview) -> None:
+        self._left = overview.tflop  # of all that is not finished, the pictures at work included
+        self._ranks = overview.ranks
         self._painted = 0.0
-        self._pictures = 0
-        self._seconds = 0.0
-        self._in_flight = 0.0
-        self._began = 0.0
+        self._seconds = 0.0  # all ranks' together
+        self._at_work: dict[int, tuple[float, float]] = {}  # by rank: when it began, the TFLOP done since
+        self.pictures = 0
+        self._first: float | None = None
 
-    def started(self) -> None:
-        self._began = time.monotonic()
+    def started(self, rank: int = 0) -> None:
+        now = time.monotonic()
+        self._first = now if self._first is None else self._first
+        self._at_work[rank] = now, 0.0
 
-    def step(self, job: Job, done: int) -> None:
-        self._in_flight = job.cost.tflop * done / job.steps
+    def step(self, job: Job, done: int, rank: int = 0) -> None:
+        began, _ = self._at_work.get(rank, (time.monotonic(), 0.0))
+        self._at_work[rank] = began, job.cost.tflop * done / job.steps
 
     def finished(self, outcome: Outcome) -> None:
         self._left -= outcome.job.cost.tflop
-        self._in_flight = 0.0
+        self._at_work.pop(outcome.rank, None)
         if outcome.status == "rendered":
             self._painted += outcome.job.cost.tflop
-            self._pictures += 1
             self._seconds += outcome.seconds
+            self.pictures += 1
 
     @property
     def per_minute(self) -> float | None:
-        return 60 * self._pictures / self._seconds if self._seconds else None
+        """Pictures of all ranks together."""
+        return 60 * self.pictures / self._seconds * self._ranks if self._seconds else None
 
     @property
     def seconds_left(self) -> float | None:
         """None where nothing is painted yet to judge by."""
-        painted = self._painted + self._in_flight
-        seconds = self._seconds + (time.monotonic() - self._began if self._in_flight else 0.0)
-        return max(0.0, (self._left - self._in_flight) * seconds / painted) if painted else None
+        now = time.monotonic()
+        in_flight = sum(tflop for _, tflop in self._at_work.values())
+        painted = self._painted + in_flight
+        seconds = self._seconds + sum(now - began for began, tflop in self._at_work.values() if tflop)
+        return max(0.0, (self._left - in_flight) * seconds / painted / self._ranks) if painted else None
 
 
 class Bars:
-    """Two bars at the foot of the terminal: all pictures with pace and time left, and the picture at work."""
+    """Bars at the foot of the terminal: all pictures with pace and time left, and below it what each rank is at."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._ranks: dict[int, TaskID] = {}
 
     @classmethod
     @contextlib.contextmanager
@@ -93,23 +102,32 @@ class Bars:
         with console.live(progress):
             yield cls(progress)
 
-    def started(self, plan: Plan) -> None:
-        self._clock = Clock(plan)
-        self._pictures = self._progress.add_task("pictures", total=len(plan.jobs), pace="")
-        self._steps = self._progress.add_task("opening the model", total=None, pace="")
+    def started(self, overview: Overview) -> None:
+        self._clock = Clock(overview)
+        self._many = overview.ranks > 1
+        self._pictures = self._progress.add_task("pictures", total=overview.jobs, completed=overview.done, pace="")
+        if not self._many:
+            self._ranks[0] = self._progress.add_task("opening the model", total=None, pace="")
 
-    def job_started(self, job: Job) -> None:
-        self._clock.started()
-        self._progress.update(self._steps, description=job.name, completed=0, total=job.steps)
+    def job_started(self, job: Job, rank: int = 0) -> None:
+        self._clock.started(rank)
+        if rank not in self._ranks:
+            self._ranks[rank] = self._progress.add_task("", total=None, pace="", visible=rank < _MOST_BARS)
+        words = f"rank {rank}: {job.name}" if self._many else job.name
+        self._progress.update(self._ranks[rank], description=words, completed=0, total=job.steps)
 
-    def step(self, job: Job, done: int) -> None:
-        self._clock.step(job, done)
-        self._progress.update(self._steps, completed=done)
+    def step(self, job: Job, done: int, rank: int = 0) -> None:
+        self._clock.step(job, done, rank)
+        if rank in self._ranks:
+            self._progress.update(self._ranks[rank], completed=done)
         self._progress.update(self._pictures, pace=self._pace())
 
     def job_finished(self, outcome: Outcome) -> None:
         self._clock.finished(outcome)
         self._progress.update(self._pictures, advance=1, pace=self._pace())
+
+    def noticed(self, text: str) -> None:
+        console.note(text)
 
     def _pace(self) -> str:
         left, rate = self._clock.seconds_left, self._clock.per_minute
@@ -120,25 +138,31 @@ class Bars:
 class PlainLines:
     """A line for every finished picture, and now and then one for a slow picture."""
 
-    def started(self, plan: Plan) -> None:
-        self._total = len(plan.jobs)
-        self._finished = 0
-        self._clock = Clock(plan)
+    def started(self, overview: Overview) -> None:
+        self._total = overview.jobs
+        self._finished = overview.done
+        self._clock = Clock(overview)
+        self._spoke: dict[int, float] = {}
+        if overview.done:
+            console.note(f"{self._place(0)} already rendered")
 
-    def job_started(self, job: Job) -> None:
-        self._clock.started()
-        self._spoke = time.monotonic()
+    def job_started(self, job: Job, rank: int = 0) -> None:
+        self._clock.started(rank)
+        self._spoke[rank] = time.monotonic()
 
-    def step(self, job: Job, done: int) -> None:
-        self._clock.step(job, done)
-        if time.monotonic() - self._spoke >= _PLAIN_EVERY:
-            self._spoke = time.monotonic()
+    def step(self, job: Job, done: int, rank: int = 0) -> None:
+        self._clock.step(job, done, rank)
+        if time.monotonic() - self._spoke.get(rank, 0.0) >= _PLAIN_EVERY:
+            self._spoke[rank] = time.monotonic()
             console.note(f"{self._place(1)} {job.name}: step {done} of {job.steps}{self._left()}")
 
     def job_finished(self, outcome: Outcome) -> None:
         self._clock.finished(outcome)
         self._finished += 1
         console.note(f"{self._place(0)} {outcome.job.name}: {self._became(outcome)}")
+
+    def noticed(self, text: str) -> None:
+        console.note(text)
 
     def _became(self, outcome: Outcome) -> str:
         match outcome.status.value:
@@ -158,37 +182,45 @@ class PlainLines:
 
 
 class JsonLines:
-    """One JSON object on standard error for every event, steps at most ten a second."""
+    """One JSON object on standard error for every event, steps at most ten a second in all."""
 
-    def started(self, plan: Plan) -> None:
-        self._clock = Clock(plan)
+    def started(self, overview: Overview) -> None:
+        self._clock = Clock(overview)
         self._spoke = 0.0
-        console.note_json({"type": "started", "jobs": len(plan.jobs), "tflop": plan.tflop})
+        record = {"jobs": overview.jobs, "done": overview.done, "tflop": overview.tflop, "ranks": overview.ranks}
+        console.note_json({"type": "started", **record})
 
-    def job_started(self, job: Job) -> None:
-        self._clock.started()
-        console.note_json({"type": "job_started", "name": job.name, "job": job.id, "steps": job.steps})
+    def job_started(self, job: Job, rank: int = 0) -> None:
+        self._clock.started(rank)
+        console.note_json({"type": "job_started", "name": job.name, "job": job.id, "steps": job.steps, "rank": rank})
 
-    def step(self, job: Job, done: int) -> None:
-        self._clock.step(job, done)
+    def step(self, job: Job, done: int, rank: int = 0) -> None:
+        self._clock.step(job, done, rank)
         if done == job.steps or time.monotonic() - self._spoke >= _JSON_EVERY:
             self._spoke = time.monotonic()
             left = self._clock.seconds_left
-            console.note_json({"type": "step", "job": job.id, "step": done, "seconds_left": left})
+            console.note_json({"type": "step", "job": job.id, "step": done, "rank": rank, "seconds_left": left})
 
     def job_finished(self, outcome: Outcome) -> None:
         self._clock.finished(outcome)
-        status = outcome.status.value
-        console.note_json({"type": "job_finished", "job": outcome.job.id, "status": status})
+        status, left = outcome.status.value, self._clock.seconds_left
+        record = {"job": outcome.job.id, "status": status, "rank": outcome.rank, "seconds_left": left}
+        console.note_json({"type": "job_finished", **record})
+
+    def noticed(self, text: str) -> None:
+        console.note_json({"type": "notice", "text": text})
 
 
 class Silence:
-    """Shows nothing."""
+    """Shows nothing but what went wrong on the way."""
 
-    def started(self, plan: Plan) -> None: ...
-    def job_started(self, job: Job) -> None: ...
-    def step(self, job: Job, done: int) -> None: ...
+    def started(self, overview: Overview) -> None: ...
+    def job_started(self, job: Job, rank: int = 0) -> None: ...
+    def step(self, job: Job, done: int, rank: int = 0) -> None: ...
     def job_finished(self, outcome: Outcome) -> None: ...
+
+    def noticed(self, text: str) -> None:
+        console.note(text)
 
 
 def duration(seconds: float) -> str:

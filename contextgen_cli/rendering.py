@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contextgen_cli import foreign
+from contextgen_cli import devices, foreign
 from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
 from contextgen_cli.catalogue import alias_of, limits
 from contextgen_cli.devices import DTYPES, Device, Footprint, choose_device, default_dtype, footprint
@@ -72,13 +72,19 @@ class Model:
 class Renderer:
     """Finds models, says what pictures will cost, and paints them; it keeps one model open at a time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, presets: Mapping[str, str] | None = None) -> None:
+        """`presets` says which memory preset was chosen for a model by its name; one not in it is chosen on opening."""
         self._settings = settings
         self._device = choose_device(settings.device)
         self._dtype = settings.dtype or default_dtype(self._device)
         self._models: dict[str, Model] = {}
-        self._memory: dict[Path, str] = {}
-        self._open: tuple[Path, Any] | None = None
+        self.presets: dict[str, str] = dict(presets or {})
+        self._relief: dict[str, tuple[int, str]] = {}  # pictures from so many bytes on take a smaller preset
+        self._open: tuple[str, str, Any] | None = None  # the model's name, its preset, its pipeline
+
+    @property
+    def device(self) -> str:
+        return self._device.name
 
     def recipe(self, scene: Scene) -> Recipe:
         """How `scene` will be painted; its model is found, not opened."""
@@ -137,18 +143,46 @@ class Renderer:
         return {name: self._footprint(job) for name, job in largest.items()}
 
     def open(self, job: Job) -> None:
-        """Open the job's model, unless it is open already."""
+        """Open the job's model, unless it is open already.
+
+        Raises:
+            WeightsError: its weights are not those that the job was planned with.
+            DeviceError: it does not fit.
+        """
         model = self._model_of(job.scene)
-        if self._open is None or self._open[0] != model.folder:
+        if (model.weights.digest, model.adapter) != (job.recipe.model.digest, job.recipe.adapter):
+            raise WeightsError(
+                f"{model.weights.name} has other weights here than where the plan was made",
+                hint="Give every host the same files.",
+            )
+        name, preset = model.weights.name, self._preset(model, job)
+        if self._open is None or self._open[:2] != (name, preset):
             self._open = None  # two models need not fit at once
+            devices.give_back_memory()
             with foreign.opening():
-                memory = self._memory.get(model.folder, "full")
-                self._open = model.folder, open_pipeline(model, self._settings, self._device, self._dtype, memory)
+                self._open = name, preset, open_pipeline(model, self._settings, self._device, self._dtype, preset)
+
+    def relieve(self, job: Job) -> str:
+        """After a picture had too little memory: give back what is cached, and open its model so that less of it stays
+        on the device, where there is a smaller preset; the words for it. Pictures that take less go on as before."""
+        name = job.recipe.model.name
+        preset = self.presets.get(name, "full")
+        smaller = devices.smaller_preset(self._device, self._relief.get(name, (0, preset))[1])
+        if smaller is None:
+            devices.give_back_memory()
+            return "caches emptied"
+        self._relief[name] = job.cost.bytes, smaller
+        self.open(job)
+        return f"--memory {smaller} for pictures of this size"
+
+    def peak_bytes(self) -> int | None:
+        """The most memory in use on the device since this was asked last; of this process so far, on a CPU."""
+        return devices.peak_bytes(self._device)
 
     def render(self, job: Job, on_step: Callable[[int], None]) -> Image:
         """Paint one picture with the open model; `on_step` hears how many steps are done."""
         assert self._open is not None
-        _, pipe = self._open
+        *_, pipe = self._open
 
         def step_ended(pipe: Any, step: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
             on_step(step + 1)
@@ -187,8 +221,15 @@ class Renderer:
         with foreign.opening():
             parts = model.parts()
         chosen = footprint(self._device, self._settings.memory, self._dtype, parts, job.cost.bytes)
-        self._memory[model.folder] = chosen.memory
+        self.presets[model.weights.name] = chosen.memory
         return chosen
+
+    def _preset(self, model: Model, job: Job) -> str:
+        name = model.weights.name
+        if name not in self.presets:
+            self._footprint(job)  # on a host of its own; the dearest job comes first
+        large, smaller = self._relief.get(name, (0, ""))
+        return smaller if smaller and job.cost.bytes >= large else self.presets[name]
 
 
 def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, memory: str) -> Any:

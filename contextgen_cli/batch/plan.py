@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +54,24 @@ class Overrides:
 
 
 @dataclass(frozen=True, slots=True)
+class Portion:
+    """Which jobs of all are asked for: every `shards`-th from the `shard`-th on, and of these the first `limit`.
+
+    Jobs are counted through the whole plan before anything is known of what is done: a shard has the same jobs on
+    every run over the same scenes, and all shards together have every job once.
+    """
+
+    shard: int = 1
+    shards: int = 1
+    limit: int | None = None
+
+    def of(self, seeds: Sequence[int], before: int, taken: int) -> tuple[int, ...]:
+        """Those of a scene's seeds that are asked for, with so many jobs before them and `taken` of these."""
+        kept = seeds[(self.shard - 1 - before) % self.shards :: self.shards]
+        return tuple(kept if self.limit is None else kept[: max(0, self.limit - taken)])
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What one picture is predicted to take."""
 
@@ -88,9 +106,30 @@ class Plan:
 
     jobs: tuple[Job, ...]
 
+    def dearest_first(self) -> Plan:
+        """The order in which several ranks share the work, so that none is left alone with a long job at the end;
+        model by model, as a rank has one open at a time."""
+        models = {name: place for place, name in enumerate(dict.fromkeys(job.recipe.model for job in self.jobs))}
+        return Plan(tuple(sorted(self.jobs, key=lambda job: (models[job.recipe.model], -job.cost.tflop))))
+
     @cached_property
     def tflop(self) -> float:
         return sum(job.cost.tflop for job in self.jobs)
+
+
+EVERYTHING = Portion()
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file that a scene names."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_MEBIBYTE):
+                digest.update(block)
+    except OSError as problem:
+        raise SceneError(f"{path}: cannot be read: {problem.strerror}") from problem
+    return digest.hexdigest()
 
 
 def plan(
@@ -98,17 +137,24 @@ def plan(
     overrides: Overrides,
     recipe_of: Callable[[Scene], Recipe],
     cost_of: Callable[[Scene], Cost],
+    portion: Portion = EVERYTHING,
+    digest_of: Callable[[Path], str] = sha256_of,
 ) -> Plan:
-    """Make the jobs: scene by scene, and within a scene seed by seed."""
-    digest_of = _Digests()
-    jobs = []
+    """Make the jobs: scene by scene, and within a scene seed by seed. Only what is asked for is read and priced."""
+    digests = _Digests(digest_of)
+    jobs: list[Job] = []
+    before = 0
     for scene in scenes:
         recipe = recipe_of(scene)
         chosen = choose(scene, overrides, recipe)
-        inputs = tuple((path, digest_of(path)) for path in chosen.files)
-        cost = cost_of(chosen)
-        for seed in chosen.seeds:
-            job_id = identify(chosen, seed, recipe, dict(inputs))
+        seeds = portion.of(chosen.seeds, before, len(jobs))
+        before += len(chosen.seeds)
+        if not seeds:
+            continue
+        inputs = tuple((path, digests[path]) for path in chosen.files)
+        cost, digest_by_path = cost_of(chosen), dict(inputs)
+        for seed in seeds:
+            job_id = identify(chosen, seed, recipe, digest_by_path)
             jobs.append(Job(replace(chosen, seeds=(seed,)), seed, job_id, recipe, inputs, cost))
     return Plan(tuple(jobs))
 
@@ -158,23 +204,14 @@ def identify(scene: Scene, seed: int, recipe: Recipe, digests: dict[Path, str]) 
 
 
 class _Digests(dict[Path, str]):
-    """SHA-256 of files by path, each read once."""
+    """Digests of files by path, each asked for once."""
 
-    def __call__(self, path: Path) -> str:
-        if path not in self:
-            self[path] = _sha256_file(path)
+    def __init__(self, digest_of: Callable[[Path], str]) -> None:
+        self._digest_of = digest_of
+
+    def __missing__(self, path: Path) -> str:
+        self[path] = self._digest_of(path)
         return self[path]
-
-
-def _sha256_file(path: Path) -> str:
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_MEBIBYTE):
-                digest.update(block)
-    except OSError as problem:
-        raise SceneError(f"{path}: cannot be read: {problem.strerror}") from problem
-    return digest.hexdigest()
 
 
 def _sha256_json(value: object) -> str:

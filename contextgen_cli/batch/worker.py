@@ -1,22 +1,31 @@
-"""Takes jobs until none is left. A job that fails is an outcome, not an end."""
+"""Takes jobs until none is left. A job that fails is an outcome, not an end.
+
+It knows nothing of other processes: whoever runs it hands it jobs one by one, and hears what became of them.
+"""
 
 from __future__ import annotations
 
+import datetime
+import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from contextgen_cli.batch.plan import Job, Plan
-from contextgen_cli.errors import EnvironmentProblem
-from contextgen_cli.output import Composition, Destination, encode, is_whole, write
+from contextgen_cli.batch import ledger
+from contextgen_cli.batch.ledger import Attempt, Reason
+from contextgen_cli.batch.plan import Job
+from contextgen_cli.errors import ContextgenError, EnvironmentProblem, OutOfMemory
+from contextgen_cli.output import Composition, Destination, Placed, Taken, encode, is_whole, write
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 OnStep = Callable[[int], None]
+_TRIES_TO_PLACE = 3  # another process may take a name between our look and our write
 
 
 class Renderer(Protocol):
@@ -25,21 +34,41 @@ class Renderer(Protocol):
     def open(self, job: Job) -> None: ...
     def render(self, job: Job, on_step: OnStep) -> Image: ...
     def composition(self, job: Job) -> Composition: ...
+    def relieve(self, job: Job) -> str:
+        """Give back what memory can be given back, open the model in the next smaller preset, and say what was done."""
+
+    def peak_bytes(self) -> int | None:
+        """The most memory that was in use since this was asked last."""
 
 
 class Listener(Protocol):
     """Hears how a run goes on; a job starts when its model is open, and one that is skipped never does."""
 
-    def started(self, plan: Plan) -> None: ...
-    def job_started(self, job: Job) -> None: ...
-    def step(self, job: Job, done: int) -> None: ...
+    def started(self, overview: Overview) -> None: ...
+    def job_started(self, job: Job, rank: int) -> None: ...
+    def step(self, job: Job, done: int, rank: int) -> None: ...
     def job_finished(self, outcome: Outcome) -> None: ...
+    def noticed(self, text: str) -> None: ...
 
 
 class Status(str, Enum):
     RENDERED = "rendered"
     SKIPPED = "skipped"
     FAILED = "failed"
+    CRASHED = "crashed"  # took its process down
+
+
+UNDONE = (Status.FAILED, Status.CRASHED)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a run is about to do."""
+
+    jobs: int
+    done: int  # of these, left alone
+    tflop: float  # of those to do
+    ranks: int = 1
 
 
 @dataclass(frozen=True)
@@ -53,7 +82,28 @@ class Outcome:
     mended: bool = False  # an earlier run's picture had been cut short
     png: bytes | None = None  # only where the picture goes to standard output
     seconds: float = 0.0
-    error: Exception | None = None
+    peak_bytes: int | None = None
+    reason: Reason | None = None
+    trace: str | None = None  # of an error that nobody foresaw
+    earlier: bool = False  # it failed or crashed in an earlier run, and was left alone in this one
+    rank: int = 0
+
+    def attempt(self, folder: Path, host: str = "") -> Attempt:
+        """This as a line of the ledger."""
+        return Attempt(
+            job=self.job.id,
+            scene=self.job.scene.name,
+            seed=self.job.seed,
+            outcome=self.status.value,
+            file=None if self.path is None else self.path.relative_to(folder).as_posix(),
+            seconds=round(self.seconds, 3),
+            peak_bytes=self.peak_bytes,
+            host=host or socket.gethostname(),
+            rank=self.rank,
+            at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds"),
+            error=self.reason,
+            tflop=self.job.cost.tflop,
+        )
 
 
 @dataclass(frozen=True)
@@ -63,55 +113,109 @@ class Orders:
     destination: Destination
     record_of: Callable[[Job], Mapping[str, Any]]
     fresh: bool = False
-    fail_fast: bool = False
+    retry_failed: bool = False
+    max_failures: int | None = None  # after so many, no job is begun
     save_layout: bool = False
     save_inputs: bool = False
 
 
-def work(plan: Plan, renderer: Renderer, orders: Orders, listener: Listener) -> Iterator[Outcome]:
-    """Do the jobs of `plan` one after another and yield what became of each."""
-    listener.started(plan)
-    for job in plan.jobs:
+def work(
+    jobs: Iterable[Job], renderer: Renderer, orders: Orders, listener: Listener, rank: int = 0
+) -> Iterator[Outcome]:
+    """Do jobs one after another, as they are handed out, and yield what became of each."""
+    for job in jobs:
         try:
-            # 1. Leave the job if an earlier run finished it, paint and write it if not.
-            outcome = _skip(job, orders) or _do(job, renderer, orders, listener)
+            # 1. Leave the job if it is finished by now, paint and write it if not.
+            outcome = skipped(job, orders, rank) or _do(job, renderer, orders, listener, rank)
         except EnvironmentProblem:
             # 2. No other job would fare better without weights, device or disk.
             raise
         except Exception as error:  # noqa: BLE001  the job border: whatever it was, the others go on
             # 3. Keep what failed as the outcome.
-            outcome = Outcome(job, Status.FAILED, error=error)
-        # 4. Tell, and stop only if asked to.
+            outcome = _failed(job, error, rank)
+        # 4. Put it into the ledger, and tell.
+        note(outcome, orders)
         listener.job_finished(outcome)
         yield outcome
-        if orders.fail_fast and outcome.status is Status.FAILED:
-            return
 
 
-def _skip(job: Job, orders: Orders) -> Outcome | None:
+def skipped(job: Job, orders: Orders, rank: int = 0) -> Outcome | None:
+    """The outcome of a job whose whole picture is there, with all that belongs to it."""
     destination = orders.destination
     if orders.fresh or destination.to_stdout:
         return None
     placed = destination.place(job.scene.name, job.seed, job.id)
     if placed.exists and all(is_whole(path) for path in _companions(placed.path, job, orders)):
-        return Outcome(job, Status.SKIPPED, placed.path)
+        return Outcome(job, Status.SKIPPED, placed.path, rank=rank)
     return None
 
 
-def _do(job: Job, renderer: Renderer, orders: Orders, listener: Listener) -> Outcome:
+def note(outcome: Outcome, orders: Orders) -> None:
+    """Put an attempt into the ledger of its folder.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    if orders.destination.keeps_ledger and outcome.status is not Status.SKIPPED:
+        ledger.append(orders.destination.folder, [outcome.attempt(orders.destination.folder)])
+
+
+def _do(job: Job, renderer: Renderer, orders: Orders, listener: Listener, rank: int) -> Outcome:
     renderer.open(job)
-    listener.job_started(job)
+    listener.job_started(job, rank)
     began = time.monotonic()
-    image = renderer.render(job, lambda done: listener.step(job, done))
-    seconds = time.monotonic() - began
+    image = _paint(job, renderer, listener, rank)
+    seconds, peak = time.monotonic() - began, renderer.peak_bytes()
     png = encode(image, orders.record_of(job) if orders.destination.remember else None)
     if orders.destination.to_stdout:
-        return Outcome(job, Status.RENDERED, png=png, seconds=seconds)
-    placed = orders.destination.place(job.scene.name, job.seed, job.id)
-    for path, companion in zip(_companions(placed.path, job, orders), _seen(job, renderer, orders), strict=True):
-        write(path, encode(companion))
-    write(placed.path, png)  # last: a picture that is there has all that belongs to it
-    return Outcome(job, Status.RENDERED, placed.path, placed.evades, placed.broken, seconds=seconds)
+        return Outcome(job, Status.RENDERED, png=png, seconds=seconds, peak_bytes=peak, rank=rank)
+    placed = _write(png, job, _seen(job, renderer, orders), orders)
+    return Outcome(
+        job,
+        Status.RENDERED,
+        placed.path,
+        placed.evades,
+        placed.broken,
+        seconds=seconds,
+        peak_bytes=peak,
+        rank=rank,
+    )
+
+
+def _paint(job: Job, renderer: Renderer, listener: Listener, rank: int) -> Image:
+    """Paint, and once more with less memory in use where there was too little."""
+
+    def on_step(done: int) -> None:
+        listener.step(job, done, rank)
+
+    try:
+        return renderer.render(job, on_step)
+    except OutOfMemory as problem:
+        message = problem.message
+    # outside the block, which would keep what the failed try holds
+    listener.noticed(f"{job.name}: {message}: {renderer.relieve(job)}, trying once more")
+    return renderer.render(job, on_step)
+
+
+def _write(png: bytes, job: Job, companions: list[Image], orders: Orders) -> Placed:
+    orders.destination.refuse_vanished()
+    for _ in range(_TRIES_TO_PLACE):
+        placed = orders.destination.place(job.scene.name, job.seed, job.id)
+        for path, companion in zip(_companions(placed.path, job, orders), companions, strict=True):
+            write(path, encode(companion))
+        try:
+            # last: a picture that is there has all that belongs to it
+            write(placed.path, png, replacing=placed.path.exists())
+        except Taken:
+            continue
+        return placed
+    raise Taken(f"{placed.path}: another process writes pictures of this name", hint="Give this run its own folder.")
+
+
+def _failed(job: Job, error: Exception, rank: int) -> Outcome:
+    foreseen = isinstance(error, ContextgenError)
+    trace = None if foreseen else "".join(traceback.format_exception(error))
+    return Outcome(job, Status.FAILED, reason=Reason.of(error), trace=trace, rank=rank)
 
 
 def _seen(job: Job, renderer: Renderer, orders: Orders) -> list[Image]:

@@ -25,7 +25,7 @@ Decorator = Callable[[Function], Function]
 Group = TypeVar("Group")
 
 # Headings of the help
-SCENES, SAMPLING, MODEL, PICTURES, TERMINAL = "Scenes", "Sampling", "Model", "Pictures", "Terminal"
+SCENES, SAMPLING, MODEL, PICTURES, RUN, TERMINAL = "Scenes", "Sampling", "Model", "Pictures", "Run", "Terminal"
 
 
 class SectionedOption(click.Option):

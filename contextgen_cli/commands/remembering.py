@@ -1,8 +1,8 @@
-"""What a picture carries of the job that painted it."""
+"""What a picture carries of the job that painted it, and what sets one job apart from another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -44,3 +44,57 @@ def _names(scene: Scene, record: dict[str, Any]) -> Iterator[tuple[Path | None, 
         kept = record["references"][reference.name]
         yield reference.image, kept["image"]
         yield reference.mask, kept["mask"]
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What sets a job apart from the one whose record an older picture carries, in a person's words."""
+    return [
+        *_scene_changes(old.get("scene") or {}, new["scene"]),
+        *_input_changes(old, new),
+        *_recipe_changes(old, new),
+    ]
+
+
+def _scene_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    if old.get("prompt") != new["prompt"]:
+        yield "prompt"
+    if old.get("canvas") != new["canvas"]:
+        yield f"canvas {_size(old.get('canvas'))} -> {_size(new['canvas'])}"
+    if [_without(each, "reference") for each in old.get("instances") or []] != [
+        _without(each, "reference") for each in new["instances"]
+    ]:
+        yield "boxes"
+    before = old.get("sampling") or {}
+    yield from (f"{key} {before.get(key)} -> {now}" for key, now in new["sampling"].items() if before.get(key) != now)
+    if {name: value["crop"] for name, value in (old.get("references") or {}).items()} != {
+        name: value["crop"] for name, value in new["references"].items()
+    }:
+        yield "references or crops"
+
+
+def _input_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    before, now = old.get("inputs") or {}, new["inputs"]
+    yield from (f"{name} changed" for name in now if name in before and before[name] != now[name])
+    yield from (f"{name} is new" for name in now if name not in before)
+    yield from (f"{name} is gone" for name in before if name not in now)
+
+
+def _recipe_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for part in ("model", "adapter"):
+        before, now = old.get(part) or {}, new[part] or {}
+        if before.get("digest") != now.get("digest"):
+            yield f"{part} {_weights(before)} -> {_weights(now)}"
+    keys = ("dtype", "attention", "ica", "numerics")
+    yield from (f"{key} {old.get(key)} -> {new[key]}" for key in keys if old.get(key) != new[key])
+
+
+def _weights(record: Mapping[str, str]) -> str:
+    return f"{record['name']} ({record['digest'][:8]})" if record else "none"
+
+
+def _size(canvas: Mapping[str, int] | None) -> str:
+    return f"{canvas['width']}x{canvas['height']}" if canvas else "unknown"
+
+
+def _without(record: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != key}

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
+import itertools
 import time
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from contextgen_cli import console, interruption, progress
-from contextgen_cli.batch.plan import Overrides, Plan, plan
-from contextgen_cli.batch.worker import Orders, Status, work
+from contextgen_cli import console, devices, interruption, progress
+from contextgen_cli.batch import launch, stock, world
+from contextgen_cli.batch.board import OVER, Board
+from contextgen_cli.batch.launch import Crew, Interrupted
+from contextgen_cli.batch.plan import Overrides, plan
+from contextgen_cli.batch.stock import Stock
+from contextgen_cli.batch.worker import Listener, Orders, Outcome, Overview
+from contextgen_cli.batch.world import World
 from contextgen_cli.commands import options
+from contextgen_cli.commands.ranks import RankRenderer
 from contextgen_cli.commands.remembering import remember
 from contextgen_cli.commands.render_options import (
     Keeping,
     Reporting,
+    Running,
     Selection,
     keeping_options,
     model_options,
     reporting_options,
+    running_options,
     sampling_options,
     selection_options,
 )
 from contextgen_cli.commands.scenes import Checks, check_options, load_checked
-from contextgen_cli.commands.telling import preview, show_plan, sum_up, tell, tell_footprints
+from contextgen_cli.commands.telling import Tally, preview, show_plan, sum_up, tell, tell_footprints, tell_set_aside
 from contextgen_cli.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -45,11 +54,13 @@ from contextgen_cli.scene.scene import Scene
 contextgen render scenes/picnic.yaml
 contextgen render scenes/ -o pictures --seed 7 --count 4
 contextgen render a.yaml --model ./my-model -o - > a.png
+contextgen render scenes/ --processes auto
 contextgen render scenes/ --dry-run
 """
 )
 @options.scene_arguments
 @keeping_options
+@running_options
 @sampling_options
 @model_options
 @check_options
@@ -63,75 +74,169 @@ def command(
     settings: Settings,
     selection: Selection,
     keeping: Keeping,
+    running: Running,
     reporting: Reporting,
 ) -> int:
     """Render scenes: one picture for each scene and seed.
 
     SCENE is a scene file, a folder of them, a glob, or - for standard input. Every scene is checked before
     the model is opened: the one that comes with contextgen, unless a scene or --model names another. The paths
-    of the pictures go to standard output, one a line. A picture that is there already is left alone.
+    of the pictures go to standard output, one a line. A picture that is there already is left alone, so the same
+    command again goes on where a run ended, however it ended.
     """
-    # 1. Read and check every scene: nothing loads while one is wrong.
-    found = load_checked(scenes, checks, as_json=reporting.as_json)
-    if found is None:
-        return EXIT_USAGE
-    # 2. Make the plan.
-    console.adopt_logging()
+    crew = assemble(running, settings, world.find())
     destination = Destination.parse(keeping.output, remember=not keeping.no_metadata)
-    refuse_contradictions(destination, keeping, reporting)
-    if reporting.dry_run:
-        settings = replace(settings, offline=True)  # a plan is no reason to fetch gigabytes
-    renderer = Renderer(settings)
-    todo = limited(plan(chosen(found, selection), overrides, renderer.recipe, renderer.cost), selection)
-    for doubt in renderer.doubts(todo):
-        console.warn(doubt)
-    # 3. Show it, if that is all that is wanted.
-    if reporting.dry_run:
-        return rehearse(todo, renderer, reporting)
-    # 4. Refuse what can have no good end: no room for the model, nowhere to write.
-    tell_footprints(renderer.footprints(todo))
-    destination.check(len(todo.jobs))
-    destination.refuse_another(todo.jobs[0].id)
-    # 5. Paint.
-    orders = Orders(destination, remember, keeping.fresh, keeping.fail_fast, keeping.save_layout, keeping.save_inputs)
-    return run(todo, renderer, orders, reporting)
+    orders = Orders(
+        destination,
+        remember,
+        running.fresh,
+        running.retry_failed,
+        running.failures_allowed,
+        keeping.save_layout,
+        keeping.save_inputs,
+    )
+    # 1. Of several hosts' processes, one makes the plan.
+    if crew.world.rank:
+        return join(settings, orders, crew)
+    with meeting(crew) as board:
+        # 2. Read and check every scene: nothing loads while one is wrong.
+        found = load_checked(scenes, checks, as_json=reporting.as_json)
+        if found is None:
+            return EXIT_USAGE
+        # 3. Make the plan, and see what there is of it.
+        console.adopt_logging()
+        refuse_contradictions(destination, keeping, reporting)
+        if reporting.dry_run:
+            settings = replace(settings, offline=True)  # a plan is no reason to fetch gigabytes
+        renderer = Renderer(settings)
+        whole = plan(chosen(found, selection), overrides, renderer.recipe, renderer.cost, selection.portion)
+        there = stock.take_stock(whole, orders)
+        for doubt in [*renderer.doubts(whole), *there.past.doubts]:
+            console.warn(doubt)
+        # 4. Show it, if that is all that is wanted.
+        if reporting.dry_run:
+            return rehearse(there, renderer, crew, reporting)
+        # 5. Refuse what can have no good end: no room for the model, nowhere to write.
+        tell_footprints(renderer.footprints(there.todo))
+        destination.check(len(whole.jobs))
+        destination.refuse_another(whole.jobs[0].id if whole.jobs else "")
+        stock.tidy(there, orders)
+        # 6. Paint.
+        return run(Work(there, renderer, settings, orders, crew, board), reporting)
 
 
-def rehearse(todo: Plan, renderer: Renderer, reporting: Reporting) -> int:
+@dataclass(frozen=True)
+class Work:
+    """All that painting needs."""
+
+    there: Stock
+    renderer: Renderer
+    settings: Settings
+    orders: Orders
+    crew: Crew
+    board: Board | None  # only where other hosts' processes take part
+
+    @property
+    def in_this_process(self) -> bool:
+        """A single picture, or one for which there is no folder, needs nobody to watch over it."""
+        if self.board is not None:
+            return False
+        return self.crew.processes == 0 or len(self.there.todo.jobs) < 2 or not self.orders.destination.keeps_ledger
+
+    @property
+    def ranks(self) -> Crew:
+        """Those that there is something to do for."""
+        return replace(self.crew, processes=min(self.crew.processes, len(self.there.todo.jobs)))
+
+    @property
+    def overview(self) -> Overview:
+        jobs = len(self.there.todo.jobs) + len(self.there.done) + len(self.there.set_aside)
+        ranks = 1 if self.in_this_process else self.ranks.ranks
+        return Overview(jobs, jobs - len(self.there.todo.jobs), self.there.todo.tflop, ranks)
+
+    def outcomes(self, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
+        if self.in_this_process:
+            return launch.alone(self.there, self.renderer, self.orders, listener, interrupted)
+        board = self.board or launch.open_board(self.crew)
+        crew = self.ranks
+        there = replace(self.there, todo=self.there.todo.dearest_first()) if crew.ranks > 1 else self.there
+        make_renderer = RankRenderer(self.settings, self.renderer.presets, console.verbosity())
+        return launch.together(board, there, make_renderer, self.orders, listener, crew, interrupted)
+
+
+def assemble(running: Running, settings: Settings, place: World) -> Crew:
+    """Who paints.
+
+    Raises:
+        UsageError: a launcher started the ranks, and more are asked for.
+    """
+    if place.size == 1:
+        return Crew(devices.ranks_here(settings.device) if running.processes is None else running.processes)
+    if running.processes not in (None, 1):
+        raise UsageError(
+            f"--processes {running.processes}, but a launcher started {place.size} ranks already",
+            hint="Leave --processes away under torchrun, accelerate launch and srun.",
+        )
+    return Crew(1, place)
+
+
+@contextlib.contextmanager
+def meeting(crew: Crew) -> Iterator[Board | None]:
+    """Where the ranks of several hosts meet, if there are any; they are told when no plan comes of it."""
+    if crew.world.size == 1:
+        yield None
+        return
+    board = launch.open_board(crew)
+    try:
+        yield board
+    finally:
+        with contextlib.suppress(EnvironmentProblem):
+            board.close(OVER)
+
+
+def join(settings: Settings, orders: Orders, crew: Crew) -> int:
+    """Paint what the first process planned; that one tells how it goes."""
+    with interruption.noted() as heard:
+        make_renderer = RankRenderer(settings, verbosity=console.verbosity())
+        launch.follow(launch.open_board(crew), make_renderer, orders, crew, heard)
+    return EXIT_DONE
+
+
+def rehearse(there: Stock, renderer: Renderer, crew: Crew, reporting: Reporting) -> int:
     """Show the plan, also one that cannot be carried out here, and return the exit code that a run would begin with."""
     try:
-        footprints, problem = renderer.footprints(todo), None
+        footprints, problem = renderer.footprints(there.todo), None
     except DeviceError as error:
         footprints, problem = {}, error
     code = EXIT_DONE if problem is None else problem.exit_code
-    show_plan(todo, footprints, code, as_json=reporting.as_json)
+    show_plan(there, footprints, crew.ranks, code, as_json=reporting.as_json)
     if problem is not None:
         console.error(problem)
     return code
 
 
-def run(todo: Plan, renderer: Renderer, orders: Orders, reporting: Reporting) -> int:
+def run(work: Work, reporting: Reporting) -> int:
     """Work through the plan, tell every outcome, sum up whatever happened, and return the exit code."""
     began, seen = time.monotonic(), None
-    counts: Counter[Status] = Counter()
+    tally = Tally(work.overview.jobs)
     try:
-        with progress.display(reporting.progress) as display:
-            for outcome in work(todo, renderer, orders, display):
-                if interruption.heard():
-                    raise KeyboardInterrupt  # that a library swallowed
-                counts[outcome.status] += 1
+        with interruption.noted() as heard, progress.display(reporting.progress) as display:
+            display.started(work.overview)
+            for outcome in itertools.chain(work.there.done, work.there.set_aside, work.outcomes(display, heard)):
+                tally.add(outcome)
                 tell(outcome, as_json=reporting.as_json)
                 seen = outcome.path
-        code = EXIT_JOBS_FAILED if counts[Status.FAILED] else EXIT_DONE
+        code = EXIT_JOBS_FAILED if tally.undone else EXIT_DONE
     except EnvironmentProblem as problem:
         console.error(problem)
         code = problem.exit_code
     except KeyboardInterrupt:
         console.note("interrupted")
         code = EXIT_INTERRUPTED
-    if len(todo.jobs) == 1 and seen is not None and reporting.previews:
+    if work.overview.jobs == 1 and seen is not None and reporting.previews:
         preview(seen)
-    sum_up(len(todo.jobs), counts, time.monotonic() - began, code, as_json=reporting.as_json)
+    tell_set_aside(work.there.set_aside)
+    sum_up(tally, time.monotonic() - began, work.renderer.device, code, as_json=reporting.as_json)
     return code
 
 
@@ -151,10 +256,6 @@ def chosen(scenes: Sequence[Scene], selection: Selection) -> list[Scene]:
     raise UsageError(
         f"no scene is named {globs}", hint=f"Did you mean {near}?" if near else "`--dry-run` lists the names."
     )
-
-
-def limited(whole: Plan, selection: Selection) -> Plan:
-    return whole if selection.limit is None else Plan(whole.jobs[: selection.limit])
 
 
 def refuse_contradictions(destination: Destination, keeping: Keeping, reporting: Reporting) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
-from contextgen_cli import progress
-from contextgen_cli.batch.plan import Overrides
+from contextgen_cli.batch.plan import Overrides, Portion
 from contextgen_cli.commands import options
-from contextgen_cli.commands.options import MODEL, PICTURES, SAMPLING, SCENES, TERMINAL, gather, option
+from contextgen_cli.commands.options import MODEL, PICTURES, RUN, SAMPLING, SCENES, TERMINAL, gather, option
 from contextgen_cli.devices import DTYPES, MEMORY_PRESETS
 from contextgen_cli.rendering import Settings
 from contextgen_cli.scene.limits import LARGEST_COUNT, LARGEST_GUIDANCE, LARGEST_SEED, LARGEST_STEPS
@@ -22,7 +23,12 @@ class Selection:
     """Which of the jobs to do."""
 
     only: tuple[str, ...]
+    shard: tuple[int, int]
     limit: int | None
+
+    @property
+    def portion(self) -> Portion:
+        return Portion(*self.shard, self.limit)
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,24 @@ class Keeping:
     """Where the pictures go, and what goes with them."""
 
     output: str
-    fresh: bool
-    fail_fast: bool
     save_layout: bool
     save_inputs: bool
     no_metadata: bool
+
+
+@dataclass(frozen=True)
+class Running:
+    """Who works, and what is tried again."""
+
+    processes: int | None  # None: as many as suit this machine
+    fresh: bool
+    retry_failed: bool
+    fail_fast: bool
+    max_failures: int | None
+
+    @property
+    def failures_allowed(self) -> int | None:
+        return 1 if self.fail_fast else self.max_failures
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,33 @@ class Reporting:
     def previews(self) -> bool:
         """Whether a picture is drawn on the terminal too."""
         return self.preview == "auto" and not self.as_json
+
+
+class ProcessesType(click.ParamType):  # type: ignore[type-arg]
+    """A number of processes, or `auto`."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value == "auto":
+            return None
+        if not re.fullmatch(r"[0-9]{1,4}", str(value)):
+            self.fail(f"{value!r} is neither a number of processes nor auto", param, ctx)
+        return int(value)
+
+
+class ShardType(click.ParamType):  # type: ignore[type-arg]
+    """`i/n`: the i-th of n parts, counted from 1."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", value)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            self.fail(f"{value!r} is no shard: write i/n with i from 1 to n, such as 3/8", param, ctx)
+        return int(match[1]), int(match[2])
 
 
 sampling_options = gather(
@@ -125,6 +171,14 @@ selection_options = gather(
         section=SCENES,
         help="Only scenes of such a name; repeatable.",
     ),
+    option(
+        "--shard",
+        metavar="I/N",
+        type=ShardType(),
+        default="1/1",
+        section=SCENES,
+        help="Every N-th picture of the plan from the I-th on, the same on every run; I is 1 to N.",
+    ),
     option("--limit", metavar="N", type=click.IntRange(1), section=SCENES, help="Only the first so many pictures."),
 )
 keeping_options = gather(
@@ -139,11 +193,31 @@ keeping_options = gather(
         section=PICTURES,
         help="A folder, a .png file (one picture) or - (one picture to standard output).",
     ),
-    option("--fresh", is_flag=True, section=PICTURES, help="Render again what is rendered already."),
-    option("--fail-fast", is_flag=True, section=PICTURES, help="Stop at the first picture that fails."),
     option("--save-layout", is_flag=True, section=PICTURES, help="Keep the layout image beside each picture."),
     option("--save-inputs", is_flag=True, section=PICTURES, help="Keep the references as the model saw them."),
     option("--no-metadata", is_flag=True, section=PICTURES, help="Pictures remember nothing of their scene."),
+)
+running_options = gather(
+    Running,
+    "running",
+    option(
+        "--processes",
+        metavar="N|auto",
+        type=ProcessesType(),
+        default="1",
+        section=RUN,
+        help="Processes that paint side by side; auto: one a GPU. 0 paints in this very process, for debuggers.",
+    ),
+    option("--fresh", is_flag=True, section=RUN, help="Render again what is rendered already."),
+    option("--retry-failed", is_flag=True, section=RUN, help="Try again what failed or crashed in an earlier run."),
+    option("--fail-fast", is_flag=True, section=RUN, help="Stop at the first picture that fails."),
+    option(
+        "--max-failures",
+        metavar="N",
+        type=click.IntRange(1),
+        section=RUN,
+        help="Stop when so many pictures have failed.",
+    ),
 )
 reporting_options = gather(
     Reporting,

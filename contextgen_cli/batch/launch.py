@@ -1,0 +1,274 @@
+"""One process or many, one host or many: whoever made the plan lays it out, tells how it goes, and ends the run.
+
+the plan's process   makes the plan, hears all ranks, supervises those of its host
+a supervisor         one on every other place that a launcher started: takes jobs for its ranks
+a rank               a process that paints
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from contextgen_cli.batch.board import INTERRUPTED, NOW, OVER, Board
+from contextgen_cli.batch.handing import Event
+from contextgen_cli.batch.plan import Job
+from contextgen_cli.batch.rank import MakeRenderer, Seat
+from contextgen_cli.batch.stock import Stock
+from contextgen_cli.batch.supervising import Supervisor
+from contextgen_cli.batch.worker import UNDONE, Listener, Orders, Outcome, Renderer, work
+from contextgen_cli.batch.world import ALONE, World, store_of
+from contextgen_cli.errors import EnvironmentProblem
+
+Interrupted = Callable[[], bool]
+FINISHING = "finishing the pictures at work; interrupt once more to stop now"
+_TURN = 0.1  # seconds between two looks at what changed elsewhere
+_BEAT = 5.0  # between two signs of life of a supervisor
+_LOST = 60.0  # without one, after which a supervisor and the host around it are given up
+_FAREWELL = 10.0  # for the others to hear that all is over
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who paints: so many ranks here, among those that a launcher started; 0: this process itself, alone."""
+
+    processes: int
+    world: World = ALONE
+
+    @property
+    def ranks(self) -> int:
+        return max(1, self.processes) * self.world.size
+
+    @property
+    def seats(self) -> list[Seat]:
+        """Those of this host's supervisor."""
+        world, here = self.world, max(1, self.processes)
+        if world.size > 1:
+            return [Seat(world.rank, world.size, world.local_rank, world.local_size)]
+        return [Seat(number, here, number, here) for number in range(here)]
+
+
+def open_board(crew: Crew) -> Board:
+    """Where the ranks of a crew will meet."""
+    if crew.world.size > 1:
+        return Board(store_of(crew.world))
+    from torch.distributed import HashStore  # type: ignore[attr-defined]
+
+    return Board(HashStore(), shared=False)
+
+
+def alone(
+    stock: Stock, renderer: Renderer, orders: Orders, listener: Listener, interrupted: Interrupted
+) -> Iterator[Outcome]:
+    """Do the jobs in this process.
+
+    Raises:
+        EnvironmentProblem: no other job would fare better.
+        KeyboardInterrupt: asked to stop; the picture at work was finished.
+    """
+    failures = 0
+
+    def jobs() -> Iterator[Job]:
+        for job in stock.todo.jobs:
+            if interrupted():
+                raise KeyboardInterrupt
+            if orders.max_failures is not None and failures >= orders.max_failures:
+                return
+            yield job
+
+    for outcome in work(jobs(), renderer, orders, _Heeding(listener, interrupted)):
+        failures += outcome.status in UNDONE
+        yield outcome
+
+
+def together(
+    board: Board,
+    stock: Stock,
+    make_renderer: MakeRenderer,
+    orders: Orders,
+    listener: Listener,
+    crew: Crew,
+    interrupted: Interrupted,
+) -> Iterator[Outcome]:
+    """Do the jobs in the processes of a crew; this one tells how it goes.
+
+    Raises:
+        EnvironmentProblem: no other job would fare better.
+        KeyboardInterrupt: asked to stop; the pictures at work were finished.
+    """
+    events: deque[Event] = deque()
+    for job_id, times in stock.crashes.items():
+        board.crashed(job_id, times)
+    board.publish(stock.todo.jobs)
+    run = _Run(board, len(stock.todo.jobs), orders, crew)
+    supervisor = Supervisor(board, make_renderer, orders, crew.seats, events.append)
+    try:
+        while not run.ended(supervisor):
+            if interrupted() and board.closed is None:
+                listener.noticed(FINISHING)
+                board.close(INTERRUPTED)
+            try:
+                supervisor.turn(_TURN)
+            except EnvironmentProblem as problem:
+                run.fail(problem)
+            run.look_after_others(listener)
+            events.extend(board.hear())
+            while events:
+                yield from run.hear(events.popleft(), stock, listener)
+        for event in board.hear():
+            yield from run.hear(event, stock, listener)
+    except KeyboardInterrupt:
+        board.close(NOW)
+        raise
+    finally:
+        supervisor.kill()  # only those that an error or a second interruption leaves
+    run.say_farewell()
+    if run.problem is not None:
+        raise run.problem
+    if board.closed == INTERRUPTED:
+        raise KeyboardInterrupt
+
+
+class _Heeding:
+    """A listener that says, with the next step of the picture at work, what becomes of an interruption."""
+
+    def __init__(self, listener: Listener, interrupted: Interrupted) -> None:
+        self._listener = listener
+        self._interrupted = interrupted
+        self._said = False
+        self.started = listener.started
+        self.job_finished = listener.job_finished
+        self.noticed = listener.noticed
+
+    def job_started(self, job: Job, rank: int) -> None:
+        if self._interrupted():
+            raise KeyboardInterrupt  # while the model was opened: nothing is begun
+        self._listener.job_started(job, rank)
+
+    def step(self, job: Job, done: int, rank: int) -> None:
+        self._listener.step(job, done, rank)
+        if self._interrupted() and not self._said:
+            self._said = True
+            self.noticed(FINISHING)
+
+
+@dataclass
+class _Run:
+    """What the plan's process knows of the run."""
+
+    board: Board
+    jobs: int
+    orders: Orders
+    crew: Crew
+    finished: set[int] = field(default_factory=set)
+    failures: int = 0
+    problem: EnvironmentProblem | None = None
+    at_work: dict[int, int] = field(default_factory=dict)  # the job that each rank has
+    alive: dict[int, tuple[int, float]] = field(default_factory=dict)  # the others' signs of life, and when heard
+    looked: float = 0.0
+
+    def hear(self, event: Event, stock: Stock, listener: Listener) -> Iterator[Outcome]:
+        """Pass on what a rank tells."""
+        match event.kind:
+            case "taken":
+                self.at_work[event.rank] = event.position
+            case "started":
+                listener.job_started(stock.todo.jobs[event.position], event.rank)
+            case "step":
+                listener.step(stock.todo.jobs[event.position], event.step, event.rank)
+            case "noticed":
+                listener.noticed(event.text)
+            case "problem":
+                assert event.problem is not None
+                self.at_work.pop(event.rank, None)
+                self.fail(event.problem)
+            case "finished":
+                yield from self._finish(event, listener)
+
+    def _finish(self, event: Event, listener: Listener) -> Iterator[Outcome]:
+        assert event.outcome is not None
+        self.at_work.pop(event.rank, None)
+        if event.position in self.finished:
+            return  # by a rank that was taken for lost
+        self.finished.add(event.position)
+        listener.job_finished(event.outcome)
+        yield event.outcome
+        self.failures += event.outcome.status in UNDONE
+        limit = self.orders.max_failures
+        if len(self.finished) == self.jobs or (limit is not None and self.failures >= limit):
+            self.board.close(OVER)
+
+    def fail(self, problem: EnvironmentProblem) -> None:
+        self.problem = self.problem or problem
+        self.board.close(OVER)
+
+    def ended(self, supervisor: Supervisor) -> bool:
+        if len(self.finished) == self.jobs:
+            self.board.close(OVER)
+            return supervisor.ended
+        return supervisor.ended and self.board.closed is not None and self._others_gone()
+
+    def look_after_others(self, listener: Listener) -> None:
+        """Put back the job of a supervisor that gives no sign of life: its host is lost."""
+        now = time.monotonic()
+        if self.crew.world.size == 1 or now - self.looked < _BEAT:
+            return
+        self.looked = now
+        for rank, beats in self.board.heartbeats(range(1, self.crew.world.size)).items():
+            before, heard = self.alive.get(rank, (0, now))
+            self.alive[rank] = (beats, heard if beats == before else now)
+            if rank in self.at_work and self._lost(rank):
+                self.board.put_back(self.at_work.pop(rank))
+                listener.noticed(f"rank {rank} gives no sign of life: its job is handed to another")
+
+    def _lost(self, rank: int) -> bool:
+        """Whether a supervisor never came, or was not heard for long."""
+        beats, heard = self.alive.get(rank, (0, 0.0))
+        return not beats or time.monotonic() - heard > _LOST
+
+    def _others_gone(self) -> bool:
+        others = range(1, self.crew.world.size)
+        return self.board.gone() >= sum(not self._lost(rank) for rank in others)
+
+    def say_farewell(self) -> None:
+        """Keep the store until the others have heard that all is over; a launcher's outlives us anyhow."""
+        others, until = self.crew.world.size - 1, time.monotonic() + _FAREWELL
+        if self.crew.world.agent or not others:
+            return
+        with contextlib.suppress(EnvironmentProblem):
+            while self.board.gone() < others and time.monotonic() < until:
+                time.sleep(_TURN)
+
+
+def follow(board: Board, make_renderer: MakeRenderer, orders: Orders, crew: Crew, interrupted: Interrupted) -> None:
+    """Supervise a rank whose plan another process makes and tells.
+
+    Raises:
+        EnvironmentProblem: that process cannot be reached, or no job would fare well here.
+        KeyboardInterrupt: asked to stop; the picture at work was finished.
+    """
+    board.beat(crew.world.rank)
+    board.wait_for_plan(interrupted)
+    supervisor = Supervisor(board, make_renderer, orders, crew.seats, board.tell)
+    beaten = 0.0
+    try:
+        while not (supervisor.ended and board.closed is not None):
+            if interrupted():
+                board.close(INTERRUPTED)
+            if time.monotonic() - beaten >= _BEAT:
+                beaten = time.monotonic()
+                board.beat(crew.world.rank)
+            supervisor.turn(2 * _TURN)
+    except EnvironmentProblem as problem:
+        with contextlib.suppress(EnvironmentProblem):
+            board.tell(Event("problem", crew.world.rank, problem=problem))
+        raise
+    finally:
+        supervisor.kill()
+        with contextlib.suppress(EnvironmentProblem):
+            board.leave()
+    if interrupted():
+        raise KeyboardInterrupt

@@ -1,0 +1,118 @@
+"""The body of a rank's process: it asks for a job, does it, tells, and asks for the next.
+
+All it knows of the others is the line to its supervisor, which is a process of the same host. What goes over that
+line is pickled, as `multiprocessing` does it, between two processes that trust each other; no file and no network.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from typing import TYPE_CHECKING
+
+from contextgen_cli.batch.handing import Event
+from contextgen_cli.batch.plan import Job
+from contextgen_cli.batch.worker import Orders, Outcome, Overview, Renderer, work
+from contextgen_cli.batch.world import VARIABLES
+from contextgen_cli.errors import EnvironmentProblem
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+_FASTEST = 0.1  # seconds between two steps that are told
+_RANKS_AT_FASTEST = 16  # more ranks tell less often: whoever displays them must keep up
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A rank's place: its number among all, and here."""
+
+    rank: int
+    ranks: int
+    local_rank: int = 0
+    local_ranks: int = 1
+
+
+MakeRenderer = Callable[[Seat], Renderer]
+
+
+def serve(line: Connection, make_renderer: MakeRenderer, orders: Orders, seat: Seat) -> None:
+    """Work until the supervisor has no more jobs, or is gone."""
+    _leave_signals_to_supervisor()
+    _end_with_supervisor()
+    for name in VARIABLES:
+        os.environ.pop(name, None)
+    voice = _Voice(line, seat)
+    try:
+        for _ in work(voice.jobs(), make_renderer(seat), orders, voice, seat.rank):
+            pass  # told already
+    except EnvironmentProblem as problem:
+        voice.tell(Event("problem", seat.rank, voice.position, problem=problem))
+    except (BrokenPipeError, EOFError):
+        os._exit(1)  # nobody is there to hear why
+
+
+class _Voice:
+    """Asks the supervisor for jobs and tells it how they go."""
+
+    def __init__(self, line: Connection, seat: Seat) -> None:
+        self._line = line
+        self._rank = seat.rank
+        self._pause = _FASTEST * max(1.0, seat.ranks / _RANKS_AT_FASTEST)
+        self._spoke = 0.0
+        self.position = -1
+
+    def jobs(self) -> Iterator[Job]:
+        while True:
+            self.position = -1
+            self.tell(Event("ready", self._rank))
+            handed = self._line.recv()
+            if handed is None:
+                return
+            self.position, job = handed
+            yield job
+
+    def tell(self, event: Event) -> None:
+        self._line.send(event)
+
+    def started(self, overview: Overview) -> None: ...
+
+    def job_started(self, job: Job, rank: int) -> None:
+        self.tell(Event("started", rank, self.position))
+
+    def step(self, job: Job, done: int, rank: int) -> None:
+        now = time.monotonic()
+        if now - self._spoke >= self._pause:
+            self._spoke = now
+            self.tell(Event("step", rank, self.position, done))
+
+    def job_finished(self, outcome: Outcome) -> None:
+        self.tell(Event("finished", outcome.rank, self.position, outcome=outcome))
+
+    def noticed(self, text: str) -> None:
+        self.tell(Event("noticed", self._rank, self.position, text=text))
+
+
+def _leave_signals_to_supervisor() -> None:
+    """Ctrl-C reaches every process of the terminal; what it means for the picture at work is decided in one place."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _end_with_supervisor() -> None:
+    """End at once when the supervisor is gone, however: nobody would count what we do, or stop us."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,111 @@
+"""Whether a launcher started this process among others, as its environment says: torchrun, accelerate launch, SLURM.
+
+`accelerate launch` and `torchrun` set the same variables; `srun` sets its own. Nothing here opens a process group:
+ranks never wait for one another, so that one may die without the others noticing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from contextgen_cli.errors import EnvironmentProblem, UsageError
+
+_PATIENCE = timedelta(minutes=10)  # for hosts that a scheduler starts one after another
+_PORTS = range(20_000, 30_000)  # where a SLURM job names none
+# What a rank's own process must not find: no library is to open a process group there.
+VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """This process's place among all that were started for one run."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    local_size: int = 1
+    address: str = ""
+    port: int = 0
+    attempt: int = 0  # how often an elastic agent started the group anew
+    agent: bool = False  # an elastic agent keeps the store, and outlives us
+
+
+ALONE = World()
+
+
+def find(environment: Mapping[str, str] | None = None) -> World:
+    """The world that the environment describes; `ALONE` where there is none, or only this process in it.
+
+    Raises:
+        UsageError: a launcher's variables are incomplete or no numbers.
+    """
+    given = os.environ if environment is None else environment
+    try:
+        if int(given.get("WORLD_SIZE", 1)) > 1:
+            return _launched(given)
+        if int(given.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
+            return _slurm(given)
+    except (KeyError, ValueError) as problem:
+        hint = "Start it with torchrun, accelerate launch or srun, or without their variables."
+        raise UsageError(f"the launcher's environment variables are incomplete: {problem}", hint=hint) from problem
+    return ALONE
+
+
+def store_of(world: World) -> Any:
+    """A connection to the store that all ranks of the world share; every restart of the group has its own part.
+
+    Raises:
+        EnvironmentProblem: it cannot be reached.
+    """
+    from torch.distributed import DistError, PrefixStore, TCPStore  # type: ignore[attr-defined]
+
+    hosting = world.rank == 0 and not world.agent
+    try:
+        store = TCPStore(
+            world.address, world.port, is_master=hosting, wait_for_workers=False, timeout=_PATIENCE, use_libuv=True
+        )
+    except (DistError, RuntimeError, ValueError) as problem:
+        where = f"{world.address}:{world.port}"
+        hint = "MASTER_ADDR and MASTER_PORT must name the first host as the others reach it."
+        raise EnvironmentProblem(f"rank {world.rank} cannot reach the first rank at {where}", hint=hint) from problem
+    return PrefixStore(f"contextgen/{world.attempt}", store)
+
+
+def _launched(given: Mapping[str, str]) -> World:
+    return World(
+        rank=int(given["RANK"]),
+        size=int(given["WORLD_SIZE"]),
+        local_rank=int(given.get("LOCAL_RANK", 0)),
+        local_size=int(given.get("LOCAL_WORLD_SIZE", 1)),
+        address=given["MASTER_ADDR"],
+        port=int(given["MASTER_PORT"]),
+        attempt=int(given.get("TORCHELASTIC_RESTART_COUNT", 0)),
+        agent=given.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
+    )
+
+
+def _slurm(given: Mapping[str, str]) -> World:
+    """A job step of several tasks. A batch script's own environment is none: there, `--processes` starts the ranks."""
+    job = int(given["SLURM_JOB_ID"])
+    return World(
+        rank=int(given["SLURM_PROCID"]),
+        size=int(given["SLURM_STEP_NUM_TASKS"]),
+        local_rank=int(given.get("SLURM_LOCALID", 0)),
+        local_size=int(given.get("SLURM_STEP_TASKS_PER_NODE", "1").split("(")[0].split(",")[0]),
+        address=given.get("MASTER_ADDR") or _first_host(given["SLURM_STEP_NODELIST"]),
+        port=int(given.get("MASTER_PORT") or _PORTS[job % len(_PORTS)]),
+        attempt=int(given.get("SLURM_RESTART_COUNT", 0)),
+    )
+
+
+def _first_host(nodes: str) -> str:
+    """The first of SLURM's list: `a[03-05,9],b1` -> `a03`."""
+    match = re.match(r"([^,\[]+)(?:\[([0-9]+)[^\]]*\])?", nodes)
+    if match is None:
+        raise ValueError(f"SLURM_STEP_NODELIST={nodes}")
+    return match[1] + (match[2] or "")
