@@ -62,8 +62,8 @@ def contextgen(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 
 @pytest.fixture
 def tiny() -> tuple[object, ...]:
-    """The options that paint with the tiny model, small and quickly."""
-    return ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu", "--steps", 1)
+    """The options that paint with the tiny model, small and quickly, in this process."""
+    return ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu", "--steps", 1, "--processes", 0)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from painting import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, write_scene
 from PIL import Image, ImageChops, ImageColor
 
+from contextgen_cli.batch.ledger import LEDGER
 from contextgen_cli.devices import Device
 from contextgen_cli.output import read_record
 
@@ -28,11 +29,11 @@ CASES = sorted(path.parent for path in (GOLDEN / "cases").glob("*/case.json"))
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != LEDGER)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {name: (folder / name).read_bytes() for name in names(folder)}
 
 
 def test_data_goes_to_standard_output_and_words_to_standard_error(contextgen, tiny, scene, tmp_path):
@@ -524,7 +525,7 @@ def test_a_full_disk_ends_the_run_and_the_summary_says_what_is_left(contextgen, 
 
 
 def test_an_interrupted_run_of_json_lines_still_has_its_summary(contextgen, tiny, scene, tmp_path, monkeypatch):
-    def interrupt(*arguments: object) -> None:
+    def interrupt(*arguments: object, **settings: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("contextgen_cli.batch.worker.write", interrupt)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +12,11 @@ import pytest
 from PIL import Image
 
 from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
-from contextgen_cli.batch.worker import Orders, Outcome, Status, work
-from contextgen_cli.errors import DeviceError, JobError
+from contextgen_cli.batch.launch import alone
+from contextgen_cli.batch.ledger import read
+from contextgen_cli.batch.stock import take_stock
+from contextgen_cli.batch.worker import Orders, Outcome, Overview, Status
+from contextgen_cli.errors import DeviceError, JobError, OutOfMemory, OutputError
 from contextgen_cli.output import Composition, Destination
 from contextgen_cli.progress import Clock, JsonLines, PlainLines, Silence, duration, stopwatch
 from contextgen_cli.scene.scene import Sampling, Scene, Size
@@ -41,6 +46,13 @@ class Painter:
             raise self.failures[job.scene.name]
         return Image.new("RGB", (64, 64), "red")
 
+    def relieve(self, job) -> str:
+        self.failures.pop(job.scene.name, None)
+        return "relieved"
+
+    def peak_bytes(self) -> int:
+        return 1
+
     def composition(self, job) -> Composition:
         if "composition" in self.failures:
             raise self.failures["composition"]
@@ -53,24 +65,30 @@ class Hearing(Silence):
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def started(self, plan) -> None:
-        self.heard.append(f"{len(plan.jobs)} jobs")
-
-    def job_started(self, job) -> None:
+    def job_started(self, job, rank=0) -> None:
         self.heard.append(f"{job.scene.name} started")
 
-    def step(self, job, done) -> None:
+    def noticed(self, text) -> None:
+        self.heard.append(text)
+
+    def step(self, job, done, rank=0) -> None:
         self.heard.append(f"{job.scene.name} step {done}")
 
     def job_finished(self, outcome) -> None:
         self.heard.append(f"{outcome.job.scene.name} {outcome.status.value}")
 
 
-def run(folder: Path, failures: dict[str, BaseException], listener: Silence | None = None, **orders: bool):
+def run(folder: Path, failures: dict[str, BaseException], listener: Silence | None = None, **orders):
     painter = Painter(failures)
     jobs = Plan(tuple(job(name) for name in "abc"))
     given = Orders(Destination.parse(str(folder)), lambda job: {"job": job.id}, **orders)
-    return painter, work(jobs, painter, given, listener or Silence())
+    there = take_stock(jobs, given)
+    painted = alone(there, painter, given, listener or Silence(), lambda: False)
+    return painter, itertools.chain(there.done, there.set_aside, painted)
+
+
+def pictures(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.png"))
 
 
 @pytest.mark.parametrize("error", [JobError("no"), RuntimeError("a bug"), MemoryError()], ids=repr)
@@ -81,7 +99,7 @@ def test_a_failure_is_an_outcome(tmp_path, error):
 
 
 def test_fail_fast(tmp_path):
-    painter, outcomes = run(tmp_path, {"b": JobError("no")}, fail_fast=True)
+    painter, outcomes = run(tmp_path, {"b": JobError("no")}, max_failures=1)
     assert [outcome.status for outcome in outcomes] == [Status.RENDERED, Status.FAILED]
     assert painter.painted == ["a", "b"]
 
@@ -92,7 +110,7 @@ def test_what_no_other_job_would_survive_ends_the_run(tmp_path, error):
     with pytest.raises(type(error)):
         list(outcomes)
     assert painter.painted == ["a", "b"]
-    assert [path.name for path in tmp_path.iterdir()] == ["a-0.png"]
+    assert pictures(tmp_path) == ["a-0.png"]
 
 
 def test_what_is_done_is_skipped_unless_fresh(tmp_path):
@@ -113,23 +131,52 @@ def test_what_was_cut_short_is_done_again(tmp_path):
     assert painter.painted == ["b"]
     assert [(outcome.status, outcome.mended) for outcome in found] == [
         (Status.SKIPPED, False),
-        (Status.RENDERED, True),
         (Status.SKIPPED, False),
+        (Status.RENDERED, True),
     ]
-    assert found[1].path == cut
+    assert found[-1].path == cut
 
 
 def test_in_which_order_it_tells(tmp_path):
     hearing = Hearing()
     list(run(tmp_path, {"b": JobError("no")}, hearing)[1])
     told = ["a started", "a step 1", "a rendered", "b started", "b step 1", "b failed"]
-    assert hearing.heard == ["3 jobs", *told, "c started", "c step 1", "c rendered"]
+    assert hearing.heard == [*told, "c started", "c step 1", "c rendered"]
 
 
 def test_a_picture_is_only_there_with_all_that_belongs_to_it(tmp_path):
     _, outcomes = run(tmp_path, {"composition": JobError("no")}, save_layout=True)
     assert {outcome.status for outcome in outcomes} == {Status.FAILED}
-    assert list(tmp_path.iterdir()) == []
+    assert pictures(tmp_path) == []
+
+
+def test_too_little_memory_is_tried_once_more(tmp_path):
+    hearing = Hearing()
+    painter, outcomes = run(tmp_path, {"b": OutOfMemory("not enough")}, hearing)
+    assert {outcome.status for outcome in outcomes} == {Status.RENDERED}
+    assert painter.painted == ["a", "b", "b", "c"]
+    assert "b-0: not enough: relieved, trying once more" in hearing.heard
+
+
+def test_what_failed_is_left_alone_until_asked_for(tmp_path):
+    list(run(tmp_path, {"b": JobError("no")})[1])
+    painter, outcomes = run(tmp_path, {})
+    (left,) = [outcome for outcome in outcomes if outcome.status is Status.FAILED]
+    assert (painter.painted, left.job.name, left.earlier, left.reason.message) == ([], "b-0", True, "no")
+    painter, outcomes = run(tmp_path, {}, retry_failed=True)
+    assert [outcome.status for outcome in outcomes] == [Status.SKIPPED, Status.SKIPPED, Status.RENDERED]
+    assert [attempt.outcome for attempt in read(tmp_path).attempts] == ["rendered", "failed", "rendered", "rendered"]
+
+
+def test_a_folder_that_vanishes_ends_the_run(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    _, outcomes = run(folder, {})
+    next(outcomes)
+    shutil.rmtree(folder)
+    with pytest.raises(OutputError, match="is gone"):
+        next(outcomes)
+    assert not folder.exists()
 
 
 def test_painting_is_timed(tmp_path, monkeypatch):
@@ -139,8 +186,8 @@ def test_painting_is_timed(tmp_path, monkeypatch):
 
 
 def test_the_pace_is_that_of_the_painted():
-    first, second, third = job("a"), job("b"), job("c")
-    clock = Clock(Plan((first, second, third)))
+    first, second = job("a"), job("b")
+    clock = Clock(Overview(3, 0, 3.0))
     clock.finished(Outcome(first, Status.SKIPPED))
     assert (clock.per_minute, clock.seconds_left) == (None, None)
     clock.finished(Outcome(second, Status.RENDERED, seconds=10.0))
@@ -155,7 +202,7 @@ def test_a_slow_picture_is_told_of_now_and_then(monkeypatch, capsys):
     now = [0.0]
     monkeypatch.setattr("contextgen_cli.progress.time.monotonic", lambda: now[0])
     slow, lines = slow_job(9), PlainLines()
-    lines.started(Plan((slow,)))
+    lines.started(Overview(1, 0, 1.0))
     lines.job_started(slow)
     for done in range(1, 9):
         now[0] += 6.0
@@ -168,7 +215,7 @@ def test_json_tells_ten_steps_a_second_and_the_last(monkeypatch, capsys):
     now = [1.0]
     monkeypatch.setattr("contextgen_cli.progress.time.monotonic", lambda: now[0])
     quick, lines = slow_job(4), JsonLines()
-    lines.started(Plan((quick,)))
+    lines.started(Overview(1, 0, 1.0))
     lines.job_started(quick)
     for done in range(1, 5):
         lines.step(quick, done)
@@ -181,7 +228,7 @@ def test_the_time_left_follows_the_cost(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("contextgen_cli.progress.time.monotonic", lambda: now[0])
     cheap, dear = job("a", 1.0), job("b", 9.0)
-    clock = Clock(Plan((cheap, dear)))
+    clock = Clock(Overview(2, 0, 10.0))
     assert clock.seconds_left is None
     now[0] = 100.0  # opening the model is not painting
     clock.started()

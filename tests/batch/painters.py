@@ -1,0 +1,70 @@
+"""Renderers that paint without a model: each paints its job's id, slowly or not at all where the scene's name says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
+from contextgen_cli.batch.rank import Seat
+from contextgen_cli.errors import JobError, OutputError
+from contextgen_cli.output import Composition
+from contextgen_cli.scene.scene import Sampling, Scene, Size
+
+RECIPE = Recipe(Weights("m", "0"), None, "float32", "exact", "released", 2, 3.5)
+
+
+def job(name: str, number: int = 0, tflop: float = 1.0) -> Job:
+    scene = Scene(name, "a crab", Size(16, 16), (), (), sampling=Sampling(2, 3.5))
+    return Job(scene, number, f"{name}{number:03}".ljust(64, "0"), RECIPE, (), Cost(1, tflop, 1))
+
+
+def record_of(job: Job) -> dict[str, str]:
+    return {"job": job.id}
+
+
+def make(seat: Seat) -> Painter:
+    return Painter(seat)
+
+
+def make_stillborn(seat: Seat) -> Painter:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+class Painter:
+    """`bomb` takes its process down, `once` does so the first time, `bad` fails, `full` finds the disk full."""
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+
+    def open(self, job: Job) -> None:
+        pass
+
+    def render(self, job: Job, on_step) -> Image.Image:
+        on_step(1)
+        name = job.scene.name
+        if name == "bomb" or (name == "once" and not Path(os.environ["PAINTERS_ONCE"]).exists()):
+            if name == "once":
+                Path(os.environ["PAINTERS_ONCE"]).touch()
+            time.sleep(0.2)  # for what was said before to be heard
+            os.kill(os.getpid(), signal.SIGKILL)
+        if name == "bad":
+            raise JobError("no", hint="try")
+        if name == "full":
+            raise OutputError("the disk is full")
+        time.sleep(0.5 if name == "slow" else 0.01)
+        return Image.new("L", (16, 16), hash(job.seed) % 256)
+
+    def composition(self, job: Job) -> Composition:
+        return Composition(Image.new("RGBA", (16, 16)), ())
+
+    def relieve(self, job: Job) -> str:
+        return "nothing"
+
+    def peak_bytes(self) -> int:
+        return self._seat.rank
