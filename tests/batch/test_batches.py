@@ -1,0 +1,145 @@
+"""Whole batches through the command line, with the tiny real model: several processes, kills, interruptions."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from painting import TINY_ADAPTER, TINY_MODEL, write_scene
+
+from contextgen_cli.batch.ledger import LEDGER, read
+
+RENDER = [sys.executable, "-m", "contextgen_cli", "render"]
+TINY = ["--model", str(TINY_MODEL), "--adapter", str(TINY_ADAPTER), "--device", "cpu", "--steps", "1"]
+JOBS = 8
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
+    """Scenes, and the pictures that one process makes of them without interruption."""
+    folder = tmp_path_factory.mktemp("batch")
+    (folder / "scenes").mkdir()
+    write_scene(folder / "scenes" / "a.yaml", seed=0, count=JOBS - 2)
+    write_scene(folder / "scenes" / "b.yaml", seed=3, count=2, canvas={"width": 192, "height": 192})
+    done = subprocess.run(
+        [*RENDER, folder / "scenes", *TINY, "-o", folder / "whole", "--processes", "0", "-q"], check=True
+    )
+    assert done.returncode == 0
+    pictures = pictures_of(folder / "whole")
+    assert len(pictures) == JOBS
+    return folder / "scenes", pictures
+
+
+def pictures_of(folder: Path) -> dict[str, bytes]:
+    """All that is in an output folder but the ledger."""
+    if not folder.exists():
+        return {}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != LEDGER}
+
+
+def start(scenes: Path, out: Path, *more: str, launcher: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    command = [*(launcher or RENDER), str(scenes), *TINY, "-o", str(out), *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def wait_for_pictures(process: subprocess.Popen[str], out: Path, count: int) -> None:
+    while process.poll() is None and len(list(out.glob("*.png"))) < count:
+        time.sleep(0.02)
+
+
+def ranks_of(process: subprocess.Popen[str]) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    commands = {int(child): Path(f"/proc/{child}/cmdline").read_text() for child in children}
+    return [child for child, command in commands.items() if "spawn_main" in command]
+
+
+def test_three_processes_come_to_the_same_bytes_as_one(whole, tmp_path):
+    scenes, pictures = whole
+    process = start(scenes, tmp_path, "--processes", "3", "--json")
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert pictures_of(tmp_path) == pictures
+    *jobs, summary = map(json.loads, out.splitlines())
+    assert (summary["rendered"], summary["exit"], len(jobs)) == (JOBS, 0, JOBS)
+    assert jobs[0]["scene"] == "b" or jobs[1]["scene"] == "b"  # the dearest are begun first
+    attempts = read(tmp_path).attempts
+    assert sorted(attempt.file for attempt in attempts) == sorted(pictures)
+    assert all(attempt.peak_bytes and attempt.seconds and attempt.at.endswith("+00:00") for attempt in attempts)
+
+
+def test_a_rank_that_is_killed_is_replaced(whole, tmp_path):
+    scenes, pictures = whole
+    process = start(scenes, tmp_path, "--processes", "2", "--steps", "1")
+    wait_for_pictures(process, tmp_path, 1)
+    os.kill(ranks_of(process)[0], signal.SIGKILL)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert "restarted" in err
+    assert pictures_of(tmp_path) == pictures
+
+
+def test_killed_at_random_moments_it_comes_to_the_same_pictures(whole, tmp_path):
+    scenes, pictures = whole
+    moments = random.Random(4)
+    for kill in (os.kill, os.killpg, os.killpg):
+        process = start(scenes, tmp_path, "--processes", moments.choice("12"))
+        wait_for_pictures(process, tmp_path, len(list(tmp_path.glob("*.png"))) + 1)
+        time.sleep(moments.uniform(0, 0.2))
+        kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert pictures_of(tmp_path) != pictures or len(read(tmp_path).attempts) == JOBS
+    process = start(scenes, tmp_path, "--processes", "2")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert pictures_of(tmp_path) == pictures
+    ledger = read(tmp_path)
+    assert (ledger.crashes, {attempt.file for attempt in ledger.attempts}) == ({}, set(pictures))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_first_interruption_finishes_the_pictures_at_work(whole, tmp_path, number):
+    scenes, _ = whole
+    process = start(scenes, tmp_path, "--count", "500", "--processes", "2")
+    wait_for_pictures(process, tmp_path, 2)
+    send = os.killpg if number is signal.SIGINT else os.kill  # a terminal tells all its processes, a scheduler one
+    send(process.pid, number)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 130, err
+    assert "finishing the pictures at work" in err and err.count("interrupted\n") == 1
+    assert "Traceback" not in err and "died" not in err
+    found = pictures_of(tmp_path)
+    assert 2 <= len(found) < 500 and all(name.endswith(".png") for name in found)
+    assert len(read(tmp_path).attempts) == len(found) == len(out.splitlines())
+
+
+def test_the_second_interruption_stops_now(whole, tmp_path):
+    scenes, _ = whole
+    process = start(scenes, tmp_path, "--steps", "900", "--processes", "2", "--progress", "json")
+    assert any('"step"' in line for line in process.stderr)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(1.5)
+    process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert pictures_of(tmp_path) == {}
+
+
+def test_under_torchrun(whole, tmp_path):
+    scenes, pictures = whole
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0")
+    launcher = (*torchrun, "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "-m", "contextgen_cli", "render")
+    process = start(scenes, tmp_path, "--json", launcher=launcher)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert pictures_of(tmp_path) == pictures
+    *jobs, summary = map(json.loads, out.splitlines())
+    assert (len(jobs), summary["rendered"]) == (JOBS, JOBS)
+    assert {attempt.rank for attempt in read(tmp_path).attempts} <= {0, 1}
