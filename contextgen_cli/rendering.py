@@ -14,14 +14,15 @@ from contextgen_cli.devices import DTYPES, Device, Footprint, choose_device, def
 from contextgen_cli.digests import remembered
 from contextgen_cli.errors import SceneError, WeightsError
 from contextgen_cli.output import Composition
-from contextgen_cli.scene.images import open_layout, open_reference
+from contextgen_cli.scene.images import open_layout, open_reference, silhouette
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from contextgen.card import ModelCard
     from contextgen.checkpoints import Alias
-    from contextgen.layout import Instance, Reference
+    from contextgen.layout import Instance, Outline, Reference
+    from contextgen_cli.scene.scene import Instance as PlacedReference
     from contextgen_cli.scene.scene import Scene
 
 
@@ -102,16 +103,15 @@ class Renderer:
     def cost(self, scene: Scene) -> Cost:
         """What one picture of `scene` will take."""
         from contextgen.cost import predict
-        from contextgen.sequence import arrange
+        from contextgen.sequence import Placement, arrange
 
         model = self._model_of(scene)
         _check_canvas(scene, model)
-        card, instances = model.card, _instances(scene)
-        canvas = (scene.canvas.width, scene.canvas.height)
-        references = _prepared(scene, instances, card)
-        sequence = arrange(references, instances, canvas, card)
+        card, canvas = model.card, (scene.canvas.width, scene.canvas.height)
+        outlines = [_outline(scene, instance, card, canvas) for instance in scene.instances]
+        sequence = arrange(outlines, [Placement(each.box.pixels) for each in scene.instances], canvas, card)
         steps = scene.sampling.steps or card.steps
-        cost = predict(model.folder, sequence, steps, self._settings.attention, self._settings.ica)
+        cost = predict(model.folder, sequence, steps, self._settings.attention, self._settings.ica, card)
         return Cost(cost.tokens, cost.tflop, cost.numbers * DTYPES[self._dtype])
 
     def doubts(self, plan: Plan) -> list[str]:
@@ -303,6 +303,17 @@ def _prepared(scene: Scene, instances: Sequence[Instance], card: ModelCard) -> l
         except ValueError as problem:
             raise SceneError(f"{scene.reference(placed.reference).image}: {problem}") from problem
     return prepared
+
+
+def _outline(scene: Scene, placed: PlacedReference, card: ModelCard, canvas: tuple[int, int]) -> Outline:
+    from contextgen.layout import foresee
+
+    reference = scene.reference(placed.reference)
+    mask, size = silhouette(reference)
+    try:
+        return foresee(mask, (size.width, size.height), placed.box.pixels, placed.fit.value, card, canvas)
+    except ValueError as problem:
+        raise SceneError(f"{reference.image}: {problem}") from problem
 
 
 def _layout(scene: Scene, instances: Sequence[Instance], prepared: Sequence[Reference]) -> Image:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableSet
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,13 +16,13 @@ from contextgen_cli.scene.report import Report
 from contextgen_cli.scene.scene import Reference, Size
 
 
-def check(draft: Draft, report: Report, *, deep: bool) -> None:
-    """Report what is wrong with the images of a document."""
+def check(draft: Draft, report: Report, *, deep: bool, sound: MutableSet[str] | None = None) -> None:
+    """Report what is wrong with the images of a document; what is `sound` was decoded before, by us or another run."""
     for name, reference in draft.references.items():
         errors = report.error_count
         size = _reference(draft, reference, report)
         if deep and report.error_count == errors:
-            _decode(draft, reference, report)
+            _decode(draft, reference, report, set() if sound is None else sound)
         if size is not None:
             _enlarged(draft, name, size, report)
     if draft.layout is not None:
@@ -106,11 +108,26 @@ def _layout(draft: Draft, path: Path, report: Report, *, deep: bool) -> None:
             report.warning("empty-layout", message, spot(draft.root, "layout"), hint)
 
 
-def _decode(draft: Draft, reference: Reference, report: Report) -> None:
-    error = _reference_error(reference, (_modified(reference.image), _modified(reference.mask)))
-    if error is not None:
+def _decode(draft: Draft, reference: Reference, report: Report, sound: MutableSet[str]) -> None:
+    key = stamp(reference)
+    if key in sound:
+        return
+    error = _reference_error(replace(reference, name=""), (_modified(reference.image), _modified(reference.mask)))
+    if error is None:
+        sound.add(key)
+    else:
         key = "mask" if error.path == reference.mask else "image"
         _refuse(error, _spot(draft, reference, key), report)
+
+
+def stamp(reference: Reference) -> str:
+    """What a reference's files are like now: another word for it once one of them has changed."""
+    files = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in _files(reference)]
+    return f"{files} {reference.crop and reference.crop.pixels}"
+
+
+def _files(reference: Reference) -> list[Path]:
+    return [path for path in (reference.image, reference.mask) if path is not None]
 
 
 def _modified(path: Path | None) -> int:
@@ -121,7 +138,7 @@ def _modified(path: Path | None) -> int:
 def _reference_error(reference: Reference, modified: tuple[int, int]) -> ImageError | None:
     """What decoding the reference says; a picture that many scenes share is decoded once while unchanged."""
     try:
-        images.open_reference(reference)
+        images.silhouette(reference)
     except ImageError as error:
         return error
     return None

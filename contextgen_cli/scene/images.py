@@ -13,7 +13,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from contextgen_cli.scene.scene import Reference, Size
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 _ORIENTATION_TAG = 0x0112
 _SIDEWAYS = range(5, 9)  # the EXIF orientations that swap width and height
+_SILHOUETTE_SIDE = 128  # pixels: a price is a forecast
 _HALF = 128  # masks are cut at one half of 255
 _GET_A_MASK = "add `mask:`; any background remover, such as rembg, writes one, or save a PNG with transparency"
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
@@ -79,6 +80,24 @@ def open_reference(reference: Reference) -> tuple[Image.Image, Image.Image]:
     if is_empty(mask):
         raise _nothing_visible(reference, mask)
     return rgb, mask
+
+
+def silhouette(reference: Reference) -> tuple[Image.Image, Size]:
+    """A thumbnail of the reference's mask (L), and the size of what is used of the picture: enough to price it.
+
+    Pictures are decoded once for the many scenes that may share them. ImageError as `open_reference` raises it.
+    """
+    paths = (reference.image, reference.mask)
+    stamps = tuple(None if path is None else _stat(path) for path in paths)
+    return _silhouette(replace(reference, name=""), stamps)
+
+
+@lru_cache(maxsize=8192)
+def _silhouette(reference: Reference, stamps: tuple[tuple[int, int] | None, ...]) -> tuple[Image.Image, Size]:
+    mask = open_reference(reference)[1]
+    small = mask.copy()
+    small.thumbnail((_SILHOUETTE_SIDE, _SILHOUETTE_SIDE), Image.Resampling.BOX)
+    return small, Size(*mask.size)
 
 
 def is_empty(mask: Image.Image) -> bool:

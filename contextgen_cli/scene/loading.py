@@ -6,7 +6,7 @@ each row is held against the schema, drafted, and checked for its meaning and it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, MutableSet, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -30,6 +30,7 @@ class LoadOptions:
     confine: bool = False  # files outside the scene's folder are errors
     assignments: tuple[tuple[str, object], ...] = ()  # key paths and values to put into every document
     models: Collection[str] | None = None  # the aliases that `model` may name; None: any
+    sound: MutableSet[str] | None = None  # references that need not be decoded again; what proves sound is added
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def _checked(root: Node, source: Source, report: Report, options: LoadOptions) -
     drafted = draft(root, broken, sources.folder_of(source.path))
     checks.check(drafted, report, options.models)
     if not options.confine or checks.is_confined(drafted, report):
-        image_checks.check(drafted, report, deep=options.deep)  # else not even touched
+        image_checks.check(drafted, report, deep=options.deep, sound=options.sound)  # else not even touched
     return drafted if report.error_count == errors and not broken else None
 
 

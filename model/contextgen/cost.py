@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,25 @@ class Cost:
     numbers: int
 
 
-def predict(folder: Path, sequence: JointSequence, steps: int, attention: str = "exact", ica: str = "released") -> Cost:
+def predict(
+    folder: Path,
+    sequence: JointSequence,
+    steps: int,
+    attention: str = "exact",
+    ica: str = "released",
+    card: ModelCard | None = None,
+) -> Cost:
     """The cost of a picture.
 
     Args:
         folder: the model's, in diffusers' format; only its configurations are read.
+        card: the folder's, where it is known already.
         attention, ica: as the pipeline's; dense masks save nothing, and are as large as the sequence squared.
     """
     transformer, vae = _config(folder, "transformer"), _config(folder, "vae")
-    rules = block_rules(transformer["num_layers"], transformer["num_single_layers"], ModelCard.read(folder).ica_blocks)
+    rules = block_rules(
+        transformer["num_layers"], transformer["num_single_layers"], (card or ModelCard.read(folder)).ica_blocks
+    )
     n_double = transformer["num_layers"]
     work = _exact(sequence, block_plans(rules, n_double), ica) if attention == "exact" else _masked(sequence, rules)
     width = transformer["num_attention_heads"] * transformer["attention_head_dim"]
@@ -103,5 +114,12 @@ def _count(span: slice) -> int:
 
 
 def _config(folder: Path, component: str) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / component / "config.json").read_text(encoding="utf-8"))
+    path = folder / component / "config.json"
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, modified: int) -> dict[str, Any]:
+    """Read once for many pictures; `modified` is here so that a changed file is read again."""
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return config

@@ -94,6 +94,18 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Outline:
+    """What `prepare_reference` would come to, to a token: which tokens the subject touches, and where it stands."""
+
+    touched: Mask
+    corner: tuple[int, int] | None = None
+
+    def foreground(self, token_side: int) -> Mask:
+        """As `Reference.foreground`; the side is that of the card it was made with."""
+        return self.touched
+
+
+@dataclass(frozen=True)
 class Layout:
     """The layout image.
 
@@ -157,6 +169,39 @@ def prepare_reference(instance: Instance, card: ModelCard, width: int, height: i
     if not reference.mask.any():
         raise ValueError(EMPTY_MASK)
     return reference
+
+
+def foresee(
+    mask: Image.Image, size: tuple[int, int], box: Edges, fit: str, card: ModelCard, canvas: tuple[int, int]
+) -> Outline:
+    """The tokens that a reference will take, without its picture: enough for a price.
+
+    Args:
+        mask: L; a thumbnail will do.
+        size: width and height of the picture.
+        canvas: width and height in pixels.
+
+    Raises:
+        ValueError: the mask is empty.
+    """
+    side = card.token_side
+    subject = np.asarray(mask) > 127
+    if not subject.any():
+        raise ValueError(EMPTY_MASK)
+    if card.reference_frame != "canvas":
+        wide, high = reference_size(size, card, *canvas)
+        return Outline(np.asarray(mask.resize((wide // side, high // side), Image.Resampling.BICUBIC)) > 0)
+    place = _FITTERS[fit](box, subject, canvas)
+    y, x = _foreground_box(subject)
+    (left, top), offset = place.corner, (place.corner[0] % side, place.corner[1] % side)
+    across, down = (
+        -(-(start + length) // side) for start, length in zip(offset, (place.width, place.height), strict=True)
+    )
+    soft = Image.new("L", (across * side, down * side))
+    crop = (x.start, y.start, x.stop + 1, y.stop + 1)
+    soft.paste(mask.resize((place.width, place.height), Image.Resampling.BILINEAR, crop), offset)
+    touched = np.asarray(soft.resize((across, down), Image.Resampling.BICUBIC)) > 0
+    return Outline(touched, (left - offset[0], top - offset[1]))
 
 
 def _drawn_for_its_box(instance: Instance, mask: Image.Image, token_side: int, canvas: tuple[int, int]) -> Reference:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contextgen.card import ModelCard
-from contextgen.layout import Edges, Instance, Mask, Reference
+from contextgen.layout import Edges, Instance, Mask, Outline, Reference
 
 Indices = npt.NDArray[np.intp]
 
@@ -29,6 +29,13 @@ class Grid:
     @property
     def count(self) -> int:
         return self.height * self.width
+
+
+@dataclass(frozen=True)
+class Placement:
+    """An instance without its picture: left, top, right, bottom on the canvas, in pixels."""
+
+    box: Edges
 
 
 @dataclass(frozen=True)
@@ -121,8 +128,8 @@ class JointSequence:
 
 
 def arrange(
-    references: Sequence[Reference],
-    instances: Sequence[Instance],
+    references: Sequence[Reference | Outline],
+    instances: Sequence[Instance | Placement],
     size: tuple[int, int],
     card: ModelCard,
     offsets: bool = True,
