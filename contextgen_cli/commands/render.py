@@ -13,7 +13,7 @@ from contextgen_cli import console, devices, interruption, progress
 from contextgen_cli.batch import launch, stock, world
 from contextgen_cli.batch.board import OVER, Board
 from contextgen_cli.batch.launch import Crew, Interrupted
-from contextgen_cli.batch.plan import Overrides, plan
+from contextgen_cli.batch.plan import Overrides, plan, sha256_of
 from contextgen_cli.batch.stock import Stock
 from contextgen_cli.batch.worker import Listener, Orders, Outcome, Overview
 from contextgen_cli.batch.world import World
@@ -34,6 +34,7 @@ from contextgen_cli.commands.render_options import (
 )
 from contextgen_cli.commands.scenes import Checks, check_options, load_checked
 from contextgen_cli.commands.telling import Tally, preview, show_plan, sum_up, tell, tell_footprints, tell_set_aside
+from contextgen_cli.digests import ImageMemory
 from contextgen_cli.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -100,7 +101,8 @@ def command(
         return join(settings, orders, crew)
     with meeting(crew) as board:
         # 2. Read and check every scene: nothing loads while one is wrong.
-        found = load_checked(scenes, checks, as_json=reporting.as_json)
+        memory = ImageMemory(destination.folder, sha256_of)
+        found = load_checked(scenes, checks, as_json=reporting.as_json, sound=memory.sound)
         if found is None:
             return EXIT_USAGE
         # 3. Make the plan, and see what there is of it.
@@ -109,10 +111,12 @@ def command(
         if reporting.dry_run:
             settings = replace(settings, offline=True)  # a plan is no reason to fetch gigabytes
         renderer = Renderer(settings)
-        whole = plan(chosen(found, selection), overrides, renderer.recipe, renderer.cost, selection.portion)
+        asked, portion = chosen(found, selection), selection.portion
+        whole = plan(asked, overrides, renderer.recipe, renderer.cost, portion, memory.digest)
         there = stock.take_stock(whole, orders)
         for doubt in [*renderer.doubts(whole), *there.past.doubts]:
             console.warn(doubt)
+        memory.keep()
         # 4. Show it, if that is all that is wanted.
         if reporting.dry_run:
             return rehearse(there, renderer, crew, reporting)

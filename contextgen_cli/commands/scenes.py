@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableSet, Sequence
 from dataclasses import dataclass
 
 from contextgen_cli import catalogue, console
@@ -26,14 +26,18 @@ class Checks:
 check_options = gather(Checks, "checks", set_option, strict_option, confine_option)
 
 
-def load_checked(arguments: Sequence[str], checks: Checks, *, as_json: bool = False) -> tuple[Scene, ...] | None:
-    """The scenes of `arguments`, every file of theirs decoded, or None if one is wrong; says all that is."""
+def load_checked(
+    arguments: Sequence[str], checks: Checks, *, as_json: bool = False, sound: MutableSet[str] | None = None
+) -> tuple[Scene, ...] | None:
+    """The scenes of `arguments`, every file of theirs decoded unless it is known to be `sound`, or None if one is
+    wrong; says all that is."""
     options = LoadOptions(
         deep=True,
         strict=checks.strict,
         confine=checks.confine,
         assignments=checks.assignments,
         models=catalogue.aliases(),
+        sound=sound,
     )
     loaded = load(arguments, options, stdin=sys.stdin)
     if as_json:

@@ -1,4 +1,4 @@
-"""Renderers that paint without a model: each paints its job's id, slowly or not at all where the scene's name says so."""
+"""Renderers that paint without a model: slowly, or not at all, where the scene's name says so."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ ALLOWED = {
     "contextgen_cli.drawing": "scene.scene",
     "contextgen_cli.commands": (
         "commands.* scene.* batch.* training training_file watching rendering synthesizing benchmarking catalogue"
-        " devices output drawing console progress interruption errors resources contextgen_cli"
+        " devices digests output drawing console progress interruption errors resources contextgen_cli"
     ),
     "contextgen_cli.cli": "scene.nearest console streams interruption errors contextgen_cli",
     "contextgen_cli.__main__": "cli streams interruption errors contextgen_cli",
