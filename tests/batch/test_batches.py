@@ -143,3 +143,13 @@ def test_under_torchrun(whole, tmp_path):
     *jobs, summary = map(json.loads, out.splitlines())
     assert (len(jobs), summary["rendered"]) == (JOBS, JOBS)
     assert {attempt.rank for attempt in read(tmp_path).attempts} <= {0, 1}
+
+
+def test_a_disk_that_takes_no_picture_ends_the_run(whole, tmp_path):
+    scenes, _ = whole
+    command = [*RENDER, str(scenes), *TINY, "-o", str(tmp_path), "--processes", "2"]
+    limited = ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *command]  # of 512 or 1024 bytes: a ledger, no picture
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "cannot be written" in done.stderr and f"{JOBS} left undone" in done.stderr
+    assert pictures_of(tmp_path) == {}

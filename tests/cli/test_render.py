@@ -117,6 +117,8 @@ def test_a_changed_job_is_rendered_beside_the_old_picture(contextgen, tiny, scen
     result = contextgen("render", scene, *tiny, *more, "-o", out)
     assert result.code == 0
     assert "is another job's picture" in result.err
+    changed = {"prompt": "prompt", "reference": "refs/crab.png changed", "steps": "steps 1 -> 2"}[change]
+    assert f"(changed: {changed})" in result.err
     new = Path(result.lines[0])
     assert new.name == f"picnic-0-{read_record(new)['job'][:8]}.png"
     assert (out / "picnic-0.png").read_bytes() == before
@@ -311,6 +313,31 @@ def test_seeds_and_counts(contextgen, tmp_path):
     assert seeds("--count", 3) == [5, 6, 7]
     assert seeds("--seed", 3, "--count", 2) == [3, 4]
     assert seeds("--limit", 1) == [5]
+
+
+def test_shards(contextgen, tmp_path):
+    path = write_scene(tmp_path / "s.yaml", seed=0, count=5)
+    model = ("--model", TINY_MODEL, "--device", "cpu", "--dry-run", "--json")
+
+    def seeds(*arguments: object) -> list[int]:
+        return [record["seed"] for record in contextgen("render", path, *model, *arguments).records[:-1]]
+
+    assert (seeds("--shard", "1/2"), seeds("--shard", "2/2")) == ([0, 2, 4], [1, 3])
+    assert seeds("--shard", "2/2", "--limit", 1) == [1]
+    assert seeds("--shard", "9/9") == []
+    for wrong in ("0/2", "3/2", "2", "a/b"):
+        assert contextgen("render", path, *model, "--shard", wrong).code == 2
+
+
+def test_a_plan_says_what_is_done_and_how_long_the_rest_takes(contextgen, tiny, tmp_path):
+    path, out = write_scene(tmp_path / "s.yaml", seed=0, count=2), ("-o", tmp_path / "out")
+    contextgen("render", path, *tiny, *out, "--limit", 1)
+    result = contextgen("render", path, *tiny, *out, "--dry-run")
+    assert [line.split()[-1] for line in result.lines] == ["state", "done", "do"]
+    assert "2 pictures: 1 done, 1 to do" in result.err and "at the pace of earlier runs" in result.err
+    *jobs, summary = contextgen("render", path, *tiny, *out, "--dry-run", "--json").records
+    assert [job["status"] for job in jobs] == ["skipped", "planned"]
+    assert (summary["todo"], summary["skipped"]) == (1, 1) and summary["seconds"] > 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""What several hosts and several runs need: shares of a plan, jobs as JSON, the launchers' environments, the board."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from painters import job
+
+from contextgen_cli.batch.board import INTERRUPTED, NOW, OVER, Board
+from contextgen_cli.batch.handing import Event, event_from_json, event_to_json, job_from_json, job_to_json
+from contextgen_cli.batch.ledger import Reason
+from contextgen_cli.batch.plan import Portion, Weights
+from contextgen_cli.batch.worker import Outcome, Status
+from contextgen_cli.batch.world import ALONE, World, find
+from contextgen_cli.errors import EnvironmentProblem, OutputError, UsageError
+from contextgen_cli.scene.scene import Box, Fit, Instance, Reference, Source
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 7, 30])
+def test_shards_have_every_job_once(shards):
+    scenes = [(0, 1, 2), (5,), (7, 8, 9, 10), (1, 2)]
+
+    def share(shard: int) -> list[tuple[int, int]]:
+        before, found = 0, []
+        for number, seeds in enumerate(scenes):
+            found += [(number, seed) for seed in Portion(shard, shards).of(seeds, before, len(found))]
+            before += len(seeds)
+        return found
+
+    shares = [share(shard) for shard in range(1, shards + 1)]
+    together = sorted(each for part in shares for each in part)
+    assert together == [(number, seed) for number, seeds in enumerate(scenes) for seed in seeds]
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_limit_counts_within_the_shard():
+    assert Portion(2, 2, limit=1).of((0, 1, 2, 3), 0, 0) == (1,)
+    assert Portion(2, 2, limit=1).of((0, 1, 2, 3), 4, 1) == ()
+
+
+def full_job():
+    bare = job("a", 3)
+    scene = replace(
+        bare.scene,
+        references=(Reference("crab", Path("/r/ä.png"), Path("/r/m.png"), Box(0, 0, 9, 9)), Reference("b", Path("b"))),
+        instances=(Instance("crab", Box(0.5, 1, 2, 3), Fit.STRETCH),),
+        layout=Path("/l.png"),
+        seeds=(3,),
+        source=Source(Path("/s.yaml"), 1, 2, (("who", "a fox"), ("n", 1.5))),
+    )
+    recipe = replace(bare.recipe, adapter=Weights("a", "1"))
+    return replace(bare, scene=scene, recipe=recipe, inputs=((Path("/r/ä.png"), "f0"),))
+
+
+@pytest.mark.parametrize("sent", [job("a"), full_job()], ids=["bare", "full"])
+def test_a_job_arrives_as_it_was_sent(sent):
+    assert job_from_json(job_to_json(sent)) == sent
+
+
+def test_events_arrive_as_they_were_sent():
+    jobs = (job("a"), job("b"))
+    failed = Outcome(jobs[1], Status.FAILED, reason=Reason("JobError", "no", "try"), trace="…", seconds=1.5, rank=3)
+    done = Outcome(jobs[0], Status.RENDERED, Path("/o/a.png"), Path("/o/b.png"), True, peak_bytes=7)
+    for event in (
+        Event("step", 2, 1, 5),
+        Event("finished", 3, 1, outcome=failed),
+        Event("finished", 0, 0, outcome=done),
+        Event("noticed", 1, text="died"),
+    ):
+        assert event_from_json(event_to_json(event), jobs) == event
+    problem = event_from_json(
+        event_to_json(Event("problem", 1, problem=OutputError("full", hint="room"))), jobs
+    ).problem
+    assert (type(problem), problem.message, problem.hint) == (OutputError, "full", "room")
+
+
+TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "a", "MASTER_PORT": "29500"}
+SLURM = {
+    "SLURM_STEP_NUM_TASKS": "16",
+    "SLURM_PROCID": "9",
+    "SLURM_LOCALID": "1",
+    "SLURM_JOB_ID": "41234",
+    "SLURM_STEP_NODELIST": "gpu[007-008]",
+    "SLURM_STEP_TASKS_PER_NODE": "8(x2)",
+}
+
+
+@pytest.mark.parametrize(
+    ("environment", "world"),
+    [
+        ({}, ALONE),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, ALONE),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_JOB_ID": "1"}, ALONE),  # a batch script, not a step
+        (TORCHRUN, World(3, 4, 1, 1, "a", 29500)),
+        (
+            {**TORCHRUN, "TORCHELASTIC_RESTART_COUNT": "2", "TORCHELASTIC_USE_AGENT_STORE": "True"},
+            World(3, 4, 1, 1, "a", 29500, 2, True),
+        ),
+        (SLURM, World(9, 16, 1, 8, "gpu007", 21234)),
+        ({**SLURM, "MASTER_ADDR": "x", "MASTER_PORT": "7"}, World(9, 16, 1, 8, "x", 7)),
+    ],
+)
+def test_where_a_launcher_put_us(environment, world):
+    assert find(environment) == world
+
+
+@pytest.mark.parametrize("broken", [{"WORLD_SIZE": "4"}, {**TORCHRUN, "RANK": "three"}, {"SLURM_STEP_NUM_TASKS": "2"}])
+def test_half_a_launcher_is_refused(broken):
+    with pytest.raises(UsageError, match="incomplete"):
+        find(broken)
+
+
+def test_two_boards_of_one_store_share_the_jobs():
+    from torch.distributed import PrefixStore, TCPStore
+
+    server = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    mine = Board(PrefixStore("run/0", server))
+    theirs = Board(PrefixStore("run/0", TCPStore("127.0.0.1", server.port, is_master=False)))
+    jobs = [job("a", number) for number in range(5)]
+    mine.publish(jobs)
+    theirs.wait_for_plan(lambda: False)
+    taken = [mine.take(), theirs.take(), theirs.take(), mine.take(), theirs.take(), mine.take(), theirs.take()]
+    assert taken == [0, 1, 2, 3, 4, None, None]
+    assert [theirs.job(position) for position in range(5)] == jobs
+    mine.put_back(3)
+    assert (theirs.take(), mine.take()) == (3, None)
+    theirs.tell(Event("step", 1, 3, 2))
+    assert list(mine.hear()) == [Event("step", 1, 3, 2)]
+    assert [mine.crashed("x"), theirs.crashed("x")] == [1, 2]
+    assert mine.closed is None
+    theirs.close(INTERRUPTED)
+    mine.close(OVER)
+    assert mine.closed == INTERRUPTED
+    mine.close(NOW)
+    assert theirs.closed == NOW
+    del mine, server
+    with pytest.raises(EnvironmentProblem, match="cannot be reached"):
+        theirs.take()
