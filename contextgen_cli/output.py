@@ -164,7 +164,7 @@ def write(path: Path, data: bytes) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as problem:
-        raise _unwritable(path, problem) from problem
+        raise unwritable(path, problem) from problem
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()  # only there if something failed, an interruption included
@@ -207,7 +207,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         temporary.replace(folder)
         _sync_folder(folder.parent)
     except OSError as problem:
-        raise _unwritable(folder, problem) from problem
+        raise unwritable(folder, problem) from problem
     finally:
         shutil.rmtree(temporary, ignore_errors=True)  # only there if something failed, an interruption included
 
@@ -231,7 +231,7 @@ def read_record(path: Path) -> dict[str, Any]:
     return record
 
 
-def _unwritable(path: Path, problem: OSError) -> OutputError:
+def unwritable(path: Path, problem: OSError) -> OutputError:
     """Say what keeps `path` from being written, and what to do."""
     reason, hint = _REASONS.get(problem.errno or 0, (problem.strerror or str(problem), None))
     return OutputError(f"{path}: cannot be written: {reason}", hint=hint)
@@ -258,7 +258,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise _unwritable(folder, problem) from problem
+        raise unwritable(folder, problem) from problem
 
 
 def _try_folder(folder: Path) -> None:
@@ -267,7 +267,7 @@ def _try_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as problem:
-        raise _unwritable(folder, problem) from problem
+        raise unwritable(folder, problem) from problem
 
 
 def _missing_folders(folder: Path) -> Iterator[Path]:

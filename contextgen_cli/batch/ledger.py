@@ -1,0 +1,202 @@
+"""What became of every attempt, on disk: `ledger.jsonl` in the output folder, one JSON line an attempt.
+
+One file, appended to under a lock, rather than one a rank merged on read: it is what people `tail`, `grep` and copy,
+a hundred array tasks do not leave a hundred files, and an order is in it. A POSIX lock holds across the hosts of a
+shared file system (NFS included, where O_APPEND alone does not), is let go when its process dies, and costs nothing
+beside a picture. A line is one write, so that a kill leaves at most its beginning; the next append ends such a torn
+line, and reading skips it with a doubt that names it. A line that is there twice does no harm: the latest counts.
+
+The ledger is a memory, never the proof: a job is done where its whole picture is (`contextgen_cli.output`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from contextgen_cli.errors import ContextgenError
+from contextgen_cli.output import unwritable
+
+LEDGER = "ledger.jsonl"
+FORMAT_VERSION = 1
+RENDERED, FAILED, CRASHED = OUTCOMES = ("rendered", "failed", "crashed")
+_within_process = threading.Lock()  # a POSIX lock is the process's: its threads are not kept apart by it
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an attempt came to nothing."""
+
+    kind: str  # the class of the error; `class` in the file
+    message: str
+    hint: str | None = None
+
+    @classmethod
+    def of(cls, error: BaseException) -> Reason:
+        if isinstance(error, ContextgenError):
+            return cls(type(error).__name__, error.message, error.hint)
+        return cls(type(error).__name__, str(error))
+
+    def to_record(self) -> dict[str, str | None]:
+        return {"class": self.kind, "message": self.message, "hint": self.hint}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at one job, and what became of it."""
+
+    job: str  # the job's id
+    scene: str  # its name
+    seed: int
+    outcome: str  # one of OUTCOMES
+    file: str | None = None  # of the picture, relative to the folder
+    seconds: float = 0.0
+    peak_bytes: int | None = None  # device memory at its most; the process's on a CPU
+    host: str = ""
+    rank: int = 0
+    at: str = ""  # when it ended: UTC, ISO 8601
+    error: Reason | None = None
+    tflop: float | None = None  # predicted; with `seconds`, the pace of this place
+    version: int = FORMAT_VERSION
+
+    @property
+    def name(self) -> str:
+        return f"{self.scene}-{self.seed}"
+
+    def to_line(self) -> bytes:
+        fields = asdict(self) | {"error": None if self.error is None else self.error.to_record()}
+        ordered = {"version": fields.pop("version"), **fields}
+        return json.dumps(ordered, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Attempt:
+        """Raises KeyError, TypeError or ValueError where it is no attempt."""
+        error = record["error"]
+        reason = None if error is None else Reason(str(error["class"]), str(error["message"]), error.get("hint"))
+        if record["outcome"] not in OUTCOMES:
+            raise ValueError(f"no outcome: {record['outcome']!r}")
+        peak, tflop = record["peak_bytes"], record.get("tflop")
+        return cls(
+            job=str(record["job"]),
+            scene=str(record["scene"]),
+            seed=int(record["seed"]),
+            outcome=record["outcome"],
+            file=record["file"],
+            seconds=float(record["seconds"]),
+            peak_bytes=None if peak is None else int(peak),
+            host=str(record["host"]),
+            rank=int(record["rank"]),
+            at=str(record["at"]),
+            error=reason,
+            tflop=None if tflop is None else float(tflop),
+            version=int(record["version"]),
+        )
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All attempts of a folder, in the order in which they ended, and what could not be read of them."""
+
+    attempts: tuple[Attempt, ...] = ()
+    doubts: tuple[str, ...] = ()  # one for every line that is skipped, with file and line
+
+    @property
+    def latest(self) -> dict[str, Attempt]:
+        """The last attempt at each job, by its id."""
+        return {attempt.job: attempt for attempt in self.attempts}
+
+    @property
+    def crashes(self) -> dict[str, int]:
+        """How often each job took its process down since an attempt at it last ended otherwise; jobs that never did
+        are not in it."""
+        counts: dict[str, int] = {}
+        for attempt in self.attempts:
+            counts[attempt.job] = counts.get(attempt.job, 0) + 1 if attempt.outcome == CRASHED else 0
+        return {job: count for job, count in counts.items() if count}
+
+    @property
+    def pace(self) -> float | None:
+        """TFLOP a second of the pictures rendered so far, one process's; None where none was."""
+        timed = [each for each in self.attempts if each.outcome == RENDERED and each.tflop and each.seconds > 0]
+        seconds = sum(each.seconds for each in timed)
+        return sum(each.tflop or 0.0 for each in timed) / seconds if seconds else None
+
+
+def read(folder: Path) -> Ledger:
+    """The ledger of an output folder; empty where there is none.
+
+    Raises:
+        OutputError: there is one that cannot be read.
+    """
+    path = folder / LEDGER
+    attempts, doubts = [], []
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            attempts.append(Attempt.from_record(json.loads(line)))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            if line.strip():
+                doubts.append(f"{path}:{number}: no whole line: skipped")
+    return Ledger(tuple(attempts), tuple(doubts))
+
+
+def append(folder: Path, attempts: Iterable[Attempt]) -> None:
+    """Add attempts to a folder's ledger, on the disk when this returns.
+
+    Raises:
+        OutputError: the disk is full, the folder is read-only or gone.
+    """
+    data = b"".join(attempt.to_line() for attempt in attempts)
+    path = folder / LEDGER
+    try:
+        with _within_process, _locked(path) as descriptor:
+            _write_whole(descriptor, data if _ends_with_line(descriptor) else b"\n" + data)
+            os.fsync(descriptor)
+    except OSError as problem:
+        raise unwritable(path, problem) from problem
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        _lock(descriptor)
+        yield descriptor
+    finally:
+        os.close(descriptor)  # lets the lock go
+
+
+def _lock(descriptor: int) -> None:
+    """Wait until nobody else appends. Where there are no such locks (Windows), appending alone must do."""
+    with contextlib.suppress(ImportError):
+        import fcntl
+
+        fcntl.lockf(descriptor, fcntl.LOCK_EX)
+
+
+def _ends_with_line(descriptor: int) -> bool:
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    if end == 0:
+        return True
+    os.lseek(descriptor, end - 1, os.SEEK_SET)
+    return os.read(descriptor, 1) == b"\n"
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    """One write, unless the disk fills up on the way: then the next one says so."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as problem:
+        raise unwritable(path, problem) from problem

@@ -1,0 +1,99 @@
+"""The ledger on disk: what is read back, what a torn line does, and several processes appending at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contextgen_cli.batch.ledger import LEDGER, Attempt, Reason, append, read
+from contextgen_cli.errors import OutputError
+
+RENDERED = Attempt("a" * 64, "picnic", 7, "rendered", "picnic-7.png", 2.0, 1 << 20, "host", 1, "2026-01-01T00:00:00Z",
+                   tflop=3.0)  # fmt: skip
+FAILED = Attempt("b" * 64, "bögen", 0, "failed", error=Reason("JobError", "no\nroom", "make it"))
+CRASHED = Attempt("c" * 64, "bomb", 0, "crashed", error=Reason("Crash", "killed by SIGSEGV"))
+
+
+def test_what_is_written_is_read(tmp_path):
+    append(tmp_path, [RENDERED])
+    append(tmp_path, [FAILED, CRASHED])
+    ledger = read(tmp_path)
+    assert (ledger.attempts, ledger.doubts) == ((RENDERED, FAILED, CRASHED), ())
+    first = json.loads((tmp_path / LEDGER).read_text("utf-8").splitlines()[0])
+    assert list(first) == [
+        "version", "job", "scene", "seed", "outcome", "file", "seconds", "peak_bytes", "host", "rank", "at", "error",
+        "tflop",
+    ]  # fmt: skip
+
+
+def test_no_folder_has_no_attempts(tmp_path):
+    assert read(tmp_path / "nowhere").attempts == ()
+
+
+@pytest.mark.parametrize("torn", [b'{"version": 1, "jo', b"[]", b"7", b'{"error": null}', b"\xff\xfe", b"null"])
+def test_a_torn_line_is_skipped_and_named(tmp_path, torn):
+    append(tmp_path, [RENDERED])
+    with (tmp_path / LEDGER).open("ab") as file:
+        file.write(torn)
+    assert read(tmp_path).attempts == (RENDERED,)
+    append(tmp_path, [FAILED])
+    ledger = read(tmp_path)
+    assert ledger.attempts == (RENDERED, FAILED)
+    assert ledger.doubts == (f"{tmp_path / LEDGER}:2: no whole line: skipped",)
+
+
+def test_every_cut_of_the_last_line_loses_that_line_only(tmp_path):
+    append(tmp_path, [RENDERED, FAILED])
+    whole = (tmp_path / LEDGER).read_bytes()
+    for end in range(len(RENDERED.to_line()), len(whole)):
+        (tmp_path / LEDGER).write_bytes(whole[:end])
+        append(tmp_path, [CRASHED])
+        found = read(tmp_path).attempts
+        assert found in ((RENDERED, CRASHED), (RENDERED, FAILED, CRASHED))  # the line end alone may be missing
+
+
+def test_the_latest_attempt_counts(tmp_path):
+    again = Attempt(CRASHED.job, "bomb", 0, "rendered", "bomb-0.png")
+    append(tmp_path, [CRASHED, CRASHED, RENDERED, RENDERED])
+    assert read(tmp_path).crashes == {CRASHED.job: 2}
+    append(tmp_path, [again])
+    ledger = read(tmp_path)
+    assert (ledger.latest[CRASHED.job], ledger.crashes) == (again, {})
+    assert ledger.pace == 1.5
+
+
+APPENDING = """
+import sys
+from pathlib import Path
+from contextgen_cli.batch.ledger import Attempt, append
+for seed in range(200):
+    append(Path(sys.argv[1]), [Attempt("j" * 64, sys.argv[2] * 50, seed, "rendered")])
+"""
+
+
+def test_several_processes_lose_no_line(tmp_path):
+    names = "wxyz"
+    running = [subprocess.Popen([sys.executable, "-c", APPENDING, str(tmp_path), name]) for name in names]
+    assert [process.wait(timeout=120) for process in running] == [0] * len(names)
+    ledger = read(tmp_path)
+    assert ledger.doubts == ()
+    assert sorted((attempt.scene[0], attempt.seed) for attempt in ledger.attempts) == [
+        (name, seed) for name in names for seed in range(200)
+    ]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(tmp_path: Path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="permission denied"):
+        append(tmp_path, [RENDERED])
+
+
+def test_a_folder_that_vanished(tmp_path):
+    with pytest.raises(OutputError, match=r"ledger\.jsonl"):
+        append(tmp_path / "gone", [RENDERED])
