@@ -84,9 +84,7 @@ class Finder:
     @cached_property
     def _by_content(self) -> dict[str, Path]:
         """Every image below the searched folders by its SHA-256; read only if a file is not where it was."""
-        images = [
-            path for folder in self._searched for path in folder.rglob("*") if path.suffix.lower() in _IMAGES
-        ]
+        images = [path for folder in self._searched for path in folder.rglob("*") if path.suffix.lower() in _IMAGES]
         digests = ((self._digest(path), path) for path in sorted(images, reverse=True))
         return {digest: path for digest, path in digests if digest is not None}
 

@@ -126,9 +126,7 @@ def _sheet(entries: Sequence[Entry], path: Path) -> int:
 
 
 def _chosen(entries: Sequence[Entry], only: Sequence[str]) -> list[Entry]:
-    return [
-        entry for entry in entries if not only or any(fnmatch.fnmatchcase(entry.scene, glob) for glob in only)
-    ]
+    return [entry for entry in entries if not only or any(fnmatch.fnmatchcase(entry.scene, glob) for glob in only)]
 
 
 def _own(sheet: Path | None) -> list[Path]:

@@ -85,9 +85,7 @@ def _small(path: Path, side: int) -> Image:
         return reduced(image, side)
 
 
-def _caption(
-    pen: ImageDraw, font: FreeTypeFont | ImageFont, name: str, corner: tuple[int, int], width: int
-) -> None:
+def _caption(pen: ImageDraw, font: FreeTypeFont | ImageFont, name: str, corner: tuple[int, int], width: int) -> None:
     """The name, cut short in its middle where there is no room: scene and seed are at its ends."""
     shown, kept = name, len(name)
     while pen.textlength(shown, font=font) > width and kept > 2:

@@ -3,7 +3,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const entries = data.entries;
 const PORTION = 60; // cards made at a time, as the page is scrolled
-const WORDS = { name: "By name", rendered: "rendered", failed: "failed", crashed: "crashed", missing: "missing", damaged: "damaged" };
+const GONE = "The ledger names a picture that is not there.";
 const THEMES = ["auto", "light", "dark"];
 const KEYS = [
   [["/"], "search"], [["← → ↑ ↓"], "move between pictures"], [["Enter"], "enlarge"], [["← →"], "enlarged: previous, next"],
@@ -91,14 +91,14 @@ function reference([name, asset, note]) {
 }
 
 function why(entry) {
-  const [kind, message, hint] = entry.error || [WORDS[entry.outcome], entry.problem || "The ledger names a picture that is not there.", null];
+  const [kind, message, hint] = entry.error || [entry.outcome, entry.problem || GONE, null];
   const lines = [el("b", { textContent: kind }), el("span", { textContent: message })];
   if (hint) lines.push(el("span", { textContent: hint }));
   return el("div", { className: "why" }, ...lines);
 }
 
 function badge(entry) {
-  return entry.outcome === "rendered" ? null : el("span", { className: `badge ${entry.outcome}`, textContent: WORDS[entry.outcome] });
+  return entry.outcome === "rendered" ? null : el("span", { className: `badge ${entry.outcome}`, textContent: entry.outcome });
 }
 
 // Cards
@@ -108,13 +108,17 @@ function card(entry, index) {
   shot.append(...[badge(entry), entry.thumb ? framed(entry, thumbnail(entry), ...boxesOf(entry)) : why(entry)].filter(Boolean));
   shot.onclick = () => view(index);
   const below = el("div", { className: "below" },
-    el("div", { className: "title" }, el("b", { textContent: entry.scene }), el("span", { textContent: entry.seed === null ? "" : `seed ${entry.seed}` })),
+    el("div", { className: "title" }, el("b", { textContent: entry.scene }), el("span", { textContent: aside(entry) })),
     entry.prompt ? el("p", { className: "prompt", textContent: entry.prompt, title: entry.prompt }) : null, strip(entry), foot(entry));
   const item = el("li", { className: "card" }, shot, below);
   item.dataset.name = entry.name;
   item.classList.toggle("marked", state.chosen.includes(entry));
   item.entry = entry;
   return item;
+}
+
+function aside(entry) {
+  return [entry.seed === null ? "" : `seed ${entry.seed}`, duration(entry.seconds)].filter(Boolean).join(" · ");
 }
 
 function strip(entry) {
@@ -134,7 +138,7 @@ function foot(entry) {
   copy.disabled = entry.command === null;
   copy.title = entry.command || "";
   copy.onclick = () => copyCommand(entry);
-  return el("div", { className: "foot" }, compare, copy, el("span", { className: "meta", textContent: duration(entry.seconds) }));
+  return el("div", { className: "foot" }, compare, copy);
 }
 
 function more() {
@@ -166,8 +170,8 @@ function refresh() {
   $("grid").replaceChildren();
   state.made = 0;
   more();
-  const all = state.shown.length === entries.length;
-  $("count").textContent = all ? plural(entries.length, "entr").replace(/entrs$/, "entries").replace(/entr$/, "entry") : `${state.shown.length.toLocaleString("en")} of ${entries.length.toLocaleString("en")}`;
+  const [shown, all] = [state.shown, entries].map((list) => list.length.toLocaleString("en"));
+  $("count").textContent = shown === all ? `All ${all}` : `${shown} of ${all}`;
   $("nothing").hidden = state.shown.length > 0;
   for (const button of $("outcomes").querySelectorAll("button")) button.setAttribute("aria-pressed", button.value === state.outcome);
 }
@@ -184,7 +188,7 @@ function setUpFilters() {
   $("scene").append(option("", "All scenes"), ...scenes);
   const outcomes = [["", entries.length], ...countsOf("outcome")];
   for (const [outcome, count] of outcomes) {
-    const button = el("button", { type: "button", value: outcome, textContent: `${outcome ? WORDS[outcome] : "all"} ${count.toLocaleString("en")}` });
+    const button = el("button", { type: "button", value: outcome, textContent: `${outcome ? outcome : "all"} ${count.toLocaleString("en")}` });
     button.onclick = () => { state.outcome = outcome; refresh(); };
     $("outcomes").append(button);
   }
@@ -202,7 +206,7 @@ function setUpFilters() {
 function summary() {
   const times = entries.map((entry) => entry.seconds).filter((seconds) => seconds !== null);
   const total = times.reduce((sum, seconds) => sum + seconds, 0);
-  const bad = [...countsOf("outcome")].filter(([outcome]) => outcome !== "rendered").map(([outcome, count]) => `${count} ${WORDS[outcome]}`);
+  const bad = [...countsOf("outcome")].filter(([outcome]) => outcome !== "rendered").map(([outcome, count]) => `${count} ${outcome}`);
   const pictures = entries.filter((entry) => entry.thumb).length;
   return [plural(pictures, "picture"), plural(countsOf("scene").size, "scene"), ...bad, total ? `${duration(total)} of painting` : "",
     `made ${data.made.slice(0, 16).replace("T", " ")} UTC by contextgen ${data.version}`].filter(Boolean).join(" · ");
@@ -224,15 +228,11 @@ function view(index) {
 }
 
 function show(entry) {
-  const views = [["picture", "Picture"], ["layout", "Layout"]];
-  $("views").hidden = !entry.thumb || !entry.layout;
-  $("views").replaceChildren(...views.map(([value, text]) => {
-    const button = el("button", { type: "button", value, textContent: text, "aria-pressed": value === state.view });
-    button.onclick = () => { state.view = value; show(entry); };
-    return button;
-  }));
   const stage = $("stage");
-  if (!entry.thumb) return stage.replaceChildren(why(entry));
+  $("views").hidden = !entry.thumb || !entry.layout;
+  for (const button of $("views").querySelectorAll("button")) button.setAttribute("aria-pressed", button.value === state.view);
+  $("viewer").classList.toggle("bare", !entry.thumb);
+  if (!entry.thumb) return stage.replaceChildren();
   const frame = framed(entry, state.view === "layout" ? layout(entry) : picture(entry, tell), ...boxesOf(entry));
   stage.replaceChildren(frame);
   fit(frame, stage, entry);
@@ -249,7 +249,7 @@ function panel(entry) {
     const [kind, message, hint] = entry.error;
     parts.push(el("section", { className: "reason" }, el("h3", { textContent: "Reason" }), el("b", { textContent: kind }), el("p", { textContent: message }),
       hint ? el("small", { textContent: hint }) : null));
-  } else if (entry.problem) parts.push(section("Note", el("p", { className: "whole", textContent: entry.problem })));
+  } else if (entry.problem || !entry.thumb) parts.push(section("Note", el("p", { className: "whole", textContent: entry.problem || GONE })));
   if (entry.refs.length) {
     parts.push(section("References", el("ul", { className: "references" }, ...entry.refs.map((each) =>
       el("li", {}, reference(each), each[0], each[2] ? el("small", { textContent: each[2] }) : null)))));
@@ -424,6 +424,7 @@ function start() {
   setBoxes(true);
   setUpFilters();
   for (const id of ["boxes", "viewer-boxes", "comparison-boxes"]) $(id).onchange = () => setBoxes($(id).checked);
+  for (const button of $("views").querySelectorAll("button")) button.onclick = () => { state.view = button.value; show(current()); };
   for (const dialog of document.querySelectorAll("dialog")) {
     dialog.querySelector(".close").onclick = () => dialog.close();
     dialog.onclick = (event) => { if (event.target === dialog) dialog.close(); };

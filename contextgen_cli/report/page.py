@@ -136,9 +136,7 @@ class _Describer:
         return {
             "prompt": scene.prompt,
             "canvas": [scene.canvas.width, scene.canvas.height],
-            "boxes": [
-                [instance.reference, *share(instance.box.pixels, scene.canvas)] for instance in scene.instances
-            ],
+            "boxes": [[instance.reference, *share(instance.box.pixels, scene.canvas)] for instance in scene.instances],
             "refs": [self._reference(each) for each in shown.values()],
             "layout": self._layout(entry, shown),
         }
