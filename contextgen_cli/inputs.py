@@ -52,14 +52,16 @@ class Finder:
         found = {path: self.find(path.as_posix(), digests[path.as_posix()]) for path in scene.files}
         lost = [each for each in found.values() if each.path is None]
 
-        def now(path: Path | None) -> Path | None:
+        def now(path: Path) -> Path:
             return found[path].path or path if path in found else path
 
         def moved(reference: Reference) -> Reference:
-            return replace(reference, image=now(reference.image), mask=now(reference.mask))
+            mask = None if reference.mask is None else now(reference.mask)
+            return replace(reference, image=now(reference.image), mask=mask)
 
         references = tuple(moved(reference) for reference in scene.references)
-        return replace(scene, references=references, layout=now(scene.layout)), lost
+        layout = None if scene.layout is None else now(scene.layout)
+        return replace(scene, references=references, layout=layout), lost
 
     def _look(self, name: str, digest: str) -> Found:
         other = None

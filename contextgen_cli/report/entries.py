@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from contextgen_cli.batch.ledger import RENDERED, Attempt, Ledger
 from contextgen_cli.errors import UsageError
 from contextgen_cli.recollection import Recollection, recollect
-from contextgen_cli.report.thumbnails import Seen, look, on_all_cores
+from contextgen_cli.report.thumbnails import NOT_SEEN, Seen, look, on_all_cores
 
 MISSING, DAMAGED = "missing", "damaged"  # outcomes that are not the run's
 _COMPANION = re.compile(r".+\.(layout|input-\d+)\.png", re.IGNORECASE)
@@ -33,7 +33,7 @@ class Entry:
     seed: int | None
     outcome: str
     path: Path | None = None
-    seen: Seen = Seen()
+    seen: Seen = NOT_SEEN
     recollection: Recollection | None = None
     attempt: Attempt | None = None
     attempts: int = 0
@@ -69,14 +69,14 @@ def _of_the_ledger(folder: Path, ledger: Ledger, seen: Mapping[Path, Seen]) -> l
         if each.record is not None and isinstance(job := each.record.get("job"), str):
             files.setdefault(job, path)
     for attempt in ledger.attempts:  # the last one that left a picture
-        path = _file_of(folder, attempt)
-        if path in seen and _may_be(seen[path], attempt.job):
-            files[attempt.job] = path
+        named = _file_of(folder, attempt)
+        if named is not None and named in seen and _may_be(seen[named], attempt.job):
+            files[attempt.job] = named
     return [_of_a_job(last, counts[job], files.get(job), seen) for job, last in ledger.latest.items()]
 
 
 def _of_a_job(last: Attempt, attempts: int, path: Path | None, seen: Mapping[Path, Seen]) -> Entry:
-    each = Seen() if path is None else seen[path]
+    each = NOT_SEEN if path is None else seen[path]
     outcome = last.outcome
     if outcome == RENDERED and path is None:
         outcome = MISSING

@@ -132,7 +132,7 @@ function strip(entry) {
 function foot(entry) {
   const compare = el("button", { className: "quiet pick", type: "button", textContent: "Compare", "aria-label": `Compare ${entry.name}` });
   compare.setAttribute("aria-pressed", state.chosen.includes(entry));
-  compare.disabled = !entry.thumb;
+  compare.hidden = !entry.thumb;
   compare.onclick = () => choose(entry);
   const copy = el("button", { className: "quiet copy", type: "button", textContent: "Copy command", "aria-label": `Copy the command that renders ${entry.name} again` });
   copy.disabled = entry.command === null;

@@ -35,6 +35,9 @@ class Seen:
     is_sheet: bool = False
 
 
+NOT_SEEN = Seen()
+
+
 def look(path: Path, side: int) -> Seen:
     """Read a picture: its record, and a thumbnail no larger than `side` pixels."""
     from PIL import Image, UnidentifiedImageError
@@ -80,11 +83,11 @@ def on_all_cores(function: Callable[[_Item], _Result], items: Iterable[_Item]) -
 
 
 def _on_grey(image: Image) -> Image:
-    from PIL import Image as images
+    from PIL import Image
 
     if image.mode != "RGBA":
         return image.convert("RGB")
-    ground = images.new("RGB", image.size, _GREY)
+    ground = Image.new("RGB", image.size, _GREY)
     ground.paste(image, mask=image.getchannel("A"))
     return ground
 
