@@ -79,8 +79,8 @@ weighing_options = gather(
 @options.verb(
     examples="""
 contextgen replay pictures/picnic-7.png
-contextgen replay pictures/*.png --inputs scenes -o again
-contextgen replay old.png --model ./my-model --adapter ./my-adapter --json
+contextgen replay old/*.png --inputs scenes -o again
+contextgen replay old.png --model ./my-model --json
 """
 )
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=click.Path(path_type=Path))

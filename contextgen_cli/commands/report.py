@@ -67,7 +67,7 @@ writing_options = gather(
 @options.verb(
     examples="""
 contextgen report pictures
-contextgen report pictures -o review.html --only 'picnic*'
+contextgen report pictures --only 'picnic*'
 contextgen report pictures --contact-sheet sheet.png
 """
 )
