@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-LARGEST_SIDE = 8192  # pixels of the sheet
+COMFORTABLE_SIDE = 4096  # pixels of the sheet, which cells shrink for
+LARGEST_SIDE = 8192  # which it grows to when they are at their smallest
 _CELLS = (256, 192, 128, 96)  # pixels of a picture, from a few of them to thousands
 _GAP, _CAPTION, _LETTERS = 12, 20, 13
 _GROUND, _INK = "#f6f6f4", "#1c1c1f"
@@ -36,7 +37,7 @@ class Grid:
         for cell in _CELLS:
             columns = math.ceil(math.sqrt(max(1, count)))
             grid = cls(columns, math.ceil(max(1, count) / columns), cell)
-            if max(grid.size) <= LARGEST_SIDE:
+            if max(grid.size) <= (LARGEST_SIDE if cell == _CELLS[-1] else COMFORTABLE_SIDE):
                 return grid
         columns, rows = ((LARGEST_SIDE - _GAP) // (cell + _GAP), (LARGEST_SIDE - _GAP) // (cell + _GAP + _CAPTION))
         return cls(columns, min(rows, math.ceil(count / columns)), cell)

@@ -125,7 +125,8 @@ function strip(entry) {
   if (!entry.refs.length) return null;
   const small = el("div", { title: "Layout" });
   small.style.position = "relative";
-  small.append(framed(entry, layout(entry)));
+  const isWhole = entry.layout.image !== undefined || entry.layout.pieces.length === entry.boxes.length;
+  small.append(framed(entry, layout(entry), ...(isWhole ? [] : boxesOf(entry))));
   return el("div", { className: "strip" }, small, ...entry.refs.map(reference));
 }
 
