@@ -274,7 +274,8 @@ def test_the_contact_sheet_shows_all_and_is_no_picture_of_the_run(contextgen, ou
 
 
 def test_what_does_not_fit_on_the_sheet_is_said(contextgen, out, monkeypatch):
-    monkeypatch.setattr("contextgen_cli.report.contact_sheet.LARGEST_SIDE", 150)
+    for side in ("COMFORTABLE_SIDE", "LARGEST_SIDE"):
+        monkeypatch.setattr(f"contextgen_cli.report.contact_sheet.{side}", 150)
     result = contextgen("report", "out", "--contact-sheet", "sheet.png")
     assert "sheet.png holds the first 1 of 2 pictures" in result.err
 
