@@ -22,6 +22,8 @@ COMMANDS = (
     "data",
     "bench",
     "inspect",
+    "replay",
+    "report",
     "import",
     "schema",
     "models",

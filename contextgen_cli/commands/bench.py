@@ -11,7 +11,7 @@ import click
 from contextgen_cli import benchmarking, console, interruption, progress
 from contextgen_cli.benchmarking import ABLATIONS, LEVELS, Bench, Trial
 from contextgen_cli.commands import options
-from contextgen_cli.commands.options import MODEL, PICTURES, SAMPLING, SCENES, TERMINAL, gather, option
+from contextgen_cli.commands.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
 from contextgen_cli.devices import DTYPES
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
 from contextgen_cli.rendering import Settings

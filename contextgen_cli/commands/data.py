@@ -71,7 +71,9 @@ def command() -> None:
 @json_option
 @progress_option
 @console_options
-def synth(output: Path, scenes: int, seed: int, level: str, size: Size, split: str, as_json: bool, progress: str) -> int:
+def synth(
+    output: Path, scenes: int, seed: int, level: str, size: Size, split: str, as_json: bool, progress: str
+) -> int:
     """Write synthetic scenes with captions, references, masks and boxes, in the format of imig-basic.
 
     `contextgen train` reads the folder as it reads IMIG-100K.

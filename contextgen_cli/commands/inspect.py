@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 from contextgen_cli import console
+from contextgen_cli.batch.plan import Weights
 from contextgen_cli.commands import options
 from contextgen_cli.commands.options import option
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, ContextgenError, UsageError
 from contextgen_cli.output import read_record
-from contextgen_cli.scene.scene import Scene
-from contextgen_cli.scene.writing import from_record, to_yaml
+from contextgen_cli.recollection import Recollection, recollect
+from contextgen_cli.scene.writing import to_yaml
 
 
 @options.verb(
@@ -61,38 +62,33 @@ def command(pictures: tuple[Path, ...], as_scene: bool, as_json: bool) -> int:
 
 
 def _told(picture: Path, record: Mapping[str, Any], *, as_scene: bool) -> str:
-    try:
-        scene = from_record(record["scene"])
-        return to_yaml(scene, Path.cwd()).rstrip("\n") if as_scene else _as_text(picture, record, scene)
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        raise UsageError(
-            f"{picture}: its record cannot be read: {problem!r}",
-            hint="It may come from another version of contextgen; --json shows it as it is.",
-        ) from problem
+    recollection = recollect(record, picture)
+    return to_yaml(recollection.scene, Path.cwd()).rstrip("\n") if as_scene else _as_text(picture, recollection)
 
 
-def _as_text(picture: Path, record: Mapping[str, Any], scene: Scene) -> str:
-    adapter = record.get("adapter")
+def _as_text(picture: Path, recollection: Recollection) -> str:
+    scene, adapter = recollection.scene, recollection.adapter
     lines = {
         "prompt": scene.prompt,
         "canvas": scene.canvas,
-        "seed": record["seed"],
+        "seed": recollection.seed,
         "steps": scene.sampling.steps,
         "guidance": scene.sampling.guidance,
-        "model": _weights(record["model"]),
-        "adapter": _weights(adapter) if adapter else "none",
-        "numerics": f"{record['dtype']}, attention {record['attention']}, ica {record['ica']}",
-        "job": record["job"],
-        "versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+        "model": _weights(recollection.model),
+        "adapter": "none" if adapter is None else _weights(adapter),
+        "numerics": f"{recollection.dtype}, attention {recollection.attention}, ica {recollection.ica}",
+        "layout": "composed" if scene.layout is None else scene.layout.as_posix(),
+        "job": recollection.job,
+        "versions": ", ".join(f"{name} {version}" for name, version in recollection.versions.items()),
     }
     instances = [
         f"  {number} {instance.reference} at {instance.box.pixels}, fit {instance.fit.value}"
         for number, instance in enumerate(scene.instances, start=1)
     ]
-    inputs = [f"  {digest[:12]}  {name}" for name, digest in record["inputs"].items()]
+    inputs = [f"  {digest[:12]}  {name}" for name, digest in recollection.inputs.items()]
     told = [f"{name + ':':<10}{value}" for name, value in lines.items()]
     return "\n".join([str(picture), *told, "instances, back to front:", *instances, "inputs:", *inputs])
 
 
-def _weights(record: Mapping[str, str]) -> str:
-    return f"{record['name']} ({record['digest'][:12]})"
+def _weights(weights: Weights) -> str:
+    return f"{weights.name} ({weights.digest[:12]})"

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -197,6 +198,14 @@ model_option = option(
 )
 offline_option = option(
     "--offline", is_flag=True, section=MODEL, help="Never touch the network; use the hub cache only."
+)
+inputs_option = option(
+    "--inputs",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    section=SCENES,
+    help="Where references are looked for by content, folders below included; repeatable.",
 )
 json_option = option(
     "--json", "as_json", is_flag=True, section=TERMINAL, help="One JSON object a line on standard output."

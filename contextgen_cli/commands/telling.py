@@ -48,7 +48,7 @@ class Tally:
 def tell(outcome: Outcome, *, as_json: bool) -> None:
     """Write an outcome's data to standard output, and what a person should know of it to standard error."""
     if outcome.reason is not None and not outcome.earlier:
-        _tell_failure(outcome, outcome.reason)
+        tell_failure(outcome, outcome.reason)
     if outcome.evades is not None and outcome.path is not None:
         console.note(f"{outcome.evades} is another job's picture; wrote {outcome.path}{_changed(outcome)}")
     if outcome.mended:
@@ -128,7 +128,8 @@ def preview(path: Path) -> None:
         console.show(blocks(picture, min(columns, _PREVIEW_COLUMNS), rows - _PREVIEW_MARGIN))
 
 
-def _tell_failure(outcome: Outcome, reason: Reason) -> None:
+def tell_failure(outcome: Outcome, reason: Reason) -> None:
+    """Say why a job came to nothing; a bug leaves its log."""
     if outcome.trace is not None:
         console.report_bug(f"{reason.kind}: {reason.message}", outcome.trace, about=outcome.job.name)
     else:

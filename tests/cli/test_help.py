@@ -76,6 +76,8 @@ def test_a_wrong_value_of_the_environment_is_called_that(contextgen, monkeypatch
         ["schema"],
         ["import", "--help"],
         ["inspect", "LAYOUT"],
+        ["report", "."],
+        ["replay", "--help"],
     ],
     ids=" ".join,
 )

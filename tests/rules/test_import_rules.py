@@ -36,9 +36,16 @@ ALLOWED = {
     "contextgen_cli.console": "scene.problems streams wrapping errors contextgen_cli",
     "contextgen_cli.progress": "console batch.*",
     "contextgen_cli.drawing": "scene.scene",
+    "contextgen_cli.recollection": "scene.scene scene.writing batch.plan output errors",
+    "contextgen_cli.inputs": "scene.scene",
+    "contextgen_cli.report": (
+        "report.* scene.scene scene.images batch.ledger inputs recollection devices output errors resources"
+    ),
+    "contextgen_cli.replaying": "scene.scene batch.plan inputs recollection rendering output errors",
     "contextgen_cli.commands": (
         "commands.* scene.* batch.* training training_file watching rendering synthesizing benchmarking catalogue"
-        " devices digests output drawing console progress interruption errors resources contextgen_cli"
+        " inputs recollection report.* replaying devices digests output drawing console progress interruption errors"
+        " resources contextgen_cli"
     ),
     "contextgen_cli.cli": "scene.nearest console streams interruption errors contextgen_cli",
     "contextgen_cli.__main__": "cli streams interruption errors contextgen_cli",

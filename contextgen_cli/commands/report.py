@@ -1,0 +1,155 @@
+"""`contextgen report`: an output folder as one page to look at, and as one picture."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import click
+
+from contextgen_cli import __version__, catalogue, console
+from contextgen_cli.batch import ledger
+from contextgen_cli.commands import options
+from contextgen_cli.commands.options import PICTURES, SCENES, gather, option
+from contextgen_cli.errors import EXIT_DONE, UsageError
+from contextgen_cli.inputs import finder
+from contextgen_cli.output import is_other_file, write
+from contextgen_cli.report import contact_sheet, page
+from contextgen_cli.report.again import Again
+from contextgen_cli.report.entries import Entry
+from contextgen_cli.report.entries import gather as gather_entries
+from contextgen_cli.report.subjects import Subjects
+
+PAGE = "report.html"
+_SIDE, _SMALL_SIDE = 256, 128  # pixels of a thumbnail; small where there are very many
+_MANY = 2_000
+_MEBIBYTE = 1 << 20
+_HEAVY = 64 * _MEBIBYTE  # of a page
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Where the report goes, and of what it is."""
+
+    output: Path | None
+    contact_sheet: Path | None
+    inputs: tuple[Path, ...]
+    only: tuple[str, ...]
+
+
+writing_options = gather(
+    Writing,
+    "writing",
+    option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        section=PICTURES,
+        help=f"The page; by default {PAGE} in OUT.",
+    ),
+    option(
+        "--contact-sheet",
+        type=click.Path(path_type=Path),
+        metavar="PNG",
+        section=PICTURES,
+        help="Draw one picture of all pictures, too.",
+    ),
+    options.inputs_option,
+    option("--only", multiple=True, metavar="GLOB", section=SCENES, help="Only scenes of such a name; repeatable."),
+)
+
+
+@options.verb(
+    examples="""
+contextgen report pictures
+contextgen report pictures --only 'picnic*'
+contextgen report pictures --contact-sheet sheet.png
+"""
+)
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@writing_options
+@options.json_option
+@options.console_options
+def command(out: Path, writing: Writing, as_json: bool) -> int:
+    """Write one HTML page of all pictures in OUT, a folder that render wrote to.
+
+    The page shows every picture with its layout, boxes, references and prompt, and what failed with its reason. It
+    needs no network and no server; enlarging a picture needs the picture where it is now, seen from the page.
+    """
+    # 1. Refuse what can have no good end.
+    if not out.is_dir():
+        raise UsageError(f"{out} is no folder", hint="Name the folder that `contextgen render -o` wrote to.")
+    target = writing.output or out / PAGE
+    _refuse_other_files(target, writing.contact_sheet)
+    # 2. Look at every picture, and read what the ledger says of it.
+    told = ledger.read(out)
+    for doubt in told.doubts:
+        console.warn(doubt)
+    side = _SIDE if len(told.latest) <= _MANY else _SMALL_SIDE
+    entries = _chosen(gather_entries(out, told, side, _own(writing.contact_sheet)), writing.only)
+    if not entries:
+        raise UsageError(f"{out}: nothing to show", hint="There is no picture in it, and no ledger of a run.")
+    # 3. Write the page, and the sheet.
+    html = _page(out, entries, target, writing.inputs, side)
+    write(target, html.encode("utf-8"))
+    if len(html) > _HEAVY:
+        console.warn(f"{target} has {len(html) // _MEBIBYTE} MiB: --only GLOB makes a smaller one")
+    held = None if writing.contact_sheet is None else _sheet(entries, writing.contact_sheet)
+    # 4. Say where they are.
+    _tell(entries, target, writing.contact_sheet, held, as_json=as_json)
+    return EXIT_DONE
+
+
+def _page(out: Path, entries: Sequence[Entry], target: Path, inputs: Sequence[Path], side: int) -> str:
+    made = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    heading = page.Heading(out.resolve().name, made, __version__)
+    subjects = Subjects(finder([out], inputs), side)
+    return page.render(entries, heading, subjects, Again.of(out, catalogue.aliases()), target)
+
+
+def _sheet(entries: Sequence[Entry], path: Path) -> int:
+    """Draw the contact sheet; what is not in it is said."""
+    pictures = [(entry.name, entry.path) for entry in entries if entry.path is not None and entry.has_picture]
+    sheet = contact_sheet.draw(pictures)
+    write(path, sheet.png)
+    if sheet.held < len(pictures):
+        console.warn(f"{path} holds the first {sheet.held} of {len(pictures)} pictures: --only GLOB chooses others")
+    without = len(entries) - len(pictures)
+    if without:
+        console.note(f"{path}: {without} without a picture {'is' if without == 1 else 'are'} not in it")
+    return sheet.held
+
+
+def _chosen(entries: Sequence[Entry], only: Sequence[str]) -> list[Entry]:
+    return [entry for entry in entries if not only or any(fnmatch.fnmatchcase(entry.scene, glob) for glob in only)]
+
+
+def _own(sheet: Path | None) -> list[Path]:
+    """What is about to be written over is no picture of the run."""
+    return [] if sheet is None else [sheet]
+
+
+def _refuse_other_files(target: Path, sheet: Path | None) -> None:
+    if target.is_dir() or (target.suffix and target.suffix.lower() not in (".html", ".htm")):
+        raise UsageError(f"{target}: the report is an HTML file", hint="Name it with .html at its end.")
+    if sheet is not None and (sheet.is_dir() or sheet.suffix.lower() != ".png" or is_other_file(sheet, ".png")):
+        raise UsageError(f"{sheet}: a contact sheet is a PNG file", hint="Name it with .png at its end.")
+
+
+def _tell(entries: Sequence[Entry], target: Path, sheet: Path | None, held: int | None, *, as_json: bool) -> None:
+    counts = dict(sorted(Counter(entry.outcome for entry in entries).items()))
+    if as_json:
+        console.emit_json({"type": "report", "path": str(target)})
+        if sheet is not None:
+            console.emit_json({"type": "contact-sheet", "path": str(sheet), "pictures": held})
+        console.emit_json({"type": "summary", "entries": len(entries), **counts, "exit": EXIT_DONE})
+        return
+    console.note(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    console.emit(str(target))
+    if sheet is not None:
+        console.emit(str(sheet))

@@ -1,0 +1,1 @@
+"""An output folder to look at: one page of all its pictures, or one picture of them."""

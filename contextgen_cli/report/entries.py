@@ -1,0 +1,123 @@
+"""What an output folder holds: every picture in it and every attempt of its ledger, joined by job."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from contextgen_cli.batch.ledger import RENDERED, Attempt, Ledger
+from contextgen_cli.errors import UsageError
+from contextgen_cli.recollection import Recollection, recollect
+from contextgen_cli.report.thumbnails import NOT_SEEN, Seen, look, on_all_cores
+
+MISSING, DAMAGED = "missing", "damaged"  # outcomes that are not the run's
+_COMPANION = re.compile(r".+\.(layout|input-\d+)\.png", re.IGNORECASE)
+_DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One job of a folder, or a picture of no known job.
+
+    Attributes:
+        path: the picture, if there is one.
+        attempt: the last attempt at the job, if the ledger has any; `attempts`: how many there were.
+        doubt: why the picture's record could not be read.
+    """
+
+    name: str
+    scene: str
+    seed: int | None
+    outcome: str
+    path: Path | None = None
+    seen: Seen = NOT_SEEN
+    recollection: Recollection | None = None
+    attempt: Attempt | None = None
+    attempts: int = 0
+    doubt: str | None = None
+
+    @property
+    def has_picture(self) -> bool:
+        return self.seen.thumbnail is not None
+
+
+def pictures(folder: Path, ledger: Ledger) -> list[Path]:
+    """The picture files of a folder, with those that its ledger names below it."""
+    inside = [path for path in folder.glob("*.png") if not path.name.startswith(".")]
+    named = [path for attempt in ledger.attempts if (path := _file_of(folder, attempt)) and path.is_file()]
+    return sorted({path for path in [*inside, *named] if not _COMPANION.fullmatch(path.name)})
+
+
+def gather(folder: Path, ledger: Ledger, side: int, leave_out: Sequence[Path] = ()) -> list[Entry]:
+    """Everything there is to show, scene by scene and seed by seed."""
+    paths = [path for path in pictures(folder, ledger) if path not in leave_out]
+    looked = zip(paths, on_all_cores(lambda path: look(path, side), paths), strict=True)
+    seen = {path: each for path, each in looked if not each.is_sheet}
+    entries = [*_of_the_ledger(folder, ledger, seen)]
+    shown = {entry.path for entry in entries}
+    entries += [_of_a_picture(path, each) for path, each in seen.items() if path not in shown]
+    return sorted(entries, key=_order)
+
+
+def _of_the_ledger(folder: Path, ledger: Ledger, seen: Mapping[Path, Seen]) -> list[Entry]:
+    counts = Counter(attempt.job for attempt in ledger.attempts)
+    files: dict[str, Path] = {}
+    for path, each in seen.items():
+        if each.record is not None and isinstance(job := each.record.get("job"), str):
+            files.setdefault(job, path)
+    for attempt in ledger.attempts:  # the last one that left a picture
+        named = _file_of(folder, attempt)
+        if named is not None and named in seen and _may_be(seen[named], attempt.job):
+            files[attempt.job] = named
+    return [_of_a_job(last, counts[job], files.get(job), seen) for job, last in ledger.latest.items()]
+
+
+def _of_a_job(last: Attempt, attempts: int, path: Path | None, seen: Mapping[Path, Seen]) -> Entry:
+    each = NOT_SEEN if path is None else seen[path]
+    outcome = last.outcome
+    if outcome == RENDERED and path is None:
+        outcome = MISSING
+    elif outcome == RENDERED and each.problem:
+        outcome = DAMAGED
+    recollection, doubt = _recollected(path, each)
+    return Entry(last.name, last.scene, last.seed, outcome, path, each, recollection, last, attempts, doubt)
+
+
+def _of_a_picture(path: Path, seen: Seen) -> Entry:
+    recollection, doubt = _recollected(path, seen)
+    outcome = DAMAGED if seen.problem else RENDERED
+    if recollection is None:
+        return Entry(path.stem, path.stem, None, outcome, path, seen, doubt=doubt)
+    scene, seed = recollection.scene.name, recollection.seed
+    return Entry(path.stem, scene, seed, outcome, path, seen, recollection)
+
+
+def _recollected(path: Path | None, seen: Seen) -> tuple[Recollection | None, str | None]:
+    if path is None or seen.record is None:
+        return None, None
+    try:
+        return recollect(seen.record, path), None
+    except UsageError as problem:
+        return None, problem.message
+
+
+def _may_be(seen: Seen, job: str) -> bool:
+    """Whether a file can be a job's picture: it says so, or says nothing."""
+    return seen.record is None or seen.record.get("job") == job
+
+
+def _file_of(folder: Path, attempt: Attempt) -> Path | None:
+    """The file that an attempt names, if it is below the folder."""
+    if not isinstance(attempt.file, str) or "\0" in attempt.file:
+        return None
+    inside = PurePosixPath(attempt.file)
+    return None if inside.is_absolute() or ".." in inside.parts else folder / inside
+
+
+def _order(entry: Entry) -> tuple[object, ...]:
+    """By scene as people count (2 before 10), then by seed."""
+    parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(entry.scene.lower())]
+    return parts, entry.seed if entry.seed is not None else -1, entry.name

@@ -1,0 +1,207 @@
+"""Entries -> one HTML page that needs nothing but itself.
+
+The page carries its content as JSON and builds what is on the screen from it, as text and never as markup: no prompt
+can become code. Its security policy names the one script and the one style that it has, and allows no network.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from contextgen_cli.devices import gibibytes
+from contextgen_cli.report.again import Again
+from contextgen_cli.report.entries import Entry
+from contextgen_cli.report.subjects import Shown, Subjects, place, share
+from contextgen_cli.resources import resource
+
+_POLICY = "default-src 'none'; img-src 'self' data: file:; style-src '{style}'; script-src '{script}'; base-uri 'none'"
+_DIGEST_LETTERS = 12
+
+
+@dataclass
+class _Assets:
+    """Pictures that several entries show, each once."""
+
+    addresses: list[str] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def number(self, address: str | None) -> int | None:
+        if address is None:
+            return None
+        if address not in self.numbers:
+            self.numbers[address] = len(self.addresses)
+            self.addresses.append(address)
+        return self.numbers[address]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What stands above the pictures."""
+
+    title: str
+    made: str  # UTC, ISO 8601
+    version: str
+
+
+def render(entries: Iterable[Entry], heading: Heading, subjects: Subjects, again: Again, page: Path) -> str:
+    """The page, for the place where it will be: pictures are linked relative to it."""
+    assets = _Assets()
+    shown = [_Describer(subjects, again, page.parent, assets).describe(entry) for entry in entries]
+    data = {
+        "title": heading.title,
+        "made": heading.made,
+        "version": heading.version,
+        "entries": shown,
+        "assets": assets.addresses,
+    }
+    return _assemble(heading.title, data)
+
+
+def _assemble(title: str, data: dict[str, Any]) -> str:
+    style, script = _file("page.css"), _file("page.js")
+    parts = {
+        "policy": _POLICY.format(style=_source_hash(style), script=_source_hash(script)),
+        "title": html.escape(title),
+        "style": style,
+        "data": embedded_json(data),
+        "script": script,
+    }
+    pieces = _file("page.html").split("@@")  # text and the names of parts, in turn
+    return "".join(parts[piece] if number % 2 else piece for number, piece in enumerate(pieces))
+
+
+def embedded_json(value: object) -> str:
+    """JSON for a <script> element: ASCII only, and nothing in it can end the element."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _file(name: str) -> str:
+    return resource(f"report/{name}").read_text(encoding="utf-8")
+
+
+def _source_hash(content: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode('ascii')}"
+
+
+@dataclass(frozen=True)
+class _Describer:
+    """Says of an entry what the page shows."""
+
+    subjects: Subjects
+    again: Again
+    folder: Path  # of the page
+    assets: _Assets
+
+    def describe(self, entry: Entry) -> dict[str, Any]:
+        command, note = self.again.command(entry)
+        said = {
+            "name": entry.name,
+            "scene": entry.scene,
+            "seed": entry.seed,
+            "outcome": entry.outcome,
+            "file": None if entry.path is None else self._link(entry.path),
+            "thumb": entry.seen.thumbnail,
+            "size": list(entry.seen.size),
+            "problem": entry.seen.problem or entry.doubt,
+            "command": command,
+            "note": note,
+            "details": _details(entry),
+        }
+        return {**said, **self._of_the_attempt(entry), **self._of_the_scene(entry)}
+
+    def _of_the_attempt(self, entry: Entry) -> dict[str, Any]:
+        attempt = entry.attempt
+        if attempt is None:
+            return {"seconds": None, "at": "", "error": None}
+        error = None
+        if attempt.error is not None and attempt.outcome == entry.outcome:
+            error = [attempt.error.kind, attempt.error.message, attempt.error.hint]
+        seconds = attempt.seconds if 0 < attempt.seconds < float("inf") else None
+        return {"seconds": seconds, "at": attempt.at, "error": error}
+
+    def _of_the_scene(self, entry: Entry) -> dict[str, Any]:
+        if entry.recollection is None:
+            return {"prompt": None, "boxes": [], "refs": [], "layout": None}
+        scene, digests = entry.recollection.scene, entry.recollection.inputs
+        shown = {each.name: each for each in self.subjects.shown(scene, digests)}
+        return {
+            "prompt": scene.prompt,
+            "canvas": [scene.canvas.width, scene.canvas.height],
+            "boxes": [[instance.reference, *share(instance.box.pixels, scene.canvas)] for instance in scene.instances],
+            "refs": [self._reference(each) for each in shown.values()],
+            "layout": self._layout(entry, shown),
+        }
+
+    def _reference(self, shown: Shown) -> list[Any]:
+        address = shown.cutout.address if shown.cutout else None
+        return [shown.name, self.assets.number(address), shown.note]
+
+    def _layout(self, entry: Entry, shown: dict[str, Shown]) -> dict[str, Any]:
+        """The layout image where there is one, else what it is made of: cut-outs at their places."""
+        assert entry.recollection is not None
+        scene, digests = entry.recollection.scene, entry.recollection.inputs
+        beside = None if entry.path is None else entry.path.with_name(f"{entry.path.stem}.layout.png")
+        kept = self.subjects.layout(beside) if beside is not None and beside.is_file() else None
+        kept = kept or self.subjects.own_layout(scene, digests)
+        if kept is not None:
+            return {"image": self.assets.number(kept)}
+        pieces = [
+            [self.assets.number(cutout.address), *place(instance, cutout, scene.canvas)]
+            for instance in scene.instances
+            if (cutout := shown[instance.reference].cutout) is not None
+        ]
+        return {"pieces": pieces}
+
+    def _link(self, path: Path) -> str | None:
+        try:
+            relative = os.path.relpath(path, self.folder or ".")
+        except ValueError:  # another drive
+            return None
+        return quote(Path(relative).as_posix(), errors="surrogateescape")
+
+
+def _details(entry: Entry) -> list[tuple[str, str]]:
+    """All that is known of an entry, label by label."""
+    found = [*_details_of_the_record(entry), *_details_of_the_attempt(entry)]
+    return [(label, value) for label, value in found if value]
+
+
+def _details_of_the_record(entry: Entry) -> Sequence[tuple[str, str]]:
+    recollection = entry.recollection
+    if recollection is None:
+        return [("Size", f"{entry.seen.size[0]} x {entry.seen.size[1]}" if entry.has_picture else "")]
+    sampling, adapter = recollection.scene.sampling, recollection.adapter
+    numerics = f"{recollection.dtype}, attention {recollection.attention}, ica {recollection.ica}"
+    return [
+        ("Size", f"{recollection.scene.canvas.width} x {recollection.scene.canvas.height}"),
+        ("Seed", str(recollection.seed)),
+        ("Steps", "" if sampling.steps is None else str(sampling.steps)),
+        ("Guidance", "" if sampling.guidance is None else str(sampling.guidance)),
+        ("Model", f"{recollection.model.name} ({recollection.model.digest[:_DIGEST_LETTERS]})"),
+        ("Adapter", "" if adapter is None else f"{adapter.name} ({adapter.digest[:_DIGEST_LETTERS]})"),
+        ("Numerics", numerics),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in recollection.versions.items())),
+        ("Job", recollection.job),
+    ]
+
+
+def _details_of_the_attempt(entry: Entry) -> Sequence[tuple[str, str]]:
+    attempt = entry.attempt
+    if attempt is None:
+        return []
+    return [
+        ("Ended", attempt.at.replace("T", " ").replace("+00:00", " UTC").replace("Z", " UTC")),
+        ("Where", f"{attempt.host}, rank {attempt.rank}" if attempt.host else ""),
+        ("Peak memory", "" if attempt.peak_bytes is None else gibibytes(attempt.peak_bytes)),
+        ("Attempts", str(entry.attempts) if entry.attempts > 1 else ""),
+        *([] if entry.recollection else [("Seed", str(attempt.seed)), ("Job", attempt.job)]),
+    ]

@@ -1,0 +1,48 @@
+"""Output folders as a run leaves them, made without a model."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from painting import write_scene
+from PIL import Image
+
+from contextgen_cli.batch import ledger
+from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
+from contextgen_cli.commands.remembering import remember
+from contextgen_cli.output import encode, write
+from contextgen_cli.scene.loading import LoadOptions, load
+
+RECIPE = Recipe(Weights("mini", "5e" * 32), None, "float32", "exact", "released", 4, 2.5)
+OTHER_RECIPE = replace(RECIPE, model=Weights("tiny-kontext", "aa" * 32), adapter=Weights("adapter", "bb" * 32))
+
+
+def paint(
+    folder: Path, name: str, seed: int = 0, recipe: Recipe = RECIPE, prompt: str = "a crab is holding a bag"
+) -> Job:
+    """Put a picture into `folder`, painted from a scene beside it in `scenes`, and return its job."""
+    path = write_scene(folder.parent / "scenes" / f"{name}.yaml")
+    (scene,) = load([str(path)], LoadOptions(deep=False, models=("mini",))).scenes
+    inputs = tuple((file, hashlib.sha256(file.read_bytes()).hexdigest()) for file in scene.files)
+    job_id = hashlib.sha256(f"{name}-{seed}".encode()).hexdigest()
+    job = Job(replace(scene, prompt=prompt, seeds=(seed,)), seed, job_id, recipe, inputs, Cost(1, 1.0, 1))
+    colour = Image.new("RGB", (scene.canvas.width, scene.canvas.height), (40 * seed % 256, 120, 160))
+    write(folder / f"{job.name}.png", encode(colour, remember(job)))
+    return job
+
+
+def attempt(job: Job, outcome: str = ledger.RENDERED, **fields: Any) -> ledger.Attempt:
+    """What the ledger has of a job."""
+    file = f"{job.name}.png" if outcome == ledger.RENDERED else None
+    said = {"file": file, "seconds": 1.5, "peak_bytes": 1 << 30, "host": "node-1", "at": "2026-02-03T04:05:06Z"}
+    return ledger.Attempt(job=job.id, scene=job.scene.name, seed=job.seed, outcome=outcome, **{**said, **fields})
+
+
+def made_up(scene: str, seed: int, outcome: str, message: str, kind: str = "DeviceError") -> ledger.Attempt:
+    """An attempt that left no picture."""
+    job = hashlib.sha256(f"{scene}-{seed}".encode()).hexdigest()
+    reason = ledger.Reason(kind, message, "Try --memory offload.")
+    return ledger.Attempt(job, scene, seed, outcome, at="2026-02-03T05:00:00Z", host="node-1", error=reason)
