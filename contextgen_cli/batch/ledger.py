@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from contextgen_cli.errors import ContextgenError
+from contextgen_cli.errors import ContextgenError, OutputError
 from contextgen_cli.output import unwritable
 
 LEDGER = "ledger.jsonl"
@@ -196,7 +196,7 @@ def _write_whole(descriptor: int, data: bytes) -> None:
 def _lines(path: Path) -> list[bytes]:
     try:
         return path.read_bytes().split(b"\n")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as problem:
-        raise unwritable(path, problem) from problem
+        raise OutputError(f"{path}: cannot be read: {problem.strerror or problem}") from problem
