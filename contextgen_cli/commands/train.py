@@ -17,7 +17,7 @@ from contextgen_cli.progress import duration
 @verb(
     examples="""
 contextgen train model/contextgen/mini/train.yaml
-contextgen train model/contextgen/mini/train.yaml --fresh
+contextgen train run.yaml --fresh
 contextgen train run.yaml --json
 """
 )
