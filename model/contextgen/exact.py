@@ -41,6 +41,7 @@ class ExactArrangement:
         reading_order: puts the written canvas tokens back.
         written: the rows that each plan computes.
         groups: their query groups.
+        joint: how many rows text, layout and canvas are; references follow.
     """
 
     img_ids: torch.Tensor
@@ -48,6 +49,7 @@ class ExactArrangement:
     reading_order: torch.Tensor
     written: Mapping[BlockPlan, slice]
     groups: Mapping[BlockPlan, tuple[QueryGroup, ...]]
+    joint: int
 
     def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         """Packed latents of the canvas (B, I, C), layout and references (B, S - text - I, C) -> hidden states."""
@@ -67,11 +69,9 @@ class ExactArrangement:
         self, plan: BlockPlan, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention: Attention
     ) -> torch.Tensor:
         """What the rows that `plan` writes read, (B, N, heads, head_dim): a call of `attention` a query group."""
+        keys, values = _spans_of(key, self.joint), _spans_of(value, self.joint)
         return torch.cat(
-            [
-                attention(query[:, group.rows], _spans(key, group.keys), _spans(value, group.keys))
-                for group in self.groups[plan]
-            ],
+            [attention(query[:, group.rows], keys(group.keys), values(group.keys)) for group in self.groups[plan]],
             dim=1,
         )
 
@@ -93,6 +93,7 @@ class ExactAttention:
             torch.from_numpy(grouping.reading_order(self.plans[-1])).to(device),
             {plan: grouping.rows[plan.writes] for plan in self.plans},
             {plan: grouping.groups(plan) for plan in self.plans},
+            grouping.joint.stop,
         )
 
 
@@ -163,11 +164,35 @@ def _heads(attn: FluxAttention, projected: torch.Tensor) -> torch.Tensor:
     return projected.reshape(*projected.shape[:-1], -1, attn.head_dim)
 
 
-def _spans(rows: torch.Tensor, spans: Sequence[slice]) -> torch.Tensor:
-    """The rows of the spans, without a copy where there is one span."""
-    if len(spans) == 1:
-        return rows[:, spans[0]]
-    return torch.cat([rows[:, span] for span in spans], dim=1)
+Spans = Callable[[Sequence[slice]], torch.Tensor]  # the rows of ascending spans, side by side
+
+
+def _spans_of(rows: torch.Tensor, joint: int) -> Spans:
+    """Spans of keys or values (B, N, heads, head_dim), which nobody else reads.
+
+    In ICA every cell of the canvas reads all joint rows and some references: without gradients the references are put
+    behind the joint rows in place, each time for the next reader, so that the joint rows are never copied.
+    """
+    if rows.requires_grad or rows.shape[1] <= joint:
+        return lambda spans: _side_by_side([rows[:, span] for span in spans])
+    references = rows[:, joint:].clone()
+
+    def take(spans: Sequence[slice]) -> torch.Tensor:
+        shared = [rows[:, span.start : min(span.stop, joint)] for span in spans if span.start < joint]
+        own = [references[:, max(span.start - joint, 0) : span.stop - joint] for span in spans if span.stop > joint]
+        if not own or shared[0].shape[1] < joint:
+            return _side_by_side([*shared, *own])
+        end = joint
+        for reference in own:
+            rows[:, end : end + reference.shape[1]] = reference
+            end += reference.shape[1]
+        return rows[:, :end]
+
+    return take
+
+
+def _side_by_side(pieces: Sequence[torch.Tensor]) -> torch.Tensor:
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
 
 _BLOCK_ARGUMENTS = ("hidden_states", "encoder_hidden_states", "temb", "image_rotary_emb", "joint_attention_kwargs")
