@@ -31,6 +31,7 @@ from contextgen.checkpoints import find, find_adapter
 from contextgen.exact import ExactAttention
 from contextgen.layout import Instance, Pixels, compose, given_layout, prepare_reference
 from contextgen.lora import apply_adapter
+from contextgen.modulation import Modulation, modulated, modulations, weights_state
 from contextgen.sequence import arrange
 from contextgen.velocity import Conditioning, velocity
 
@@ -39,7 +40,7 @@ _ATTENTIONS: dict[str, type[ExactAttention] | type[MaskedAttention]] = {
     "masked": MaskedAttention,
 }
 ATTENTIONS = tuple(_ATTENTIONS)
-_KEPT_PROMPTS, _KEPT_IMAGES = 16, 256
+_KEPT_PROMPTS, _KEPT_IMAGES, _KEPT_SCHEDULES = 16, 256, 4
 
 Value = TypeVar("Value")
 
@@ -71,6 +72,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         super().__init__(scheduler, vae, text_encoder, tokenizer, text_encoder_2, tokenizer_2, transformer)
         self._embeddings: _Recent[tuple[torch.Tensor, torch.Tensor]] = _Recent(_KEPT_PROMPTS)
         self._latents: _Recent[torch.Tensor] = _Recent(_KEPT_IMAGES)
+        self._modulations: _Recent[list[Modulation]] = _Recent(_KEPT_SCHEDULES)
         self.card = ModelCard(token_side=2 * self.vae_scale_factor)
         self.set_attention()
 
@@ -199,6 +201,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         latents = self._pack_latents(noise, *grid).to(dtype)  # (1, I, C)
         timesteps = self._schedule(steps, sequence.canvas.count, device)
         given = Conditioning(arrangement, context_latents, prompt_embeds, pooled_prompt_embeds, guidance)
+        t = timesteps.to(dtype) / 1000
+        modulation = self._modulate(t, given)
 
         # 5. Denoise: rectified flow from noise to picture.
         self._interrupt = False
@@ -206,7 +210,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
             for index, timestep in enumerate(timesteps):
                 if self.interrupt:
                     break
-                v_t = velocity(self.transformer, latents, timestep.expand(1).to(dtype) / 1000, given)
+                with modulated(self.transformer, modulation[index]):
+                    v_t = velocity(self.transformer, latents, t[index : index + 1], given)
                 latents = self.scheduler.step(v_t, timestep, latents, return_dict=False)[0]
                 if callback_on_step_end is not None:
                     known = {"latents": latents, "prompt_embeds": given.prompt_embeds, "velocity": v_t}
@@ -244,6 +249,17 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
         key = device, self.vae.dtype, pixels.shape, hashlib.sha256(pixels.tobytes()).digest()
         return self._latents.get(key, encode)
+
+    def _modulate(self, t: torch.Tensor, given: Conditioning) -> list[Modulation]:
+        """The transformer's modulation of every step; pictures of one prompt and schedule share it."""
+        state = weights_state(self.transformer)
+        pooled = given.pooled_prompt_embeds
+        key = t.device, t.dtype, state, given.guidance, *(tuple(numbers.flatten().tolist()) for numbers in (t, pooled))
+
+        def compute() -> list[Modulation]:
+            return modulations(self.transformer, t, pooled, given.guidance)
+
+        return compute() if state is None else self._modulations.get(key, compute)
 
     def _schedule(self, steps: int, canvas_tokens: int, device: torch.device) -> torch.Tensor:
         """The scheduler's own timesteps, shifted by the canvas' size."""

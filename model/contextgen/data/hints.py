@@ -11,7 +11,9 @@ from contextgen.card import ModelCard
 from contextgen.layout import Instance, Reference, compose, prepare_reference
 
 HINTS = ("plain", "blurred", "silhouette", "absent")
-DRAWING_CARD = ModelCard(token_side=1, reference_frame="canvas")  # each object at its size on the canvas, nothing rounded
+DRAWING_CARD = ModelCard(
+    token_side=1, reference_frame="canvas"
+)  # each object at its size on the canvas, nothing rounded
 _BLUR = 6  # fold
 _GREYS = (-0.7, -0.45, 0.3, 0.45, 0.6)  # in [-1, 1]; 0 would be nothing
 
