@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contextgen_cli.errors import DeviceError
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes a number
-MEMORY_PRESETS = ("auto", "full", "offload", "sequential")
+MEMORY_PRESETS = ("auto", "full", "lean", "offload", "sequential")  # of these, the first that fits
 _GIBIBYTE = 1 << 30
 _RESERVE = 1 << 29  # what libraries and the driver take beside tensors
 
@@ -77,16 +77,24 @@ def default_dtype(device: Device) -> str:
     return "float32" if device.name == "cpu" else "bfloat16"
 
 
-def footprint(device: Device, memory: str, dtype: str, parts: Sequence[int], activations: int) -> Footprint:
+def footprint(device: Device, memory: str, dtype: str, parts: Mapping[str, int], activations: int) -> Footprint:
     """What a model will take whose parts have so many numbers; `auto` takes the first preset that fits.
+
+    `lean` keeps the text encoders and adaLN's `modulation` elsewhere, `offload` has one part at a time on the device,
+    `sequential` one layer.
 
     Raises:
         DeviceError: it cannot fit.
     """
-    sizes = [numbers * DTYPES[dtype] for numbers in parts]
-    needed = {"full": sum(sizes), "offload": max(sizes, default=0), "sequential": 0}
+    sizes = {name: numbers * DTYPES[dtype] for name, numbers in parts.items()}
+    needed = {
+        "full": sum(sizes.values()),
+        "lean": sizes["transformer"] + sizes["vae"],
+        "offload": max(size for name, size in sizes.items() if name != "modulation"),
+        "sequential": 0,
+    }
     if device.name in ("cpu", "mps"):  # the main memory is where offloading would put the rest
-        needed = {"full": sum(sizes)}
+        needed = {"full": sum(sizes.values())}
     presets = list(needed) if memory == "auto" else [memory]
     if memory not in (*needed, "auto"):
         raise DeviceError(

@@ -59,14 +59,19 @@ class Model:
 
         return self.adapter is not None or (self.folder / CARD_FILE).is_file()
 
-    def parts(self) -> list[int]:
-        """How many numbers each component holds; an adapter is fused into them."""
-        from contextgen.checkpoints import COMPONENTS, weight_bytes
+    def parts(self) -> dict[str, int]:
+        """How many numbers each component holds, the transformer without its `modulation`; an adapter is fused."""
+        from contextgen.checkpoints import COMPONENTS, MODULATION
 
-        return [
-            sum(size // _STORED_BYTES.get(dtype, 1) for dtype, size in weight_bytes(self.folder, name).items())
-            for name in COMPONENTS
-        ]
+        parts = {name: self._numbers(name) for name in COMPONENTS}
+        modulation = self._numbers("transformer", MODULATION)
+        return {**parts, "transformer": parts["transformer"] - modulation, "modulation": modulation}
+
+    def _numbers(self, component: str, name: str = "") -> int:
+        from contextgen.checkpoints import weight_bytes
+
+        sizes = weight_bytes(self.folder, component, name)
+        return sum(size // _STORED_BYTES.get(dtype, 1) for dtype, size in sizes.items())
 
 
 class Renderer:
@@ -207,6 +212,8 @@ def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, 
     )
     pipe.set_progress_bar_config(disable=True)
     match memory:
+        case "lean":
+            pipe.enable_lean_offload(device.name)
         case "offload":
             pipe.enable_model_cpu_offload(device=device.name)
         case "sequential":

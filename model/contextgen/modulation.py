@@ -9,7 +9,7 @@ in their place for one forward pass, so that their weights need not be where the
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -42,18 +42,30 @@ def modulations(
     return list(zip(tembs, *layers, strict=True))
 
 
-@contextmanager
-def modulated(transformer: FluxTransformer2DModel, modulation: Modulation) -> Iterator[None]:
+def modulated(transformer: FluxTransformer2DModel, modulation: Modulation) -> AbstractContextManager[None]:
     """A forward pass in which embedding and adaLN layers give what they are told; they are back in place afterwards."""
     places = [(transformer, "time_text_embed"), *((norm, "linear") for norm in adaptive_norms(transformer))]
-    layers = [getattr(owner, name) for owner, name in places]
+    return _in_place_of(places, [_Given(value) for value in modulation])
+
+
+def move_without_modulation(transformer: FluxTransformer2DModel, device: torch.device) -> None:
+    """Take a transformer to a device; its adaLN layers stay, and are copied there while `modulations` reads them."""
+    places = [(norm, "linear") for norm in adaptive_norms(transformer)]
+    with _in_place_of(places, [torch.nn.Identity()] * len(places)):
+        transformer.to(device)
+
+
+@contextmanager
+def _in_place_of(places: Sequence[tuple[Any, str]], modules: Sequence[torch.nn.Module]) -> Iterator[None]:
+    """Other modules in the attributes of their owners, for a while."""
+    own = [getattr(owner, name) for owner, name in places]
     try:
-        for (owner, name), value in zip(places, modulation, strict=True):
-            setattr(owner, name, _Given(value))
+        for (owner, name), module in zip(places, modules, strict=True):
+            setattr(owner, name, module)
         yield
     finally:
-        for (owner, name), layer in zip(places, layers, strict=True):
-            setattr(owner, name, layer)
+        for (owner, name), module in zip(places, own, strict=True):
+            setattr(owner, name, module)
 
 
 def weights_state(transformer: FluxTransformer2DModel) -> Hashable | None:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
+from accelerate import cpu_offload
 from diffusers import (
     AutoencoderKL,
     FlowMatchEulerDiscreteScheduler,
@@ -31,7 +32,7 @@ from contextgen.checkpoints import find, find_adapter
 from contextgen.exact import ExactAttention
 from contextgen.layout import Instance, Pixels, compose, given_layout, prepare_reference
 from contextgen.lora import apply_adapter
-from contextgen.modulation import Modulation, modulated, modulations, weights_state
+from contextgen.modulation import Modulation, modulated, modulations, move_without_modulation, weights_state
 from contextgen.sequence import arrange
 from contextgen.velocity import Conditioning, velocity
 
@@ -73,6 +74,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         self._embeddings: _Recent[tuple[torch.Tensor, torch.Tensor]] = _Recent(_KEPT_PROMPTS)
         self._latents: _Recent[torch.Tensor] = _Recent(_KEPT_IMAGES)
         self._modulations: _Recent[list[Modulation]] = _Recent(_KEPT_SCHEDULES)
+        self._lean_device: torch.device | None = None
         self.card = ModelCard(token_side=2 * self.vae_scale_factor)
         self.set_attention()
 
@@ -134,6 +136,29 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         rules = block_rules(config.num_layers, config.num_single_layers, self.card.ica_blocks)
         self._attention = _ATTENTIONS[attention](self.transformer, rules, ica)
         self._offsets = offsets
+
+    def enable_lean_offload(self, device: str | torch.device) -> None:
+        """Keep on the device only what a denoising step or the VAE reads: the same picture in half the memory.
+
+        Text encoders stay in the main memory and pass through the device layer by layer, once a prompt; adaLN's layers
+        one by one, once a prompt and schedule.
+        """
+        self.remove_all_hooks()
+        self._lean_device = torch.device(device)
+        for encoder in (self.text_encoder, self.text_encoder_2):
+            cpu_offload(encoder.to("cpu"), self._lean_device)
+        move_without_modulation(self.transformer.to("cpu"), self._lean_device)
+        self.vae.to(self._lean_device)
+
+    def remove_all_hooks(self) -> None:
+        """diffusers' way back from any offloading."""
+        super().remove_all_hooks()
+        self._lean_device = None
+
+    @property
+    def _execution_device(self) -> torch.device:
+        device: torch.device = self._lean_device or super()._execution_device
+        return device
 
     @torch.no_grad()
     def __call__(

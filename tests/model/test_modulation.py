@@ -15,7 +15,7 @@ from contextgen import ContextGenPipeline
 from contextgen.attention import MaskedAttention
 from contextgen.blocks import block_rules
 from contextgen.exact import ExactAttention
-from contextgen.modulation import adaptive_norms, modulated, modulations
+from contextgen.modulation import adaptive_norms, modulated, modulations, move_without_modulation
 
 POOLED = torch.randn(1, 10, generator=torch.Generator().manual_seed(2))
 TIMES = torch.tensor([0.9, 0.7, 0.1])
@@ -123,3 +123,23 @@ def test_offloaded_weights_are_fetched_once_for_all_steps(monkeypatch: pytest.Mo
     brought = modulations(transformer, TIMES, POOLED, 3.5)
     assert all(torch.equal(*pair) for steps in zip(stayed, brought, strict=True) for pair in zip(*steps, strict=True))
     assert all(fetched.count(norm.linear) == 1 for norm in adaptive_norms(transformer))
+
+
+def test_a_transformer_moves_without_them() -> None:
+    transformer = small_transformer(1, 2)
+    stayed = {id(weight) for norm in adaptive_norms(transformer) for weight in norm.linear.parameters()}
+    move_without_modulation(transformer, torch.device("meta"))
+    assert all((weight.device.type == "cpu") == (id(weight) in stayed) for weight in transformer.parameters())
+
+
+def test_lean_is_the_same_picture_without_encoders_and_modulation_on_the_device(
+    pipe: ContextGenPipeline, call: dict
+) -> None:
+    lean = load()
+    lean.enable_lean_offload("cpu")
+    assert torch.equal(lean(**call).images, pipe(**call).images)
+    for encoder in (lean.text_encoder, lean.text_encoder_2):
+        assert {weight.device.type for weight in encoder.parameters()} == {"meta"}
+    assert lean._execution_device == torch.device("cpu")
+    lean.remove_all_hooks()
+    assert lean._lean_device is None
