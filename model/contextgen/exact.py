@@ -191,7 +191,7 @@ def _spans_of(rows: torch.Tensor, joint: int) -> Spans:
     return take
 
 
-def _side_by_side(pieces: Sequence[torch.Tensor]) -> torch.Tensor:
+def _side_by_side(pieces: list[torch.Tensor]) -> torch.Tensor:
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
 

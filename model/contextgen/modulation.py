@@ -36,7 +36,7 @@ def modulations(
         pooled_prompt_embeds: CLIP vector, (1, P).
         guidance: for a guidance-distilled transformer.
     """
-    tembs = [_embedding(transformer, time, pooled_prompt_embeds, guidance) for time in t.split(1)]
+    tembs = [_embedding(transformer, time, pooled_prompt_embeds, guidance) for time in t[:, None]]
     activated = [torch.nn.functional.silu(temb) for temb in tembs]
     layers = [_of_all_steps(norm.linear, activated) for norm in adaptive_norms(transformer)]
     return list(zip(tembs, *layers, strict=True))

@@ -34,6 +34,7 @@ from contextgen.layout import Instance, Pixels, compose, given_layout, prepare_r
 from contextgen.lora import apply_adapter
 from contextgen.modulation import Modulation, modulated, modulations, move_without_modulation, weights_state
 from contextgen.sequence import arrange
+from contextgen.text_cache import Embeddings, TextCache
 from contextgen.velocity import Conditioning, velocity
 
 _ATTENTIONS: dict[str, type[ExactAttention] | type[MaskedAttention]] = {
@@ -54,6 +55,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
     Attributes:
         card: how the loaded model wants to be addressed.
+        text_cache: where encoded prompts are kept between runs; None: nowhere.
     """
 
     _callback_tensor_inputs = ["latents", "prompt_embeds", "velocity"]  # noqa: RUF012  diffusers' name and type
@@ -71,9 +73,10 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         feature_extractor: None = None,
     ) -> None:
         super().__init__(scheduler, vae, text_encoder, tokenizer, text_encoder_2, tokenizer_2, transformer)
-        self._embeddings: _Recent[tuple[torch.Tensor, torch.Tensor]] = _Recent(_KEPT_PROMPTS)
+        self._embeddings: _Recent[Embeddings] = _Recent(_KEPT_PROMPTS)
         self._latents: _Recent[torch.Tensor] = _Recent(_KEPT_IMAGES)
         self._modulations: _Recent[list[Modulation]] = _Recent(_KEPT_SCHEDULES)
+        self.text_cache: TextCache | None = None
         self._lean_device: torch.device | None = None
         self.card = ModelCard(token_side=2 * self.vae_scale_factor)
         self.set_attention()
@@ -257,13 +260,18 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         packed: torch.Tensor = self._pack_latents(latents, *latents.shape)
         return packed
 
-    def _embed(self, prompt: str, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    def _embed(self, prompt: str, device: torch.device) -> Embeddings:
         """T5 sequence (1, T, D) and CLIP vector (1, P) of a caption in the model's template."""
-        instruction = self.card.instruction(prompt)
-        return self._embeddings.get(
-            (device, self.text_encoder_2.dtype, instruction),
-            lambda: self.encode_prompt(instruction, device=device, max_sequence_length=self.card.text_length)[:2],
-        )
+        text, length = self.card.instruction(prompt), self.card.text_length
+        dtype = self.text_encoder_2.dtype
+
+        def encode() -> Embeddings:
+            return self.encode_prompt(text, device=device, max_sequence_length=length)[:2]  # type: ignore[no-any-return]
+
+        def find() -> Embeddings:
+            return encode() if self.text_cache is None else self.text_cache.get(text, length, dtype, device, encode)
+
+        return self._embeddings.get((device, dtype, text), find)
 
     def _encode(self, pixels: Pixels, device: torch.device) -> torch.Tensor:
         """Packed latents (1, N, C) of an image."""
