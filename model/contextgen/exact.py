@@ -65,6 +65,7 @@ class ExactArrangement:
         turned: torch.Tensor = apply_rotary_emb(heads, (cos[rows], sin[rows]), sequence_dim=1)
         return turned
 
+    @torch.compiler.disable  # spans differ with every scene; compiled code would be made anew for each
     def attend(
         self, plan: BlockPlan, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention: Attention
     ) -> torch.Tensor:
@@ -143,7 +144,8 @@ class ExactAttnProcessor:
             key = torch.cat([text_key, key], dim=1)
             value = torch.cat([text_value, value], dim=1)
 
-        query = arrangement.rotate(query, arrangement.written[self.plan], image_rotary_emb)
+        written = slice(0, query.shape[1]) if left_behind is None else arrangement.written[self.plan]
+        query = arrangement.rotate(query, written, image_rotary_emb)
         key = arrangement.rotate(key, slice(0, key.shape[1]), image_rotary_emb)
         attended = arrangement.attend(self.plan, query, key, value, self._attend)
         attended = attended.flatten(2).to(query.dtype)  # (B, N, D)
