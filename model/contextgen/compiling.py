@@ -6,14 +6,7 @@ import torch
 from diffusers import FluxTransformer2DModel
 
 from contextgen.attention import blocks
-
-
-class CompilerMissing(RuntimeError):
-    """torch.compile has nothing to compile with on this machine. `hint` says what to do about it."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+from contextgen.unsupported import Unsupported
 
 
 def compile_blocks(transformer: FluxTransformer2DModel, device: torch.device, backend: str = "inductor") -> None:
@@ -23,7 +16,7 @@ def compile_blocks(transformer: FluxTransformer2DModel, device: torch.device, ba
     is a kernel already.
 
     Raises:
-        CompilerMissing: before anything is compiled.
+        Unsupported: before anything is compiled.
     """
     if backend == "inductor":
         _check_compiler(device)
@@ -49,11 +42,11 @@ def _check_compiler(device: torch.device) -> None:
         try:
             get_cpp_compiler()
         except InvalidCxxCompiler:
-            raise CompilerMissing(
+            raise Unsupported(
                 "no C++ compiler is on this machine", "Install g++ or clang++, or name one in CXX."
             ) from None
     elif device.type == "cuda":
         from torch.utils._triton import has_triton
 
         if not has_triton():
-            raise CompilerMissing("Triton is missing, which compiles for this GPU", "Install it: pip install triton.")
+            raise Unsupported("Triton is missing, which compiles for this GPU", "Install it: pip install triton.")

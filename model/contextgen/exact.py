@@ -65,7 +65,7 @@ class ExactArrangement:
         turned: torch.Tensor = apply_rotary_emb(heads, (cos[rows], sin[rows]), sequence_dim=1)
         return turned
 
-    @torch.compiler.disable  # spans differ with every scene; compiled code would be made anew for each
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # spans differ with every scene: none compiles anew
     def attend(
         self, plan: BlockPlan, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention: Attention
     ) -> torch.Tensor:

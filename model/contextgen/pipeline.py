@@ -25,6 +25,7 @@ from PIL import Image
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
 
 import contextgen.codec  # noqa: F401  diffusers loads a class that a folder names only if it is imported already
+from contextgen import quantizing
 from contextgen.attention import ICA_VARIANTS, MaskedAttention
 from contextgen.blocks import block_rules
 from contextgen.card import ModelCard
@@ -91,6 +92,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         torch_dtype: torch.dtype = torch.float32,
         attention: str = "exact",
         ica: str = "released",
+        quantize: str | None = None,
         offline: bool = False,
         **kwargs: Any,
     ) -> ContextGenPipeline:
@@ -103,13 +105,19 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
             torch_dtype: of the computation; the weights are first rounded to the card's `weights_dtype`.
             attention: `exact` leaves out what nobody reads; `masked` is the dense reference. Equal to rounding.
             ica: `released` or `paper` (Eq. 4).
+            quantize: `fp8`, `int8` or `nf4`: the blocks' matrices in fewer bits, once the adapter is fused. Not exact.
             offline: never touch the network.
             **kwargs: diffusers' own.
 
         Raises:
             contextgen.checkpoints.CheckpointError: weights that are missing, broken or do not fit.
-            ValueError: the folder's `contextgen.json` is malformed.
+            ValueError: the folder's `contextgen.json` is malformed, or an adapter kept apart is to be quantized.
+            contextgen.unsupported.Unsupported: what a quantization needs is not here.
         """
+        if quantize is not None:
+            if adapter is not None and not fuse_adapter:
+                raise ValueError("an adapter is fused before its model is quantized")
+            quantizing.check_quantization(quantize, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
         folder = find(str(model), offline=offline)
         card = ModelCard.read(folder)
         weights_dtype = getattr(torch, card.weights_dtype)
@@ -122,6 +130,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         if adapter is not None:
             path = find_adapter(str(adapter), offline=offline)
             apply_adapter(pipeline.transformer, path, fuse=fuse_adapter, dtype=weights_dtype)
+        if quantize is not None:
+            quantizing.quantize(pipeline.transformer, quantize)
         pipeline.set_attention(attention, ica)
         return pipeline
 

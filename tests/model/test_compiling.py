@@ -11,8 +11,9 @@ from torch._dynamo.utils import counters
 
 from contextgen.attention import MaskedAttention
 from contextgen.blocks import block_rules
-from contextgen.compiling import CompilerMissing, compile_blocks, seconds_compiling
+from contextgen.compiling import compile_blocks, seconds_compiling
 from contextgen.exact import ExactAttention
+from contextgen.unsupported import Unsupported
 
 CPU = torch.device("cpu")
 
@@ -60,6 +61,6 @@ def test_a_machine_without_a_compiler_is_told_before_anything_compiles(monkeypat
         raise exc.InvalidCxxCompiler
 
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none_found)
-    with pytest.raises(CompilerMissing, match=r"no C\+\+ compiler") as caught:
+    with pytest.raises(Unsupported, match=r"no C\+\+ compiler") as caught:
         compile_blocks(small_transformer(1, 1), CPU)
     assert "g++" in caught.value.hint
