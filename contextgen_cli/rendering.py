@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from contextgen_cli import foreign
 from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
 from contextgen_cli.catalogue import alias_of, limits
-from contextgen_cli.devices import DTYPES, Device, Footprint, choose_device, default_dtype, footprint
+from contextgen_cli.devices import DTYPES, QUANTIZED, Device, Footprint, choose_device, default_dtype, footprint
 from contextgen_cli.digests import remembered
-from contextgen_cli.errors import SceneError, WeightsError
+from contextgen_cli.errors import OutputError, SceneError, WeightsError
 from contextgen_cli.output import Composition
 from contextgen_cli.scene.images import open_layout, open_reference
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from contextgen_cli.scene.scene import Scene
 
 
+_log = logging.getLogger(__name__)
 _STORED_BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4}
 
 
@@ -39,7 +41,15 @@ class Settings:
     memory: str = "auto"
     attention: str = "exact"
     ica: str = "released"
+    quantize: str | None = None
+    compile: bool = False
+    cache: str | None = None
     offline: bool = False
+
+    @property
+    def approximations(self) -> str:
+        """What makes a picture differ from the exact one by more than rounding; empty: nothing."""
+        return "" if self.quantize is None else f"quantize={self.quantize}"
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,7 @@ class Renderer:
             ica=settings.ica,
             steps=model.card.steps,
             guidance=model.card.guidance,
+            approximations=settings.approximations,
         )
 
     def cost(self, scene: Scene) -> Cost:
@@ -191,6 +202,9 @@ class Renderer:
         model = self._model_of(job.scene)
         with foreign.opening():
             parts = model.parts()
+        if self._settings.quantize is not None:
+            bytes_a_number = QUANTIZED[self._settings.quantize]
+            parts["transformer"] = int(parts["transformer"] * bytes_a_number / DTYPES[self._dtype])
         chosen = footprint(self._device, self._settings.memory, self._dtype, parts, job.cost.bytes)
         self._memory[model.folder] = chosen.memory
         return chosen
@@ -202,25 +216,48 @@ def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, 
     import torch
 
     from contextgen.pipeline import ContextGenPipeline
+    from contextgen.quantizing import check_quantization
 
+    if settings.quantize is not None:
+        check_quantization(settings.quantize, torch.device(device.name))
     pipe = ContextGenPipeline.from_pretrained(
         model.folder,
         adapter=model.adapter_folder,
         torch_dtype=getattr(torch, dtype),
         attention=settings.attention,
         ica=settings.ica,
+        quantize=settings.quantize,
     )
     pipe.set_progress_bar_config(disable=True)
+    _place(pipe, device.name, memory)
+    if settings.cache is not None:
+        pipe.text_cache = _text_cache(Path(settings.cache), model)
+    if settings.compile:
+        _log.info("compiled in %.1f s", pipe.compile_blocks())
+    return pipe
+
+
+def _place(pipe: Any, device: str, memory: str) -> None:
     match memory:
         case "lean":
-            pipe.enable_lean_offload(device.name)
+            pipe.enable_lean_offload(device)
         case "offload":
-            pipe.enable_model_cpu_offload(device=device.name)
+            pipe.enable_model_cpu_offload(device=device)
         case "sequential":
-            pipe.enable_sequential_cpu_offload(device=device.name)
+            pipe.enable_sequential_cpu_offload(device=device)
         case _:
-            pipe.to(device.name)
-    return pipe
+            pipe.to(device)
+
+
+def _text_cache(folder: Path, model: Model) -> Any:
+    from contextgen.text_cache import TextCache
+
+    try:
+        return TextCache(folder, model.weights.digest)
+    except OSError as error:
+        raise OutputError(
+            f"the cache folder {folder} cannot be made: {error.strerror}", hint="Give another --cache."
+        ) from error
 
 
 def find_model(asked: str | Alias, adapter: str | None, *, offline: bool) -> Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
@@ -30,6 +31,7 @@ from contextgen.attention import ICA_VARIANTS, MaskedAttention
 from contextgen.blocks import block_rules
 from contextgen.card import ModelCard
 from contextgen.checkpoints import find, find_adapter
+from contextgen.compiling import compile_blocks
 from contextgen.exact import ExactAttention
 from contextgen.layout import Instance, Pixels, compose, given_layout, prepare_reference
 from contextgen.lora import apply_adapter
@@ -43,6 +45,7 @@ _ATTENTIONS: dict[str, type[ExactAttention] | type[MaskedAttention]] = {
     "masked": MaskedAttention,
 }
 ATTENTIONS = tuple(_ATTENTIONS)
+_COMPILING_GRID = 8  # tokens a side of the picture that compiles
 _KEPT_PROMPTS, _KEPT_IMAGES, _KEPT_SCHEDULES = 16, 256, 4
 
 Value = TypeVar("Value")
@@ -162,6 +165,21 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
             cpu_offload(encoder.to("cpu"), self._lean_device)
         move_without_modulation(self.transformer.to("cpu"), self._lean_device)
         self.vae.to(self._lean_device)
+
+    def compile_blocks(self) -> float:
+        """Let torch compile the transformer's blocks now, for pictures of any size; returns the seconds that it took.
+
+        Choose attention and device before. The result is equal to rounding.
+
+        Raises:
+            contextgen.unsupported.Unsupported: there is no compiler.
+        """
+        began = time.perf_counter()
+        compile_blocks(self.transformer, self._execution_device)
+        side = _COMPILING_GRID * self.card.token_side
+        subject = Instance(Image.new("RGBA", (side, side), "white"), box=(0, 0, side // 2, side))
+        self("", [subject], height=side, width=side, num_inference_steps=1, seed=0, output_type="latent")
+        return time.perf_counter() - began
 
     def remove_all_hooks(self) -> None:
         """diffusers' way back from any offloading."""

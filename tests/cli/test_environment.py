@@ -6,7 +6,8 @@ import pytest
 from painting import TINY_MODEL
 from safetensors.torch import load_file
 
-from contextgen_cli.devices import Device, choose_device, default_dtype, footprint
+from contextgen.quantizing import QUANTIZATIONS
+from contextgen_cli.devices import QUANTIZED, Device, choose_device, default_dtype, footprint
 from contextgen_cli.errors import DeviceError
 from contextgen_cli.rendering import find_model
 
@@ -95,6 +96,10 @@ def test_the_modulation_of_adaln_is_told_apart_by_its_names():
     transformer = load_file(next((TINY_MODEL / "transformer").glob("*.safetensors")))
     modulation = sum(tensor.numel() for name, tensor in transformer.items() if ".linear." in name)
     assert find_model(str(TINY_MODEL), None, offline=True).parts()["modulation"] == modulation > 0
+
+
+def test_quantizations_are_those_of_the_library():
+    assert tuple(QUANTIZED) == QUANTIZATIONS
 
 
 def test_doctor_warns_a_person_too(contextgen, tmp_path):
