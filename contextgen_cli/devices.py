@@ -11,7 +11,8 @@ DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes a number
 QUANTIZED = {"fp8": 1.0, "int8": 1.0, "nf4": 0.5625}  # the same, with the scales
 MEMORY_PRESETS = ("auto", "full", "lean", "offload", "sequential")  # of these, the first that fits
 _GIBIBYTE = 1 << 30
-_RESERVE = 1 << 29  # what libraries and the driver take beside tensors
+_RESERVE = 1 << 29  # what the driver and its libraries take beside tensors
+_CPU_RESERVE = 3 << 28  # what Python and the libraries take in the main memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,8 @@ def footprint(device: Device, memory: str, dtype: str, parts: Mapping[str, int],
             f"--memory {memory} needs a device with memory of its own; {device.name} has none",
             hint="Use --memory full.",
         )
-    choices = [Footprint(device, preset, needed[preset] + activations + _RESERVE, activations) for preset in presets]
+    beside = activations + (_CPU_RESERVE if device.name == "cpu" else _RESERVE)
+    choices = [Footprint(device, preset, needed[preset] + beside, activations) for preset in presets]
     for choice in choices:
         if choice.needed <= device.free:
             return choice
