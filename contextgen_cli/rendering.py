@@ -42,6 +42,8 @@ class Settings:
     attention: str = "exact"
     ica: str = "released"
     quantize: str | None = None
+    cache_steps: str | None = None
+    reuse_references: int = 1
     compile: bool = False
     cache: str | None = None
     offline: bool = False
@@ -49,7 +51,10 @@ class Settings:
     @property
     def approximations(self) -> str:
         """What makes a picture differ from the exact one by more than rounding; empty: nothing."""
-        return "" if self.quantize is None else f"quantize={self.quantize}"
+        asked = {"quantize": self.quantize, "cache-steps": self.cache_steps}
+        if self.reuse_references > 1:
+            asked["reuse-references"] = str(self.reuse_references)
+        return " ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
 
 
 @dataclass(frozen=True)
@@ -230,6 +235,7 @@ def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, 
     )
     pipe.set_progress_bar_config(disable=True)
     _place(pipe, device.name, memory)
+    pipe.cache_steps, pipe.reuse_references = settings.cache_steps, settings.reuse_references
     if settings.cache is not None:
         pipe.text_cache = _text_cache(Path(settings.cache), model)
     if settings.compile:

@@ -10,7 +10,7 @@ from contextgen_cli import progress
 from contextgen_cli.batch.plan import Overrides
 from contextgen_cli.commands import options
 from contextgen_cli.commands.options import MODEL, PICTURES, SAMPLING, SCENES, TERMINAL, gather, option
-from contextgen_cli.devices import DTYPES, MEMORY_PRESETS, QUANTIZED
+from contextgen_cli.devices import DTYPES, MEMORY_PRESETS, QUANTIZED, STEP_CACHES
 from contextgen_cli.rendering import Settings
 from contextgen_cli.scene.limits import LARGEST_COUNT, LARGEST_GUIDANCE, LARGEST_SEED, LARGEST_STEPS
 
@@ -104,6 +104,20 @@ model_options = gather(
         type=click.Choice(list(QUANTIZED)),
         section=MODEL,
         help="Weights in fewer bits; not exact. Needs contextgen[quant]; fp8 an Ada, Hopper or newer GPU.",
+    ),
+    option(
+        "--cache-steps",
+        type=click.Choice(STEP_CACHES),
+        section=MODEL,
+        help="Do not compute every denoising step; not exact.",
+    ),
+    option(
+        "--reuse-references",
+        metavar="N",
+        type=click.IntRange(1),
+        default=_DEFAULT.reuse_references,
+        section=MODEL,
+        help="Compute the references in every N-th step only; not exact from 2 on.",
     ),
     option(
         "--compile",

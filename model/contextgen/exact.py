@@ -41,7 +41,7 @@ class ExactArrangement:
         reading_order: puts the written canvas tokens back.
         written: the rows that each plan computes.
         groups: their query groups.
-        joint: how many rows text, layout and canvas are; references follow.
+        text, joint: how many rows text is, and text, layout and canvas are; references follow.
     """
 
     img_ids: torch.Tensor
@@ -49,6 +49,7 @@ class ExactArrangement:
     reading_order: torch.Tensor
     written: Mapping[BlockPlan, slice]
     groups: Mapping[BlockPlan, tuple[QueryGroup, ...]]
+    text: int
     joint: int
 
     def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
@@ -58,6 +59,15 @@ class ExactArrangement:
     def canvas_of(self, output: torch.Tensor) -> torch.Tensor:
         """The canvas tokens of the transformer's output, (B, I, C), in reading order."""
         return output[:, self.reading_order]
+
+    def canvas_rows(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The canvas among the image rows of any block's output, (B, I, D), in this arrangement's order."""
+        stop = min(hidden.shape[1], self.joint - self.text)
+        return hidden[:, stop - len(self.reading_order) : stop]
+
+    def in_reading_order(self, canvas: torch.Tensor) -> torch.Tensor:
+        """Rows as `canvas_rows` gives them, (B, I, C)."""
+        return canvas[:, self.reading_order - self.reading_order.min()]
 
     def rotate(self, heads: torch.Tensor, rows: slice, rotary: Rotary) -> torch.Tensor:
         """Queries or keys (B, N, heads, head_dim) of `rows`, turned by their positions."""
@@ -94,6 +104,7 @@ class ExactAttention:
             torch.from_numpy(grouping.reading_order(self.plans[-1])).to(device),
             {plan: grouping.rows[plan.writes] for plan in self.plans},
             {plan: grouping.groups(plan) for plan in self.plans},
+            grouping.text.stop,
             grouping.joint.stop,
         )
 

@@ -36,9 +36,11 @@ from contextgen.exact import ExactAttention
 from contextgen.layout import Instance, Pixels, compose, given_layout, prepare_reference
 from contextgen.lora import apply_adapter
 from contextgen.modulation import Modulation, modulated, modulations, move_without_modulation, weights_state
+from contextgen.reuse import alternating
 from contextgen.sequence import arrange
+from contextgen.step_cache import step_cache
 from contextgen.text_cache import Embeddings, TextCache
-from contextgen.velocity import Conditioning, velocity
+from contextgen.velocity import Conditioning
 
 _ATTENTIONS: dict[str, type[ExactAttention] | type[MaskedAttention]] = {
     "exact": ExactAttention,
@@ -59,6 +61,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
     Attributes:
         card: how the loaded model wants to be addressed.
+        cache_steps: `first-block` or `taylor` (`contextgen.step_cache`): not every step is computed; None: exact.
+        reuse_references: references are computed every so many steps (`contextgen.reuse`); 1: exact.
         text_cache: where encoded prompts are kept between runs; None: nowhere.
     """
 
@@ -80,6 +84,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         self._embeddings: _Recent[Embeddings] = _Recent(_KEPT_PROMPTS)
         self._latents: _Recent[torch.Tensor] = _Recent(_KEPT_IMAGES)
         self._modulations: _Recent[list[Modulation]] = _Recent(_KEPT_SCHEDULES)
+        self.cache_steps: str | None = None
+        self.reuse_references = 1
         self.text_cache: TextCache | None = None
         self._lean_device: torch.device | None = None
         self.card = ModelCard(token_side=2 * self.vae_scale_factor)
@@ -233,6 +239,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         guidance = self.card.guidance if guidance_scale is None else guidance_scale
         if not instances or steps < 1:
             raise ValueError("at least one instance and one step are needed")
+        if self.cache_steps is not None and self.reuse_references > 1:
+            raise ValueError("give either `cache_steps` or `reuse_references`")
         if generator is not None and seed is not None:
             raise ValueError("give either `generator` or `seed`")
         if seed is not None:
@@ -243,7 +251,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         references = [prepare_reference(instance, self.card, width, height) for instance in instances]
         drawn = given_layout(layout, width, height) if layout else compose(references, instances, width, height)
         sequence = arrange(references, instances, (width, height), self.card, self._offsets)
-        arrangement = self._attention.arrange(sequence, device)
+        arrangements = alternating(self._attention.arrange(sequence, device), self.reuse_references)
 
         # 3. Encode text, layout and references, each distinct one once.
         prompt_embeds, pooled_prompt_embeds = self._embed(prompt, device)
@@ -256,9 +264,9 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         noise = randn_tensor(grid, generator=generator, device=device, dtype=torch.float32)
         latents = self._pack_latents(noise, *grid).to(dtype)  # (1, I, C)
         timesteps = self._schedule(steps, sequence.canvas.count, device)
-        given = Conditioning(arrangement, context_latents, prompt_embeds, pooled_prompt_embeds, guidance)
+        given = Conditioning(arrangements[0], context_latents, prompt_embeds, pooled_prompt_embeds, guidance)
         t = timesteps.to(dtype) / 1000
-        modulation = self._modulate(t, given)
+        modulation, cache = self._modulate(t, given), step_cache(self.cache_steps)
 
         # 5. Denoise: rectified flow from noise to picture.
         self._interrupt = False
@@ -266,8 +274,9 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
             for index, timestep in enumerate(timesteps):
                 if self.interrupt:
                     break
+                given = replace(given, arrangement=arrangements[index % self.reuse_references > 0])
                 with modulated(self.transformer, modulation[index]):
-                    v_t = velocity(self.transformer, latents, t[index : index + 1], given)
+                    v_t = cache.velocity(self.transformer, latents, t[index : index + 1], given)
                 latents = self.scheduler.step(v_t, timestep, latents, return_dict=False)[0]
                 if callback_on_step_end is not None:
                     known = {"latents": latents, "prompt_embeds": given.prompt_embeds, "velocity": v_t}

@@ -7,6 +7,8 @@ from painting import TINY_MODEL
 from safetensors.torch import load_file
 
 from contextgen.quantizing import QUANTIZATIONS
+from contextgen.step_cache import STEP_CACHES
+from contextgen_cli import devices
 from contextgen_cli.devices import QUANTIZED, Device, choose_device, default_dtype, footprint
 from contextgen_cli.errors import DeviceError
 from contextgen_cli.rendering import find_model
@@ -98,8 +100,9 @@ def test_the_modulation_of_adaln_is_told_apart_by_its_names():
     assert find_model(str(TINY_MODEL), None, offline=True).parts()["modulation"] == modulation > 0
 
 
-def test_quantizations_are_those_of_the_library():
+def test_choices_are_those_of_the_library():
     assert tuple(QUANTIZED) == QUANTIZATIONS
+    assert devices.STEP_CACHES == STEP_CACHES
 
 
 def test_doctor_warns_a_person_too(contextgen, tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 from contextgen import quantizing
 from contextgen.pipeline import ContextGenPipeline
+from contextgen_cli.output import read_record
 
 
 def test_a_cache_makes_the_same_picture_without_encoding(contextgen, tiny, scene, tmp_path, monkeypatch):
@@ -64,3 +66,21 @@ def test_presets_need_a_device_with_memory_of_its_own(contextgen, tiny, scene, t
     result = contextgen("render", scene, *tiny, "--memory", memory, "-o", tmp_path / "out")
     assert result.code == 3
     assert "--memory full" in result.err
+
+
+@pytest.mark.parametrize("options", [("--cache-steps", "taylor"), ("--reuse-references", "2")])
+def test_what_is_not_exact_is_another_picture_and_remembered(contextgen, tiny, scene, tmp_path, options):
+    more = (*tiny, "--steps", 8)
+    contextgen("render", scene, *more, "-o", tmp_path / "exact.png", "--no-metadata")
+    result = contextgen("render", scene, *more, *options, "-o", tmp_path / "near.png")
+    assert result.code == 0
+    assert read_record(tmp_path / "near.png")["approximations"] == "=".join(options).removeprefix("--")
+    with Image.open(tmp_path / "exact.png") as exact, Image.open(tmp_path / "near.png") as near:
+        assert exact.tobytes() != near.tobytes()
+
+
+def test_two_of_them_at_once_are_refused(contextgen, tiny, scene, tmp_path):
+    asked = ("--cache-steps", "taylor", "--reuse-references", "2")
+    result = contextgen("render", scene, *tiny, *asked, "-o", tmp_path / "out")
+    assert result.code == 1
+    assert "either" in result.err
