@@ -31,6 +31,7 @@ SCRIPTS: dict[str, list[str]] = {  # the calls of each, in this order: the fits 
     "memory": ["--canvas 256 512"],
     "throughput": [""],
     "startup": [""],
+    "approximate": ["", "--steps 28"],
 }
 
 
