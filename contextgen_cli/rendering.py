@@ -13,7 +13,7 @@ from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
 from contextgen_cli.catalogue import alias_of, limits
 from contextgen_cli.devices import DTYPES, QUANTIZED, Device, Footprint, choose_device, default_dtype, footprint
 from contextgen_cli.digests import remembered
-from contextgen_cli.errors import OutputError, SceneError, WeightsError
+from contextgen_cli.errors import OutputError, SceneError, UsageError, WeightsError
 from contextgen_cli.output import Composition
 from contextgen_cli.scene.images import open_layout, open_reference
 
@@ -93,6 +93,7 @@ class Renderer:
     """Finds models, says what pictures will cost, and paints them; it keeps one model open at a time."""
 
     def __init__(self, settings: Settings) -> None:
+        _refuse_contradictions(settings)
         self._settings = settings
         self._device = choose_device(settings.device)
         self._dtype = settings.dtype or default_dtype(self._device)
@@ -215,6 +216,19 @@ class Renderer:
         return chosen
 
 
+def _refuse_contradictions(settings: Settings) -> None:
+    """
+    Raises:
+        UsageError: two options that exclude each other.
+    """
+    if settings.reuse_references == 1:
+        return
+    if settings.cache_steps is not None:
+        raise UsageError("--reuse-references and --cache-steps exclude each other", hint="Give one of them.")
+    if settings.attention != "exact":
+        raise UsageError("--reuse-references needs the exact attention", hint="Leave --attention masked out.")
+
+
 def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, memory: str) -> Any:
     """A model's pipeline, its weights loaded; `memory` says how much of them stays on the device."""
     foreign.quieten()
@@ -235,11 +249,11 @@ def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, 
     )
     pipe.set_progress_bar_config(disable=True)
     _place(pipe, device.name, memory)
+    if settings.compile:
+        _log.info("compiled in %.1f s", pipe.compile_blocks())
     pipe.cache_steps, pipe.reuse_references = settings.cache_steps, settings.reuse_references
     if settings.cache is not None:
         pipe.text_cache = _text_cache(Path(settings.cache), model)
-    if settings.compile:
-        _log.info("compiled in %.1f s", pipe.compile_blocks())
     return pipe
 
 

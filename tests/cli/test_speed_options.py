@@ -79,8 +79,9 @@ def test_what_is_not_exact_is_another_picture_and_remembered(contextgen, tiny, s
         assert exact.tobytes() != near.tobytes()
 
 
-def test_two_of_them_at_once_are_refused(contextgen, tiny, scene, tmp_path):
-    asked = ("--cache-steps", "taylor", "--reuse-references", "2")
-    result = contextgen("render", scene, *tiny, *asked, "-o", tmp_path / "out")
-    assert result.code == 1
-    assert "either" in result.err
+@pytest.mark.parametrize("other", [("--cache-steps", "taylor"), ("--attention", "masked")])
+def test_what_excludes_reuse_is_refused_before_anything_loads(contextgen, tiny, scene, tmp_path, other):
+    result = contextgen("render", scene, *tiny, "--reuse-references", "2", *other, "-o", tmp_path / "out")
+    assert result.code == 2
+    assert "--reuse-references" in result.err
+    assert not (tmp_path / "out").exists()
