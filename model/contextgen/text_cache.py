@@ -79,9 +79,8 @@ def _write(file: Path, embeddings: Embeddings) -> None:
     try:
         save_file(tensors, name, {"sha256": _checksum(embeddings)})
         Path(name).replace(file)
-    except BaseException:
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _checksum(embeddings: Embeddings) -> str:
