@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from contextgen_cli import devices, foreign
 from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
 from contextgen_cli.catalogue import alias_of, limits
-from contextgen_cli.devices import DTYPES, Device, Footprint, choose_device, default_dtype, footprint
+from contextgen_cli.devices import DTYPES, QUANTIZED, Device, Footprint, choose_device, default_dtype, footprint
 from contextgen_cli.digests import remembered
-from contextgen_cli.errors import SceneError, WeightsError
+from contextgen_cli.errors import OutputError, SceneError, UsageError, WeightsError
 from contextgen_cli.output import Composition
 from contextgen_cli.scene.images import open_layout, open_reference, silhouette
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from contextgen_cli.scene.scene import Scene
 
 
+_log = logging.getLogger(__name__)
 _STORED_BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4}
 
 
@@ -40,7 +42,20 @@ class Settings:
     memory: str = "auto"
     attention: str = "exact"
     ica: str = "released"
+    quantize: str | None = None
+    cache_steps: str | None = None
+    reuse_references: int = 1
+    compile: bool = False
+    cache: str | None = None
     offline: bool = False
+
+    @property
+    def approximations(self) -> str:
+        """What makes a picture differ from the exact one by more than rounding; empty: nothing."""
+        asked = {"quantize": self.quantize, "cache-steps": self.cache_steps}
+        if self.reuse_references > 1:
+            asked["reuse-references"] = str(self.reuse_references)
+        return " ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
 
 
 @dataclass(frozen=True)
@@ -60,14 +75,19 @@ class Model:
 
         return self.adapter is not None or (self.folder / CARD_FILE).is_file()
 
-    def parts(self) -> list[int]:
-        """How many numbers each component holds; an adapter is fused into them."""
-        from contextgen.checkpoints import COMPONENTS, weight_bytes
+    def parts(self) -> dict[str, int]:
+        """How many numbers each component holds, the transformer without its `modulation`; an adapter is fused."""
+        from contextgen.checkpoints import COMPONENTS, MODULATION
 
-        return [
-            sum(size // _STORED_BYTES.get(dtype, 1) for dtype, size in weight_bytes(self.folder, name).items())
-            for name in COMPONENTS
-        ]
+        parts = {name: self._numbers(name) for name in COMPONENTS}
+        modulation = self._numbers("transformer", MODULATION)
+        return {**parts, "transformer": parts["transformer"] - modulation, "modulation": modulation}
+
+    def _numbers(self, component: str, name: str = "") -> int:
+        from contextgen.checkpoints import weight_bytes
+
+        sizes = weight_bytes(self.folder, component, name)
+        return sum(size // _STORED_BYTES.get(dtype, 1) for dtype, size in sizes.items())
 
 
 class Renderer:
@@ -75,6 +95,7 @@ class Renderer:
 
     def __init__(self, settings: Settings, presets: Mapping[str, str] | None = None) -> None:
         """`presets` says which memory preset was chosen for a model by its name; one not in it is chosen on opening."""
+        _refuse_contradictions(settings)
         self._settings = settings
         self._device = choose_device(settings.device)
         self._dtype = settings.dtype or default_dtype(self._device)
@@ -98,6 +119,7 @@ class Renderer:
             ica=settings.ica,
             steps=model.card.steps,
             guidance=model.card.guidance,
+            approximations=settings.approximations,
         )
 
     def cost(self, scene: Scene) -> Cost:
@@ -220,6 +242,9 @@ class Renderer:
         model = self._model_of(job.scene)
         with foreign.opening():
             parts = model.parts()
+        if self._settings.quantize is not None:
+            bytes_a_number = QUANTIZED[self._settings.quantize]
+            parts["transformer"] = int(parts["transformer"] * bytes_a_number / DTYPES[self._dtype])
         chosen = footprint(self._device, self._settings.memory, self._dtype, parts, job.cost.bytes)
         self.presets[model.weights.name] = chosen.memory
         return chosen
@@ -232,29 +257,68 @@ class Renderer:
         return smaller if smaller and job.cost.bytes >= large else self.presets[name]
 
 
+def _refuse_contradictions(settings: Settings) -> None:
+    """
+    Raises:
+        UsageError: two options that exclude each other.
+    """
+    if settings.reuse_references == 1:
+        return
+    if settings.cache_steps is not None:
+        raise UsageError("--reuse-references and --cache-steps exclude each other", hint="Give one of them.")
+    if settings.attention != "exact":
+        raise UsageError("--reuse-references needs the exact attention", hint="Leave --attention masked out.")
+
+
 def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, memory: str) -> Any:
     """A model's pipeline, its weights loaded; `memory` says how much of them stays on the device."""
     foreign.quieten()
     import torch
 
     from contextgen.pipeline import ContextGenPipeline
+    from contextgen.quantizing import check_quantization
 
+    if settings.quantize is not None:
+        check_quantization(settings.quantize, torch.device(device.name))
     pipe = ContextGenPipeline.from_pretrained(
         model.folder,
         adapter=model.adapter_folder,
         torch_dtype=getattr(torch, dtype),
         attention=settings.attention,
         ica=settings.ica,
+        quantize=settings.quantize,
     )
     pipe.set_progress_bar_config(disable=True)
-    match memory:
-        case "offload":
-            pipe.enable_model_cpu_offload(device=device.name)
-        case "sequential":
-            pipe.enable_sequential_cpu_offload(device=device.name)
-        case _:
-            pipe.to(device.name)
+    _place(pipe, device.name, memory)
+    if settings.compile:
+        _log.info("compiled in %.1f s", pipe.compile_blocks())
+    pipe.cache_steps, pipe.reuse_references = settings.cache_steps, settings.reuse_references
+    if settings.cache is not None:
+        pipe.text_cache = _text_cache(Path(settings.cache), model)
     return pipe
+
+
+def _place(pipe: Any, device: str, memory: str) -> None:
+    match memory:
+        case "lean":
+            pipe.enable_lean_offload(device)
+        case "offload":
+            pipe.enable_model_cpu_offload(device=device)
+        case "sequential":
+            pipe.enable_sequential_cpu_offload(device=device)
+        case _:
+            pipe.to(device)
+
+
+def _text_cache(folder: Path, model: Model) -> Any:
+    from contextgen.text_cache import TextCache
+
+    try:
+        return TextCache(folder, model.weights.digest)
+    except OSError as error:
+        raise OutputError(
+            f"the cache folder {folder} cannot be made: {error.strerror}", hint="Give another --cache."
+        ) from error
 
 
 def find_model(asked: str | Alias, adapter: str | None, *, offline: bool) -> Model:

@@ -31,6 +31,7 @@ def remember(job: Job) -> dict[str, Any]:
         "dtype": recipe.dtype,
         "attention": recipe.attention,
         "ica": recipe.ica,
+        **({"approximations": recipe.approximations} if recipe.approximations else {}),
         "numerics": NUMERICS,
         "inputs": {names[path]: digest for path, digest in job.inputs},
         "versions": {"contextgen": __version__, **{name: metadata.version(name) for name in LIBRARIES}},

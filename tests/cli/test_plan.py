@@ -59,6 +59,7 @@ RECIPE_CHANGES = {
     "dtype": {"dtype": "bfloat16"},
     "attention": {"attention": "masked"},
     "ica": {"ica": "paper"},
+    "what is not exact": {"approximations": "quantize=int8"},
 }
 NAME_CHANGES = {
     "scene name": lambda s: replace(s, name="other"),
