@@ -39,8 +39,7 @@ class Painter:
         if self.shares:
             self.renderer.render(job, lambda done: None)
             return
-        for kept in (self.pipe._embeddings, self.pipe._latents):
-            kept._values.clear()
+        self.pipe.empty_caches()
         with (
             patch("contextgen.pipeline.modulated", lambda *_: nullcontext()),
             patch("contextgen.pipeline.modulations", lambda transformer, t, *_: [()] * len(t)),
@@ -79,8 +78,7 @@ def main() -> None:
         painter.inside = 0.0
     for _ in range(asked.rounds):
         for name, painter in painters.items():
-            for kept in (painter.pipe._embeddings, painter.pipe._latents, painter.pipe._modulations):
-                kept._values.clear()  # a run begins with nothing
+            painter.pipe.empty_caches()  # a run begins with nothing
             began = time.perf_counter()
             for job in painter.jobs:
                 painter.paint(job)

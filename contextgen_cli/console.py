@@ -34,8 +34,8 @@ class Settings:
     verbosity: int = 0
 
 
-# CLIP reads only the beginning of a prompt and T5 all of it: said with every picture, of nothing that is wrong
 _OURS = "contextgen"  # the library whose warnings are meant for the user
+# CLIP reads only the beginning of a prompt and T5 all of it: said with every picture, of nothing that is wrong
 _EXPECTED = (
     "Token indices sequence length is longer",
     "The following part of your input was truncated because CLIP",

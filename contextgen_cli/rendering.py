@@ -57,6 +57,24 @@ class Settings:
             asked["reuse-references"] = str(self.reuse_references)
         return " ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
 
+    def approximating(self, approximations: str) -> Settings:
+        """These settings, but with the approximations that a picture remembers.
+
+        Raises:
+            ValueError: some are not known here.
+        """
+        asked = dict(each.partition("=")[::2] for each in approximations.split(" "))
+        settings = replace(
+            self,
+            quantize=asked.get("quantize"),
+            cache_steps=asked.get("cache-steps"),
+            reuse_references=int(asked.get("reuse-references", 1)),
+        )
+        known = settings.quantize in (None, *QUANTIZED) and settings.cache_steps in (None, *devices.STEP_CACHES)
+        if not known or settings.approximations != approximations:
+            raise ValueError(f"unknown: {approximations}")
+        return settings
+
 
 @dataclass(frozen=True)
 class Model:
@@ -191,6 +209,8 @@ class Renderer:
         preset = self.presets.get(name, "full")
         smaller = devices.smaller_preset(self._device, self._relief.get(name, (0, preset))[1])
         if smaller is None:
+            if self._open is not None:
+                self._open[-1].empty_caches()
             devices.give_back_memory()
             return "caches emptied"
         self._relief[name] = job.cost.bytes, smaller

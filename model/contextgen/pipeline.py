@@ -187,6 +187,11 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         self("", [subject], height=side, width=side, num_inference_steps=1, seed=0, output_type="latent")
         return time.perf_counter() - began
 
+    def empty_caches(self) -> None:
+        """Forget what was encoded and modulated for earlier pictures: it takes memory of the device."""
+        for cache in (self._embeddings, self._latents, self._modulations):
+            cache.clear()
+
     def remove_all_hooks(self) -> None:
         """diffusers' way back from any offloading."""
         super().remove_all_hooks()
@@ -363,3 +368,6 @@ class _Recent(Generic[Value]):
                 self._values.popitem(last=False)
         self._values.move_to_end(key)
         return self._values[key]
+
+    def clear(self) -> None:
+        self._values.clear()

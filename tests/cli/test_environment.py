@@ -100,6 +100,14 @@ def test_the_modulation_of_adaln_is_told_apart_by_its_names():
     assert find_model(str(TINY_MODEL), None, offline=True).parts()["modulation"] == modulation > 0
 
 
+def test_presets_grow_smaller_one_by_one():
+    found = ["full"]
+    while (smaller := devices.smaller_preset(GPU, found[-1])) is not None:
+        found.append(smaller)
+    assert found == ["full", "lean", "offload", "sequential"]
+    assert devices.smaller_preset(CPU, "full") is None
+
+
 def test_choices_are_those_of_the_library():
     assert tuple(QUANTIZED) == QUANTIZATIONS
     assert devices.STEP_CACHES == STEP_CACHES
