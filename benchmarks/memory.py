@@ -18,9 +18,10 @@ import tempfile
 from pathlib import Path
 
 from contextgen_cli.batch.plan import Overrides, plan
-from contextgen_cli.rendering import Renderer, Settings
+from contextgen_cli.rendering import Renderer
 from contextgen_cli.scene.loading import LoadOptions, load
 from contextgen_cli.scene.scene import Size
+from contextgen_cli.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 TOKENIZERS = ROOT / "tests" / "golden" / "tiny-kontext"

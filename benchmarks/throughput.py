@@ -16,8 +16,9 @@ from typing import Any
 from unittest.mock import patch
 
 from contextgen_cli.batch.plan import Job, Overrides, plan
-from contextgen_cli.rendering import Renderer, Settings
+from contextgen_cli.rendering import Renderer
 from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.settings import Settings
 
 
 class Painter:

@@ -13,9 +13,10 @@ from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
 from contextgen_cli.catalogue import alias_of, limits
 from contextgen_cli.devices import DTYPES, QUANTIZED, Device, Footprint, choose_device, default_dtype, footprint
 from contextgen_cli.digests import remembered
-from contextgen_cli.errors import OutputError, SceneError, UsageError, WeightsError
+from contextgen_cli.errors import OutputError, SceneError, WeightsError
 from contextgen_cli.output import Composition
 from contextgen_cli.scene.images import open_layout, open_reference, silhouette
+from contextgen_cli.settings import Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,51 +30,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _STORED_BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4}
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Which model paints, and how; None leaves the choice to the scene, the model or the machine."""
-
-    model: str | None = None
-    adapter: str | None = None
-    dtype: str | None = None
-    device: str | None = None
-    memory: str = "auto"
-    attention: str = "exact"
-    ica: str = "released"
-    quantize: str | None = None
-    cache_steps: str | None = None
-    reuse_references: int = 1
-    compile: bool = False
-    cache: str | None = None
-    offline: bool = False
-
-    @property
-    def approximations(self) -> str:
-        """What makes a picture differ from the exact one by more than rounding; empty: nothing."""
-        asked = {"quantize": self.quantize, "cache-steps": self.cache_steps}
-        if self.reuse_references > 1:
-            asked["reuse-references"] = str(self.reuse_references)
-        return " ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
-
-    def approximating(self, approximations: str) -> Settings:
-        """These settings, but with the approximations that a picture remembers.
-
-        Raises:
-            ValueError: some are not known here.
-        """
-        asked = dict(each.partition("=")[::2] for each in approximations.split(" "))
-        settings = replace(
-            self,
-            quantize=asked.get("quantize"),
-            cache_steps=asked.get("cache-steps"),
-            reuse_references=int(asked.get("reuse-references", 1)),
-        )
-        known = settings.quantize in (None, *QUANTIZED) and settings.cache_steps in (None, *devices.STEP_CACHES)
-        if not known or settings.approximations != approximations:
-            raise ValueError(f"unknown: {approximations}")
-        return settings
 
 
 @dataclass(frozen=True)
@@ -113,7 +69,7 @@ class Renderer:
 
     def __init__(self, settings: Settings, presets: Mapping[str, str] | None = None) -> None:
         """`presets` says which memory preset was chosen for a model by its name; one not in it is chosen on opening."""
-        _refuse_contradictions(settings)
+        settings.refuse_contradictions()
         self._settings = settings
         self._device = choose_device(settings.device)
         self._dtype = settings.dtype or default_dtype(self._device)
@@ -275,19 +231,6 @@ class Renderer:
             self._footprint(job)  # on a host of its own; the dearest job comes first
         large, smaller = self._relief.get(name, (0, ""))
         return smaller if smaller and job.cost.bytes >= large else self.presets[name]
-
-
-def _refuse_contradictions(settings: Settings) -> None:
-    """
-    Raises:
-        UsageError: two options that exclude each other.
-    """
-    if settings.reuse_references == 1:
-        return
-    if settings.cache_steps is not None:
-        raise UsageError("--reuse-references and --cache-steps exclude each other", hint="Give one of them.")
-    if settings.attention != "exact":
-        raise UsageError("--reuse-references needs the exact attention", hint="Leave --attention masked out.")
 
 
 def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, memory: str) -> Any:

@@ -13,8 +13,9 @@ from contextgen_cli.errors import ContextgenError, SceneError, UsageError, Weigh
 from contextgen_cli.inputs import Finder
 from contextgen_cli.output import read_record
 from contextgen_cli.recollection import Recollection, recollect
-from contextgen_cli.rendering import Renderer, Settings
+from contextgen_cli.rendering import Renderer
 from contextgen_cli.scene.scene import Scene
+from contextgen_cli.settings import Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image

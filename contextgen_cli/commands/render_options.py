@@ -12,8 +12,8 @@ from contextgen_cli.batch.plan import Overrides, Portion
 from contextgen_cli.commands import options
 from contextgen_cli.commands.options import MODEL, PICTURES, RUN, SAMPLING, SCENES, TERMINAL, gather, option
 from contextgen_cli.devices import DTYPES, MEMORY_PRESETS, QUANTIZED, STEP_CACHES
-from contextgen_cli.rendering import Settings
 from contextgen_cli.scene.limits import LARGEST_COUNT, LARGEST_GUIDANCE, LARGEST_SEED, LARGEST_STEPS
+from contextgen_cli.settings import Settings
 
 _DEFAULT = Settings()
 

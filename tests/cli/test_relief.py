@@ -14,8 +14,9 @@ from contextgen_cli.batch.plan import Cost, Job, Overrides, plan
 from contextgen_cli.batch.rank import Seat
 from contextgen_cli.commands.ranks import RankRenderer
 from contextgen_cli.devices import Device
-from contextgen_cli.rendering import Renderer, Settings
+from contextgen_cli.rendering import Renderer
 from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.settings import Settings
 
 GIB = 1 << 30
 TINY = Settings(model=str(TINY_MODEL), adapter=str(TINY_ADAPTER), device="cpu", offline=True)
