@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check format docs pictures gallery clean
+.PHONY: demo test check format docs pictures gallery performance clean
 
 demo: $(READY) ## paint an example scene with the embedded model
 	@$(BIN)/contextgen compose scenes/two-subjects.yaml --annotate -o outputs/demo-layout.png > /dev/null
@@ -35,6 +35,9 @@ pictures: $(READY) ## the example references and the pictures in the docs
 
 gallery: $(READY) ## the README's gallery, painted with the embedded model
 	$(BIN)/python docs/drawing/gallery.py
+
+performance: $(READY) ## measure everything that docs/performance.md shows; about an hour and a half on two idle cores
+	$(BIN)/python benchmarks/tables.py
 
 clean:
 	rm -rf .venv outputs dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis

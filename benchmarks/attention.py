@@ -1,8 +1,9 @@
 """Times one denoising step: dense masks against the exact attention, same weights, alternating, whole forward.
 
-`python benchmarks/attention.py [--canvas 768] [--references 2] [--dtype bfloat16] [--runs 3]` writes a JSON line for
-each combination. A transformer of FLUX.1's geometry (heads of 128, double- and single-stream blocks 1 : 2) with random
-weights, of a width that fits the machine; half of every reference is foreground.
+`python benchmarks/attention.py [--canvas 768] [--references 2] [--dtype bfloat16] [--runs 3] [--device cuda]` writes a
+JSON line for each combination. A transformer of FLUX.1's geometry (heads of 128, double- to single-stream 1 : 2)
+with random weights, on a CPU of a width that fits the machine, on a GPU FLUX.1 itself; half of every reference is
+foreground. `flop_ratio` is what the saved work alone is worth, counted by torch; `of_theory` is the speed-up over it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import FluxTransformer2DModel
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from contextgen.attention import MaskedAttention
 from contextgen.blocks import block_rules
@@ -24,13 +27,25 @@ from contextgen.exact import ExactAttention
 from contextgen.sequence import Grid, JointSequence, ReferenceTokens
 
 TEXT_LENGTH = 512
+SMALL = {"heads": 8, "n_double": 4, "n_single": 8}  # 0.3 B parameters
+FLUX = {"heads": 24, "n_double": 19, "n_single": 38}  # 12 B
+TINY = {"heads": 1, "n_double": 1, "n_single": 2}
+KINDS = {"masked": MaskedAttention, "exact": ExactAttention}
 
 
-def transformer(dtype: torch.dtype, *, heads: int = 8, n_double: int = 4, n_single: int = 8) -> FluxTransformer2DModel:
+def transformer(
+    dtype: torch.dtype, device: str = "cpu", *, heads: int = 8, n_double: int = 4, n_single: int = 8
+) -> FluxTransformer2DModel:
     torch.manual_seed(0)
-    return FluxTransformer2DModel(
-        num_layers=n_double, num_single_layers=n_single, num_attention_heads=heads, guidance_embeds=True
-    ).to(dtype)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)  # 12 B parameters are made where and as they are needed
+    try:
+        with torch.device(device):
+            return FluxTransformer2DModel(
+                num_layers=n_double, num_single_layers=n_single, num_attention_heads=heads, guidance_embeds=True
+            ).eval()
+    finally:
+        torch.set_default_dtype(before)
 
 
 def sequence(canvas: int, references: int) -> JointSequence:
@@ -71,15 +86,31 @@ def step(model: FluxTransformer2DModel, arrangement: Any, sequence: JointSequenc
     return arrangement.canvas_of(output)
 
 
-@torch.no_grad()
-def compare(model: FluxTransformer2DModel, canvas: int, references: int, runs: int) -> dict[str, Any]:
-    laid_out = sequence(canvas, references)
+def arranged(model: FluxTransformer2DModel, kind: str, laid_out: JointSequence) -> Any:
     rules = block_rules(model.config.num_layers, model.config.num_single_layers)
+    return KINDS[kind](model, rules, "released").arrange(laid_out, model.device)
+
+
+@torch.no_grad()
+def tflop(kind: str, laid_out: JointSequence, shape: dict[str, int]) -> float:
+    """What torch counts in one step, on tensors without content."""
+    model = transformer(torch.float32, "meta", **shape)
+    arrangement = arranged(model, kind, laid_out)
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        step(model, arrangement, laid_out)
+    return counter.get_total_flops() / 1e12
+
+
+@torch.no_grad()
+def compare(
+    model: FluxTransformer2DModel, canvas: int, references: int, runs: int, shape: dict[str, int]
+) -> dict[str, Any]:
+    laid_out = sequence(canvas, references)
     seconds: dict[str, list[float]] = {"masked": [], "exact": []}
     velocities = {}
     for _ in range(runs + 1):  # the first pair warms up
-        for name, kind in (("masked", MaskedAttention), ("exact", ExactAttention)):
-            arrangement = kind(model, rules, "released").arrange(laid_out, model.device)
+        for name in KINDS:
+            arrangement = arranged(model, name, laid_out)
             began = time.perf_counter()
             velocities[name] = step(model, arrangement, laid_out).float()
             if model.device.type == "cuda":
@@ -87,14 +118,20 @@ def compare(model: FluxTransformer2DModel, canvas: int, references: int, runs: i
             seconds[name].append(time.perf_counter() - began)
     masked, exact = (statistics.median(times[1:]) for times in seconds.values())
     difference = (velocities["exact"] - velocities["masked"]).norm() / velocities["masked"].norm()
+    work = {name: tflop(name, laid_out, shape) for name in KINDS}
+    theory = work["masked"] / work["exact"]
     return {
         "canvas": canvas,
         "references": references,
         "dtype": str(model.dtype).removeprefix("torch."),
         "tokens": len(laid_out),
         "speed_up": round(masked / exact, 2),
+        "flop_ratio": round(theory, 2),
+        "of_theory": round(masked / exact / theory, 2),
         "masked_seconds": round(masked, 3),
         "exact_seconds": round(exact, 3),
+        "masked_tflop": round(work["masked"], 3),
+        "exact_tflop": round(work["exact"], 3),
         "relative_difference": float(f"{difference:.1e}"),
     }
 
@@ -105,12 +142,15 @@ def main() -> None:
     parser.add_argument("--references", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--dtype", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--tiny", action="store_true", help="a model of three blocks, to try the script")
     asked = parser.parse_args()
+    shape = TINY if asked.tiny else FLUX if asked.device.startswith("cuda") else SMALL
     for dtype in asked.dtype:
-        model = transformer(getattr(torch, dtype))
+        model = transformer(getattr(torch, dtype), asked.device, **shape)
         for canvas in asked.canvas:
             for references in asked.references:
-                print(json.dumps(compare(model, canvas, references, asked.runs)), flush=True)
+                print(json.dumps(compare(model, canvas, references, asked.runs, shape)), flush=True)
 
 
 if __name__ == "__main__":

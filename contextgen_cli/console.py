@@ -34,6 +34,7 @@ class Settings:
     verbosity: int = 0
 
 
+_OURS = "contextgen"  # the library whose warnings are meant for the user
 # CLIP reads only the beginning of a prompt and T5 all of it: said with every picture, of nothing that is wrong
 _EXPECTED = (
     "Token indices sequence length is longer",
@@ -179,14 +180,18 @@ def report_bug(summary: str, trace: str, *, about: str = "") -> int:
 
 
 def adopt_logging() -> None:
-    """Show what libraries log and warn of under `-v` and `-vv`, and nothing of it otherwise."""
+    """Show what libraries log and warn of under `-v` and `-vv`; what our own library warns of, always."""
     logging.captureWarnings(True)
     level = {1: logging.WARNING, 2: logging.INFO}.get(min(_settings.verbosity, 2), logging.CRITICAL)
     logging.basicConfig(handlers=[_Details()], level=level, force=True)
+    logging.getLogger(_OURS).setLevel(min(level, logging.WARNING))
 
 
 class _Details(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name.split(".")[0] == _OURS and record.levelno >= logging.WARNING:
+            warn(record.getMessage())
+            return
         message = record.getMessage()
         if not message.startswith(_EXPECTED):
             detail(f"{record.name}: {message}")

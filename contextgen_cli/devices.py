@@ -5,15 +5,18 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contextgen_cli.errors import DeviceError
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes a number
-MEMORY_PRESETS = ("auto", "full", "offload", "sequential")
+QUANTIZED = {"fp8": 1.0, "int8": 1.0, "nf4": 0.5625}  # the same, with the scales
+STEP_CACHES = ("first-block", "taylor")
+MEMORY_PRESETS = ("auto", "full", "lean", "offload", "sequential")  # of these, the first that fits
 _GIBIBYTE = 1 << 30
-_RESERVE = 1 << 29  # what libraries and the driver take beside tensors
+_RESERVE = 1 << 29  # what the driver and its libraries take beside tensors
+_CPU_RESERVE = 3 << 28  # what Python and the libraries take in the main memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,23 +143,32 @@ def default_dtype(device: Device) -> str:
     return "float32" if device.name == "cpu" else "bfloat16"
 
 
-def footprint(device: Device, memory: str, dtype: str, parts: Sequence[int], activations: int) -> Footprint:
+def footprint(device: Device, memory: str, dtype: str, parts: Mapping[str, int], activations: int) -> Footprint:
     """What a model will take whose parts have so many numbers; `auto` takes the first preset that fits.
+
+    `lean` keeps the text encoders and adaLN's `modulation` elsewhere, `offload` has one part at a time on the device,
+    `sequential` one layer.
 
     Raises:
         DeviceError: it cannot fit.
     """
-    sizes = [numbers * DTYPES[dtype] for numbers in parts]
-    needed = {"full": sum(sizes), "offload": max(sizes, default=0), "sequential": 0}
+    sizes = {name: numbers * DTYPES[dtype] for name, numbers in parts.items()}
+    needed = {
+        "full": sum(sizes.values()),
+        "lean": sizes["transformer"] + sizes["vae"],
+        "offload": max(size for name, size in sizes.items() if name != "modulation"),
+        "sequential": 0,
+    }
     if device.name in ("cpu", "mps"):  # the main memory is where offloading would put the rest
-        needed = {"full": sum(sizes)}
+        needed = {"full": sum(sizes.values())}
     presets = list(needed) if memory == "auto" else [memory]
     if memory not in (*needed, "auto"):
         raise DeviceError(
             f"--memory {memory} needs a device with memory of its own; {device.name} has none",
             hint="Use --memory full.",
         )
-    choices = [Footprint(device, preset, needed[preset] + activations + _RESERVE, activations) for preset in presets]
+    beside = activations + (_CPU_RESERVE if device.name == "cpu" else _RESERVE)
+    choices = [Footprint(device, preset, needed[preset] + beside, activations) for preset in presets]
     for choice in choices:
         if choice.needed <= device.free:
             return choice

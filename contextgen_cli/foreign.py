@@ -77,6 +77,10 @@ def _checkpoint(error: Exception) -> ContextgenError:
     return WeightsError(str(error), hint=getattr(error, "hint", None))
 
 
+def _unsupported(error: Exception) -> ContextgenError:
+    return EnvironmentProblem(str(error), hint=getattr(error, "hint", None))
+
+
 def _hub(error: Exception) -> ContextgenError:
     return WeightsError(
         f"the model hub answered: {_first_line(error)}",
@@ -142,6 +146,7 @@ def _first_line(error: Exception) -> str:
 
 _SHARED: dict[str, Translation] = {
     "CheckpointError": _checkpoint,
+    "Unsupported": _unsupported,
     "SafetensorError": _broken_weights,
     "HfHubHTTPError": _hub,
     "LocalEntryNotFoundError": _hub,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from contextgen_cli import devices, foreign
 from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
 from contextgen_cli.catalogue import alias_of, limits
-from contextgen_cli.devices import DTYPES, Device, Footprint, choose_device, default_dtype, footprint
+from contextgen_cli.devices import DTYPES, QUANTIZED, Device, Footprint, choose_device, default_dtype, footprint
 from contextgen_cli.digests import remembered
-from contextgen_cli.errors import SceneError, WeightsError
+from contextgen_cli.errors import OutputError, SceneError, WeightsError
 from contextgen_cli.output import Composition
 from contextgen_cli.scene.images import open_layout, open_reference, silhouette
+from contextgen_cli.settings import Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,21 +28,8 @@ if TYPE_CHECKING:
     from contextgen_cli.scene.scene import Scene
 
 
+_log = logging.getLogger(__name__)
 _STORED_BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4}
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Which model paints, and how; None leaves the choice to the scene, the model or the machine."""
-
-    model: str | None = None
-    adapter: str | None = None
-    dtype: str | None = None
-    device: str | None = None
-    memory: str = "auto"
-    attention: str = "exact"
-    ica: str = "released"
-    offline: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,14 +49,19 @@ class Model:
 
         return self.adapter is not None or (self.folder / CARD_FILE).is_file()
 
-    def parts(self) -> list[int]:
-        """How many numbers each component holds; an adapter is fused into them."""
-        from contextgen.checkpoints import COMPONENTS, weight_bytes
+    def parts(self) -> dict[str, int]:
+        """How many numbers each component holds, the transformer without its `modulation`; an adapter is fused."""
+        from contextgen.checkpoints import COMPONENTS, MODULATION
 
-        return [
-            sum(size // _STORED_BYTES.get(dtype, 1) for dtype, size in weight_bytes(self.folder, name).items())
-            for name in COMPONENTS
-        ]
+        parts = {name: self._numbers(name) for name in COMPONENTS}
+        modulation = self._numbers("transformer", MODULATION)
+        return {**parts, "transformer": parts["transformer"] - modulation, "modulation": modulation}
+
+    def _numbers(self, component: str, name: str = "") -> int:
+        from contextgen.checkpoints import weight_bytes
+
+        sizes = weight_bytes(self.folder, component, name)
+        return sum(size // _STORED_BYTES.get(dtype, 1) for dtype, size in sizes.items())
 
 
 class Renderer:
@@ -75,6 +69,7 @@ class Renderer:
 
     def __init__(self, settings: Settings, presets: Mapping[str, str] | None = None) -> None:
         """`presets` says which memory preset was chosen for a model by its name; one not in it is chosen on opening."""
+        settings.refuse_contradictions()
         self._settings = settings
         self._device = choose_device(settings.device)
         self._dtype = settings.dtype or default_dtype(self._device)
@@ -98,6 +93,7 @@ class Renderer:
             ica=settings.ica,
             steps=model.card.steps,
             guidance=model.card.guidance,
+            approximations=settings.approximations,
         )
 
     def cost(self, scene: Scene) -> Cost:
@@ -169,6 +165,8 @@ class Renderer:
         preset = self.presets.get(name, "full")
         smaller = devices.smaller_preset(self._device, self._relief.get(name, (0, preset))[1])
         if smaller is None:
+            if self._open is not None:
+                self._open[-1].empty_caches()
             devices.give_back_memory()
             return "caches emptied"
         self._relief[name] = job.cost.bytes, smaller
@@ -220,6 +218,9 @@ class Renderer:
         model = self._model_of(job.scene)
         with foreign.opening():
             parts = model.parts()
+        if self._settings.quantize is not None:
+            bytes_a_number = QUANTIZED[self._settings.quantize]
+            parts["transformer"] = int(parts["transformer"] * bytes_a_number / DTYPES[self._dtype])
         chosen = footprint(self._device, self._settings.memory, self._dtype, parts, job.cost.bytes)
         self.presets[model.weights.name] = chosen.memory
         return chosen
@@ -238,23 +239,49 @@ def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, 
     import torch
 
     from contextgen.pipeline import ContextGenPipeline
+    from contextgen.quantizing import check_quantization
 
+    if settings.quantize is not None:
+        check_quantization(settings.quantize, torch.device(device.name))
     pipe = ContextGenPipeline.from_pretrained(
         model.folder,
         adapter=model.adapter_folder,
         torch_dtype=getattr(torch, dtype),
         attention=settings.attention,
         ica=settings.ica,
+        quantize=settings.quantize,
     )
     pipe.set_progress_bar_config(disable=True)
-    match memory:
-        case "offload":
-            pipe.enable_model_cpu_offload(device=device.name)
-        case "sequential":
-            pipe.enable_sequential_cpu_offload(device=device.name)
-        case _:
-            pipe.to(device.name)
+    _place(pipe, device.name, memory)
+    if settings.compile:
+        _log.info("compiled in %.1f s", pipe.compile_blocks())
+    pipe.cache_steps, pipe.reuse_references = settings.cache_steps, settings.reuse_references
+    if settings.cache is not None:
+        pipe.text_cache = _text_cache(Path(settings.cache), model)
     return pipe
+
+
+def _place(pipe: Any, device: str, memory: str) -> None:
+    match memory:
+        case "lean":
+            pipe.enable_lean_offload(device)
+        case "offload":
+            pipe.enable_model_cpu_offload(device=device)
+        case "sequential":
+            pipe.enable_sequential_cpu_offload(device=device)
+        case _:
+            pipe.to(device)
+
+
+def _text_cache(folder: Path, model: Model) -> Any:
+    from contextgen.text_cache import TextCache
+
+    try:
+        return TextCache(folder, model.weights.digest)
+    except OSError as error:
+        raise OutputError(
+            f"the cache folder {folder} cannot be made: {error.strerror}", hint="Give another --cache."
+        ) from error
 
 
 def find_model(asked: str | Alias, adapter: str | None, *, offline: bool) -> Model:

@@ -13,8 +13,9 @@ from contextgen_cli.errors import ContextgenError, SceneError, UsageError, Weigh
 from contextgen_cli.inputs import Finder
 from contextgen_cli.output import read_record
 from contextgen_cli.recollection import Recollection, recollect
-from contextgen_cli.rendering import Renderer, Settings
+from contextgen_cli.rendering import Renderer
 from contextgen_cli.scene.scene import Scene
+from contextgen_cli.settings import Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -63,14 +64,22 @@ def settings_for(replay: Replay, asked: Settings, aliases: Collection[str]) -> S
 
     Raises:
         WeightsError: nothing says where the model or the adapter is.
+        UsageError: it was approximated in a way that is not known here.
     """
     then = replay.recollection
     if asked.model is None and then.model.name not in aliases:
         raise _unnamed(replay.picture, "model", then.model)
     if asked.adapter is None and then.adapter is not None:
         raise _unnamed(replay.picture, "adapter", then.adapter)
+    try:
+        approximating = asked.approximating(then.approximations)
+    except ValueError as problem:
+        raise UsageError(
+            f"{replay.picture}: was painted with {then.approximations}, which is not known here",
+            hint="It may come from another version of contextgen.",
+        ) from problem
     return replace(
-        asked,
+        approximating,
         model=asked.model or then.model.name,
         adapter=None if then.adapter is None else asked.adapter,
         dtype=then.dtype,

@@ -40,6 +40,7 @@ class Recipe:
     ica: str
     steps: int  # where neither the scene nor the user says
     guidance: float
+    approximations: str = ""  # what was asked for that is not exact, such as quantize=int8
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,7 @@ def identify(scene: Scene, seed: int, recipe: Recipe, digests: dict[Path, str]) 
             "dtype": recipe.dtype,
             "attention": recipe.attention,
             "ica": recipe.ica,
+            **({"approximations": recipe.approximations} if recipe.approximations else {}),
         }
     )
 

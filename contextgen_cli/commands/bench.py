@@ -14,8 +14,8 @@ from contextgen_cli.commands import options
 from contextgen_cli.commands.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
 from contextgen_cli.devices import DTYPES
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
-from contextgen_cli.rendering import Settings
 from contextgen_cli.scene.limits import LARGEST_STEPS
+from contextgen_cli.settings import Settings
 
 _QUICK = Trial(levels=("plain", "silhouette"), scenes=16, steps=6)
 

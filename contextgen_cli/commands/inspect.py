@@ -76,7 +76,7 @@ def _as_text(picture: Path, recollection: Recollection) -> str:
         "guidance": scene.sampling.guidance,
         "model": _weights(recollection.model),
         "adapter": "none" if adapter is None else _weights(adapter),
-        "numerics": f"{recollection.dtype}, attention {recollection.attention}, ica {recollection.ica}",
+        "numerics": recollection.numerics,
         "layout": "composed" if scene.layout is None else scene.layout.as_posix(),
         "job": recollection.job,
         "versions": ", ".join(f"{name} {version}" for name, version in recollection.versions.items()),

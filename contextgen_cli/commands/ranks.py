@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from contextgen_cli import console, devices
 from contextgen_cli.batch.rank import Seat
-from contextgen_cli.rendering import Renderer, Settings
+from contextgen_cli.rendering import Renderer
+from contextgen_cli.settings import Settings
 
 
 @dataclass(frozen=True)

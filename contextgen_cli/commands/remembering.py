@@ -31,6 +31,7 @@ def remember(job: Job) -> dict[str, Any]:
         "dtype": recipe.dtype,
         "attention": recipe.attention,
         "ica": recipe.ica,
+        **({"approximations": recipe.approximations} if recipe.approximations else {}),
         "numerics": NUMERICS,
         "inputs": {names[path]: digest for path, digest in job.inputs},
         "versions": {"contextgen": __version__, **{name: metadata.version(name) for name in LIBRARIES}},
@@ -86,6 +87,9 @@ def _recipe_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
             yield f"{part} {_weights(before)} -> {_weights(now)}"
     keys = ("dtype", "attention", "ica", "numerics")
     yield from (f"{key} {old.get(key)} -> {new[key]}" for key in keys if old.get(key) != new[key])
+    before, now = (record.get("approximations", "nothing") for record in (old, new))
+    if before != now:
+        yield f"approximated {before} -> {now}"
 
 
 def _weights(record: Mapping[str, str]) -> str:

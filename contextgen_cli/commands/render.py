@@ -45,9 +45,10 @@ from contextgen_cli.errors import (
     UsageError,
 )
 from contextgen_cli.output import STDOUT, Destination
-from contextgen_cli.rendering import Renderer, Settings
+from contextgen_cli.rendering import Renderer
 from contextgen_cli.scene.nearest import nearest
 from contextgen_cli.scene.scene import Scene
+from contextgen_cli.settings import Settings
 
 
 @options.verb(

@@ -11,9 +11,9 @@ import click
 from contextgen_cli.batch.plan import Overrides, Portion
 from contextgen_cli.commands import options
 from contextgen_cli.commands.options import MODEL, PICTURES, RUN, SAMPLING, SCENES, TERMINAL, gather, option
-from contextgen_cli.devices import DTYPES, MEMORY_PRESETS
-from contextgen_cli.rendering import Settings
+from contextgen_cli.devices import DTYPES, MEMORY_PRESETS, QUANTIZED, STEP_CACHES
 from contextgen_cli.scene.limits import LARGEST_COUNT, LARGEST_GUIDANCE, LARGEST_SEED, LARGEST_STEPS
+from contextgen_cli.settings import Settings
 
 _DEFAULT = Settings()
 
@@ -144,6 +144,38 @@ model_options = gather(
         default=_DEFAULT.memory,
         section=MODEL,
         help="How much of the model stays on the device; auto takes the first that fits.",
+    ),
+    option(
+        "--quantize",
+        type=click.Choice(list(QUANTIZED)),
+        section=MODEL,
+        help="Weights in fewer bits; not exact. Needs contextgen[quant]; fp8 an Ada, Hopper or newer GPU.",
+    ),
+    option(
+        "--cache-steps",
+        type=click.Choice(STEP_CACHES),
+        section=MODEL,
+        help="Do not compute every denoising step; not exact.",
+    ),
+    option(
+        "--reuse-references",
+        metavar="N",
+        type=click.IntRange(1),
+        default=_DEFAULT.reuse_references,
+        section=MODEL,
+        help="Compute the references in every N-th step only; not exact from 2 on.",
+    ),
+    option(
+        "--compile",
+        is_flag=True,
+        section=MODEL,
+        help="Compile the transformer first: worth it for many pictures on a GPU.",
+    ),
+    option(
+        "--cache",
+        metavar="DIR",
+        section=MODEL,
+        help="Keep encoded prompts in a folder, for later runs.",
     ),
     option(
         "--attention",

@@ -29,7 +29,7 @@ from contextgen_cli.errors import (
 )
 from contextgen_cli.inputs import finder
 from contextgen_cli.output import Destination
-from contextgen_cli.rendering import Renderer, Settings
+from contextgen_cli.rendering import Renderer
 from contextgen_cli.replaying import (
     Comparison,
     Replay,
@@ -40,6 +40,7 @@ from contextgen_cli.replaying import (
     refuse_originals,
     settings_for,
 )
+from contextgen_cli.settings import Settings
 
 _SAME, _PIXELS, _DIFFERENT, _FAILED = VERDICTS = ("same_bytes", "same_pixels", "different", "failed")
 

@@ -180,7 +180,6 @@ def _details_of_the_record(entry: Entry) -> Sequence[tuple[str, str]]:
     if recollection is None:
         return [("Size", f"{entry.seen.size[0]} x {entry.seen.size[1]}" if entry.has_picture else "")]
     sampling, adapter = recollection.scene.sampling, recollection.adapter
-    numerics = f"{recollection.dtype}, attention {recollection.attention}, ica {recollection.ica}"
     return [
         ("Size", f"{recollection.scene.canvas.width} x {recollection.scene.canvas.height}"),
         ("Seed", str(recollection.seed)),
@@ -188,7 +187,7 @@ def _details_of_the_record(entry: Entry) -> Sequence[tuple[str, str]]:
         ("Guidance", "" if sampling.guidance is None else str(sampling.guidance)),
         ("Model", f"{recollection.model.name} ({recollection.model.digest[:_DIGEST_LETTERS]})"),
         ("Adapter", "" if adapter is None else f"{adapter.name} ({adapter.digest[:_DIGEST_LETTERS]})"),
-        ("Numerics", numerics),
+        ("Numerics", recollection.numerics),
         ("Versions", ", ".join(f"{name} {version}" for name, version in recollection.versions.items())),
         ("Job", recollection.job),
     ]

@@ -87,6 +87,14 @@ class MaskedArrangement:
         """The canvas tokens of the transformer's output, (B, I, C), in reading order."""
         return output[:, : self.canvas_length]
 
+    def canvas_rows(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The canvas among the image rows of any block's output, (B, I, D)."""
+        return hidden[:, : self.canvas_length]
+
+    def in_reading_order(self, canvas: torch.Tensor) -> torch.Tensor:
+        """Rows as `canvas_rows` gives them, (B, I, C): they are in it."""
+        return canvas
+
 
 class MaskedAttnProcessor(FluxAttnProcessor):  # type: ignore[misc]
     """Stock attention under the mask of the block's rule."""

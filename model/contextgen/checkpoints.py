@@ -25,6 +25,7 @@ from pathlib import Path
 
 from contextgen import weights
 
+MODULATION = r"norm(1|1_context|_out)?\.linear\."  # the tensors of adaLN in a transformer
 COMPONENTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "transformer", "vae")
 _HUB_FILES = ["model_index.json", "contextgen.json", *(f"{name}/*" for name in COMPONENTS)]
 
@@ -223,11 +224,16 @@ def folder_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in _files(folder))
 
 
-def weight_bytes(folder: Path, component: str) -> dict[str, int]:
-    """Bytes of a component's tensors by their stored dtype (`F32`, `BF16`, ...), read from the headers."""
+def weight_bytes(folder: Path, component: str, name: str = "") -> dict[str, int]:
+    """Bytes of a component's tensors by their stored dtype (`F32`, `BF16`, ...), read from the headers.
+
+    Args:
+        name: a regular expression; only tensors with such a part in their name count.
+    """
     sizes: dict[str, int] = {}
     for file in sorted((folder / component).glob("*.safetensors")):
-        for tensor in weights.header(file).values():
+        tensors = weights.header(file).items()
+        for tensor in (tensor for key, tensor in tensors if re.search(name, key)):
             start, end = tensor["data_offsets"]
             sizes[tensor["dtype"]] = sizes.get(tensor["dtype"], 0) + end - start
     return sizes

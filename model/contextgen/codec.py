@@ -15,6 +15,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTinyOutput
 from diffusers.models.autoencoders.vae import DecoderOutput
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import nn
 from torch.nn.functional import silu
 
@@ -67,11 +68,13 @@ class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.synthesis.weight.copy_((components / gain).T.reshape(self.synthesis.weight.shape))
         self.synthesis.bias.copy_(mean.view(3, -1).mean(dim=1))  # type: ignore[union-attr]
 
+    @apply_forward_hook  # type: ignore[untyped-decorator]  # offloaded, it comes to the device for this too
     def encode(self, x: torch.Tensor, return_dict: bool = True) -> Any:
         """Pixels (B, 3, H, W) in [-1, 1] -> latents (B, C, H / side, W / side)."""
         latents = self.analysis(x)
         return AutoencoderTinyOutput(latents=latents) if return_dict else (latents,)
 
+    @apply_forward_hook  # type: ignore[untyped-decorator]  # offloaded, it comes to the device for this too
     def decode(self, z: torch.Tensor, return_dict: bool = True, generator: None = None) -> Any:
         """Latents (B, C, h, w) -> pixels (B, 3, h * side, w * side), about [-1, 1]."""
         sample = self.synthesis(z) + self.correction(z)

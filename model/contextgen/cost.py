@@ -60,7 +60,7 @@ def predict(
     for index, block in enumerate(work):
         multiply_adds += (2 * block.read + 10 * block.written) * width**2  # keys, values; query, output, feed-forward
         multiply_adds += 2 * block.pairs * width
-        multiply_adds += _modulations(index < n_double, block.read != block.written) * width**2
+        multiply_adds += (12 if index < n_double else 3) * width**2  # adaLN layers, on the step's one vector
 
     # A single-stream block holds its input, its norm, q, k, v, the attended rows and 2 x (attention + feed-forward).
     tokens = work[0].read
@@ -91,12 +91,6 @@ def _exact(sequence: JointSequence, plans: Sequence[BlockPlan], ica: str) -> lis
 
 def _masked(sequence: JointSequence, rules: Sequence[Rule]) -> list[_Work]:
     return [_Work(len(sequence), len(sequence), len(sequence) ** 2)] * len(rules)
-
-
-def _modulations(double: bool, leaves_rows_behind: bool) -> int:
-    """adaLN layers of a block, in width x width matrices, on its one vector; context rows are modulated apart."""
-    once = (12, 6) if double else (3, 3)
-    return once[0] + (once[1] if leaves_rows_behind else 0)
 
 
 def _embedding(transformer: dict[str, Any], tokens: int, output: int, text_length: int, width: int) -> int:

@@ -41,6 +41,7 @@ class ExactArrangement:
         reading_order: puts the written canvas tokens back.
         written: the rows that each plan computes.
         groups: their query groups.
+        text, joint: how many rows text is, and text, layout and canvas are; references follow.
     """
 
     img_ids: torch.Tensor
@@ -48,6 +49,8 @@ class ExactArrangement:
     reading_order: torch.Tensor
     written: Mapping[BlockPlan, slice]
     groups: Mapping[BlockPlan, tuple[QueryGroup, ...]]
+    text: int
+    joint: int
 
     def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         """Packed latents of the canvas (B, I, C), layout and references (B, S - text - I, C) -> hidden states."""
@@ -57,21 +60,29 @@ class ExactArrangement:
         """The canvas tokens of the transformer's output, (B, I, C), in reading order."""
         return output[:, self.reading_order]
 
+    def canvas_rows(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The canvas among the image rows of any block's output, (B, I, D), in this arrangement's order."""
+        stop = min(hidden.shape[1], self.joint - self.text)
+        return hidden[:, stop - len(self.reading_order) : stop]
+
+    def in_reading_order(self, canvas: torch.Tensor) -> torch.Tensor:
+        """Rows as `canvas_rows` gives them, (B, I, C)."""
+        return canvas[:, self.reading_order - self.reading_order.min()]
+
     def rotate(self, heads: torch.Tensor, rows: slice, rotary: Rotary) -> torch.Tensor:
         """Queries or keys (B, N, heads, head_dim) of `rows`, turned by their positions."""
         cos, sin = rotary
         turned: torch.Tensor = apply_rotary_emb(heads, (cos[rows], sin[rows]), sequence_dim=1)
         return turned
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # spans differ with every scene: none compiles anew
     def attend(
         self, plan: BlockPlan, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention: Attention
     ) -> torch.Tensor:
         """What the rows that `plan` writes read, (B, N, heads, head_dim): a call of `attention` a query group."""
+        keys, values = _spans_of(key, self.joint), _spans_of(value, self.joint)
         return torch.cat(
-            [
-                attention(query[:, group.rows], _spans(key, group.keys), _spans(value, group.keys))
-                for group in self.groups[plan]
-            ],
+            [attention(query[:, group.rows], keys(group.keys), values(group.keys)) for group in self.groups[plan]],
             dim=1,
         )
 
@@ -93,6 +104,8 @@ class ExactAttention:
             torch.from_numpy(grouping.reading_order(self.plans[-1])).to(device),
             {plan: grouping.rows[plan.writes] for plan in self.plans},
             {plan: grouping.groups(plan) for plan in self.plans},
+            grouping.text.stop,
+            grouping.joint.stop,
         )
 
 
@@ -142,7 +155,8 @@ class ExactAttnProcessor:
             key = torch.cat([text_key, key], dim=1)
             value = torch.cat([text_value, value], dim=1)
 
-        query = arrangement.rotate(query, arrangement.written[self.plan], image_rotary_emb)
+        written = slice(0, query.shape[1]) if left_behind is None else arrangement.written[self.plan]
+        query = arrangement.rotate(query, written, image_rotary_emb)
         key = arrangement.rotate(key, slice(0, key.shape[1]), image_rotary_emb)
         attended = arrangement.attend(self.plan, query, key, value, self._attend)
         attended = attended.flatten(2).to(query.dtype)  # (B, N, D)
@@ -163,11 +177,35 @@ def _heads(attn: FluxAttention, projected: torch.Tensor) -> torch.Tensor:
     return projected.reshape(*projected.shape[:-1], -1, attn.head_dim)
 
 
-def _spans(rows: torch.Tensor, spans: Sequence[slice]) -> torch.Tensor:
-    """The rows of the spans, without a copy where there is one span."""
-    if len(spans) == 1:
-        return rows[:, spans[0]]
-    return torch.cat([rows[:, span] for span in spans], dim=1)
+Spans = Callable[[Sequence[slice]], torch.Tensor]  # the rows of ascending spans, side by side
+
+
+def _spans_of(rows: torch.Tensor, joint: int) -> Spans:
+    """Spans of keys or values (B, N, heads, head_dim), which nobody else reads.
+
+    In ICA every cell of the canvas reads all joint rows and some references: without gradients the references are put
+    behind the joint rows in place, each time for the next reader, so that the joint rows are never copied.
+    """
+    if rows.requires_grad or rows.shape[1] <= joint:
+        return lambda spans: _side_by_side([rows[:, span] for span in spans])
+    references = rows[:, joint:].clone()
+
+    def take(spans: Sequence[slice]) -> torch.Tensor:
+        shared = [rows[:, span.start : min(span.stop, joint)] for span in spans if span.start < joint]
+        own = [references[:, max(span.start - joint, 0) : span.stop - joint] for span in spans if span.stop > joint]
+        if not own or shared[0].shape[1] < joint:
+            return _side_by_side([*shared, *own])
+        end = joint
+        for reference in own:
+            rows[:, end : end + reference.shape[1]] = reference
+            end += reference.shape[1]
+        return rows[:, :end]
+
+    return take
+
+
+def _side_by_side(pieces: list[torch.Tensor]) -> torch.Tensor:
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
 
 _BLOCK_ARGUMENTS = ("hidden_states", "encoder_hidden_states", "temb", "image_rotary_emb", "joint_attention_kwargs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
+from accelerate import cpu_offload
 from diffusers import (
     AutoencoderKL,
     FlowMatchEulerDiscreteScheduler,
@@ -24,22 +26,29 @@ from PIL import Image
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
 
 import contextgen.codec  # noqa: F401  diffusers loads a class that a folder names only if it is imported already
+from contextgen import quantizing
 from contextgen.attention import ICA_VARIANTS, MaskedAttention
 from contextgen.blocks import block_rules
 from contextgen.card import ModelCard
 from contextgen.checkpoints import find, find_adapter
+from contextgen.compiling import compile_blocks
 from contextgen.exact import ExactAttention
 from contextgen.layout import Instance, Pixels, compose, given_layout, prepare_reference
 from contextgen.lora import apply_adapter
+from contextgen.modulation import Modulation, modulated, modulations, move_without_modulation, weights_state
+from contextgen.reuse import alternating
 from contextgen.sequence import arrange
-from contextgen.velocity import Conditioning, velocity
+from contextgen.step_cache import step_cache
+from contextgen.text_cache import Embeddings, TextCache
+from contextgen.velocity import Conditioning
 
 _ATTENTIONS: dict[str, type[ExactAttention] | type[MaskedAttention]] = {
     "exact": ExactAttention,
     "masked": MaskedAttention,
 }
 ATTENTIONS = tuple(_ATTENTIONS)
-_KEPT_PROMPTS, _KEPT_IMAGES = 16, 256
+_COMPILING_GRID = 8  # tokens a side of the picture that compiles
+_KEPT_PROMPTS, _KEPT_IMAGES, _KEPT_SCHEDULES = 16, 256, 4
 
 Value = TypeVar("Value")
 
@@ -52,6 +61,9 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
     Attributes:
         card: how the loaded model wants to be addressed.
+        cache_steps: `first-block` or `taylor` (`contextgen.step_cache`): not every step is computed; None: exact.
+        reuse_references: references are computed every so many steps (`contextgen.reuse`); 1: exact.
+        text_cache: where encoded prompts are kept between runs; None: nowhere.
     """
 
     _callback_tensor_inputs = ["latents", "prompt_embeds", "velocity"]  # noqa: RUF012  diffusers' name and type
@@ -69,8 +81,13 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         feature_extractor: None = None,
     ) -> None:
         super().__init__(scheduler, vae, text_encoder, tokenizer, text_encoder_2, tokenizer_2, transformer)
-        self._embeddings: _Recent[tuple[torch.Tensor, torch.Tensor]] = _Recent(_KEPT_PROMPTS)
+        self._embeddings: _Recent[Embeddings] = _Recent(_KEPT_PROMPTS)
         self._latents: _Recent[torch.Tensor] = _Recent(_KEPT_IMAGES)
+        self._modulations: _Recent[list[Modulation]] = _Recent(_KEPT_SCHEDULES)
+        self.cache_steps: str | None = None
+        self.reuse_references = 1
+        self.text_cache: TextCache | None = None
+        self._lean_device: torch.device | None = None
         self.card = ModelCard(token_side=2 * self.vae_scale_factor)
         self.set_attention()
 
@@ -84,6 +101,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         torch_dtype: torch.dtype = torch.float32,
         attention: str = "exact",
         ica: str = "released",
+        quantize: str | None = None,
         offline: bool = False,
         **kwargs: Any,
     ) -> ContextGenPipeline:
@@ -96,13 +114,19 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
             torch_dtype: of the computation; the weights are first rounded to the card's `weights_dtype`.
             attention: `exact` leaves out what nobody reads; `masked` is the dense reference. Equal to rounding.
             ica: `released` or `paper` (Eq. 4).
+            quantize: `fp8`, `int8` or `nf4`: the blocks' matrices in fewer bits, once the adapter is fused. Not exact.
             offline: never touch the network.
             **kwargs: diffusers' own.
 
         Raises:
             contextgen.checkpoints.CheckpointError: weights that are missing, broken or do not fit.
-            ValueError: the folder's `contextgen.json` is malformed.
+            ValueError: the folder's `contextgen.json` is malformed, or an adapter kept apart is to be quantized.
+            contextgen.unsupported.Unsupported: what a quantization needs is not here.
         """
+        if quantize is not None:
+            if adapter is not None and not fuse_adapter:
+                raise ValueError("an adapter is fused before its model is quantized")
+            quantizing.check_quantization(quantize, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
         folder = find(str(model), offline=offline)
         card = ModelCard.read(folder)
         weights_dtype = getattr(torch, card.weights_dtype)
@@ -115,6 +139,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         if adapter is not None:
             path = find_adapter(str(adapter), offline=offline)
             apply_adapter(pipeline.transformer, path, fuse=fuse_adapter, dtype=weights_dtype)
+        if quantize is not None:
+            quantizing.quantize(pipeline.transformer, quantize)
         pipeline.set_attention(attention, ica)
         return pipeline
 
@@ -132,6 +158,49 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         rules = block_rules(config.num_layers, config.num_single_layers, self.card.ica_blocks)
         self._attention = _ATTENTIONS[attention](self.transformer, rules, ica)
         self._offsets = offsets
+
+    def enable_lean_offload(self, device: str | torch.device) -> None:
+        """Keep on the device only what a denoising step or the VAE reads: the same picture in half the memory.
+
+        Text encoders stay in the main memory and pass through the device layer by layer, once a prompt; adaLN's layers
+        one by one, once a prompt and schedule.
+        """
+        self.remove_all_hooks()
+        self._lean_device = torch.device(device)
+        for encoder in (self.text_encoder, self.text_encoder_2):
+            cpu_offload(encoder.to("cpu"), self._lean_device)
+        move_without_modulation(self.transformer.to("cpu"), self._lean_device)
+        self.vae.to(self._lean_device)
+
+    def compile_blocks(self) -> float:
+        """Let torch compile the transformer's blocks now, for pictures of any size; returns the seconds that it took.
+
+        Choose attention and device before. The result is equal to rounding.
+
+        Raises:
+            contextgen.unsupported.Unsupported: there is no compiler.
+        """
+        began = time.perf_counter()
+        compile_blocks(self.transformer, self._execution_device)
+        side = _COMPILING_GRID * self.card.token_side
+        subject = Instance(Image.new("RGBA", (side, side), "white"), box=(0, 0, side // 2, side))
+        self("", [subject], height=side, width=side, num_inference_steps=1, seed=0, output_type="latent")
+        return time.perf_counter() - began
+
+    def empty_caches(self) -> None:
+        """Forget what was encoded and modulated for earlier pictures: it takes memory of the device."""
+        for cache in (self._embeddings, self._latents, self._modulations):
+            cache.clear()
+
+    def remove_all_hooks(self) -> None:
+        """diffusers' way back from any offloading."""
+        super().remove_all_hooks()
+        self._lean_device = None
+
+    @property
+    def _execution_device(self) -> torch.device:
+        device: torch.device = self._lean_device or super()._execution_device
+        return device
 
     @torch.no_grad()
     def __call__(
@@ -175,6 +244,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         guidance = self.card.guidance if guidance_scale is None else guidance_scale
         if not instances or steps < 1:
             raise ValueError("at least one instance and one step are needed")
+        if self.cache_steps is not None and self.reuse_references > 1:
+            raise ValueError("give either `cache_steps` or `reuse_references`")
         if generator is not None and seed is not None:
             raise ValueError("give either `generator` or `seed`")
         if seed is not None:
@@ -185,7 +256,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         references = [prepare_reference(instance, self.card, width, height) for instance in instances]
         drawn = given_layout(layout, width, height) if layout else compose(references, instances, width, height)
         sequence = arrange(references, instances, (width, height), self.card, self._offsets)
-        arrangement = self._attention.arrange(sequence, device)
+        arrangements = alternating(self._attention.arrange(sequence, device), self.reuse_references)
 
         # 3. Encode text, layout and references, each distinct one once.
         prompt_embeds, pooled_prompt_embeds = self._embed(prompt, device)
@@ -198,7 +269,9 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         noise = randn_tensor(grid, generator=generator, device=device, dtype=torch.float32)
         latents = self._pack_latents(noise, *grid).to(dtype)  # (1, I, C)
         timesteps = self._schedule(steps, sequence.canvas.count, device)
-        given = Conditioning(arrangement, context_latents, prompt_embeds, pooled_prompt_embeds, guidance)
+        given = Conditioning(arrangements[0], context_latents, prompt_embeds, pooled_prompt_embeds, guidance)
+        t = timesteps.to(dtype) / 1000
+        modulation, cache = self._modulate(t, given), step_cache(self.cache_steps)
 
         # 5. Denoise: rectified flow from noise to picture.
         self._interrupt = False
@@ -206,7 +279,9 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
             for index, timestep in enumerate(timesteps):
                 if self.interrupt:
                     break
-                v_t = velocity(self.transformer, latents, timestep.expand(1).to(dtype) / 1000, given)
+                given = replace(given, arrangement=arrangements[index % self.reuse_references > 0])
+                with modulated(self.transformer, modulation[index]):
+                    v_t = cache.velocity(self.transformer, latents, t[index : index + 1], given)
                 latents = self.scheduler.step(v_t, timestep, latents, return_dict=False)[0]
                 if callback_on_step_end is not None:
                     known = {"latents": latents, "prompt_embeds": given.prompt_embeds, "velocity": v_t}
@@ -227,13 +302,18 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         packed: torch.Tensor = self._pack_latents(latents, *latents.shape)
         return packed
 
-    def _embed(self, prompt: str, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    def _embed(self, prompt: str, device: torch.device) -> Embeddings:
         """T5 sequence (1, T, D) and CLIP vector (1, P) of a caption in the model's template."""
-        instruction = self.card.instruction(prompt)
-        return self._embeddings.get(
-            (device, self.text_encoder_2.dtype, instruction),
-            lambda: self.encode_prompt(instruction, device=device, max_sequence_length=self.card.text_length)[:2],
-        )
+        text, length = self.card.instruction(prompt), self.card.text_length
+        dtype = self.text_encoder_2.dtype
+
+        def encode() -> Embeddings:
+            return self.encode_prompt(text, device=device, max_sequence_length=length)[:2]  # type: ignore[no-any-return]
+
+        def find() -> Embeddings:
+            return encode() if self.text_cache is None else self.text_cache.get(text, length, dtype, device, encode)
+
+        return self._embeddings.get((device, dtype, text), find)
 
     def _encode(self, pixels: Pixels, device: torch.device) -> torch.Tensor:
         """Packed latents (1, N, C) of an image."""
@@ -244,6 +324,17 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
         key = device, self.vae.dtype, pixels.shape, hashlib.sha256(pixels.tobytes()).digest()
         return self._latents.get(key, encode)
+
+    def _modulate(self, t: torch.Tensor, given: Conditioning) -> list[Modulation]:
+        """The transformer's modulation of every step; pictures of one prompt and schedule share it."""
+        state = weights_state(self.transformer)
+        pooled = given.pooled_prompt_embeds
+        key = t.device, t.dtype, state, given.guidance, *(tuple(numbers.flatten().tolist()) for numbers in (t, pooled))
+
+        def compute() -> list[Modulation]:
+            return modulations(self.transformer, t, pooled, given.guidance)
+
+        return compute() if state is None else self._modulations.get(key, compute)
 
     def _schedule(self, steps: int, canvas_tokens: int, device: torch.device) -> torch.Tensor:
         """The scheduler's own timesteps, shifted by the canvas' size."""
@@ -277,3 +368,6 @@ class _Recent(Generic[Value]):
                 self._values.popitem(last=False)
         self._values.move_to_end(key)
         return self._values[key]
+
+    def clear(self) -> None:
+        self._values.clear()

@@ -15,6 +15,7 @@ import pytest
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 
 from contextgen_cli.batch.ledger import LEDGER, read
+from contextgen_cli.output import read_record
 
 RENDER = [sys.executable, "-m", "contextgen_cli", "render"]
 TINY = ["--model", str(TINY_MODEL), "--adapter", str(TINY_ADAPTER), "--device", "cpu", "--steps", "1"]
@@ -72,6 +73,21 @@ def test_three_processes_come_to_the_same_bytes_as_one(whole, tmp_path):
     attempts = read(tmp_path).attempts
     assert sorted(attempt.file for attempt in attempts) == sorted(pictures)
     assert all(attempt.peak_bytes and attempt.seconds and attempt.at.endswith("+00:00") for attempt in attempts)
+
+
+def test_ranks_approximate_as_one_process_does_and_share_a_cache(whole, tmp_path):
+    scenes, _ = whole
+    asked = ["--steps", "6", "--count", "1", "--reuse-references", "3", "--cache", str(tmp_path / "texts")]
+    made = {}
+    for processes in ("2", "0"):
+        out = tmp_path / processes
+        process = start(scenes, out, *asked, "--processes", processes)
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        assert [read_record(picture)["approximations"] for picture in out.glob("*.png")] == ["reuse-references=3"] * 2
+        made[processes] = pictures_of(out)
+    assert made["2"] == made["0"]
+    assert [file.suffix for file in (tmp_path / "texts").iterdir()] == [".safetensors"]  # both scenes have one prompt
 
 
 def test_a_rank_that_is_killed_is_replaced(whole, tmp_path):

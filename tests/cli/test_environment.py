@@ -6,7 +6,10 @@ import pytest
 from painting import TINY_MODEL
 from safetensors.torch import load_file
 
-from contextgen_cli.devices import Device, choose_device, default_dtype, footprint
+from contextgen.quantizing import QUANTIZATIONS
+from contextgen.step_cache import STEP_CACHES
+from contextgen_cli import devices
+from contextgen_cli.devices import QUANTIZED, Device, choose_device, default_dtype, footprint
 from contextgen_cli.errors import DeviceError
 from contextgen_cli.rendering import find_model
 
@@ -45,10 +48,16 @@ def test_doctor_exits_with_3_where_the_model_would_not_load(contextgen, tmp_path
 
 @pytest.mark.parametrize(
     ("gibi_numbers", "chosen"),
-    [((2, 2, 1), "full"), ((5, 5, 1), "offload"), ((9, 1), "sequential")],
+    [
+        ((2, 1, 1, 1), "full"),
+        ((5, 2, 5, 1), "lean"),
+        ((1, 2, 6.5, 1), "offload"),
+        ((1, 1, 9, 1), "sequential"),
+    ],
 )
 def test_auto_takes_the_first_preset_that_fits(gibi_numbers, chosen):
-    parts = [numbers * GIB for numbers in gibi_numbers]
+    names = ("text_encoder_2", "modulation", "transformer", "vae")
+    parts = {name: int(numbers * GIB) for name, numbers in zip(names, gibi_numbers, strict=True)}
     assert footprint(GPU, "auto", "bfloat16", parts, GIB).memory == chosen
 
 
@@ -62,14 +71,14 @@ def test_auto_takes_the_first_preset_that_fits(gibi_numbers, chosen):
 )
 def test_what_cannot_fit_is_refused_with_what_to_try(device, memory, dtype, said):
     with pytest.raises(DeviceError) as caught:
-        footprint(device, memory, dtype, [9 * GIB], GIB)
+        footprint(device, memory, dtype, {"transformer": 9 * GIB, "vae": 0}, GIB)
     assert "not enough memory: about" in caught.value.message
     assert said in caught.value.hint
 
 
 @pytest.mark.parametrize(("dtype", "size"), [("float32", 8), ("bfloat16", 4)])
 def test_a_footprint_is_the_weights_the_activations_and_a_reserve(dtype, size):
-    needed = footprint(GPU, "full", dtype, [GIB, GIB], GIB).needed
+    needed = footprint(GPU, "full", dtype, {"transformer": GIB, "vae": GIB}, GIB).needed
     assert (size + 1) * GIB < needed < (size + 2) * GIB
 
 
@@ -82,7 +91,26 @@ def test_devices_by_name(monkeypatch):
 def test_parts_are_counted_in_numbers():
     files = [file for file in TINY_MODEL.glob("*/*.safetensors") if file.parent.name != "adapter"]
     numbers = sum(tensor.numel() for file in files for tensor in load_file(file).values())
-    assert sum(find_model(str(TINY_MODEL), None, offline=True).parts()) == numbers
+    assert sum(find_model(str(TINY_MODEL), None, offline=True).parts().values()) == numbers
+
+
+def test_the_modulation_of_adaln_is_told_apart_by_its_names():
+    transformer = load_file(next((TINY_MODEL / "transformer").glob("*.safetensors")))
+    modulation = sum(tensor.numel() for name, tensor in transformer.items() if ".linear." in name)
+    assert find_model(str(TINY_MODEL), None, offline=True).parts()["modulation"] == modulation > 0
+
+
+def test_presets_grow_smaller_one_by_one():
+    found = ["full"]
+    while (smaller := devices.smaller_preset(GPU, found[-1])) is not None:
+        found.append(smaller)
+    assert found == ["full", "lean", "offload", "sequential"]
+    assert devices.smaller_preset(CPU, "full") is None
+
+
+def test_choices_are_those_of_the_library():
+    assert tuple(QUANTIZED) == QUANTIZATIONS
+    assert devices.STEP_CACHES == STEP_CACHES
 
 
 def test_doctor_warns_a_person_too(contextgen, tmp_path):

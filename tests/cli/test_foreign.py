@@ -11,8 +11,9 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from safetensors import SafetensorError
 
 from contextgen import checkpoints
+from contextgen.unsupported import Unsupported
 from contextgen_cli import foreign
-from contextgen_cli.errors import DeviceError, JobError, OutputError, WeightsError
+from contextgen_cli.errors import DeviceError, EnvironmentProblem, JobError, OutputError, WeightsError
 
 ANSWER = SimpleNamespace(headers={}, request=None, status_code=403)
 CHECKPOINT_ERRORS = [
@@ -54,6 +55,12 @@ def test_every_checkpoint_error_is_the_weights(kind, border):
 def test_what_becomes_of_an_error(border, error, ours):
     with pytest.raises(ours), border():
         raise error
+
+
+def test_what_the_machine_cannot_do_is_said_with_what_to_install():
+    with pytest.raises(EnvironmentProblem) as caught, foreign.opening():
+        raise Unsupported("int8 needs the package torchao", "Install it")
+    assert (caught.value.message, caught.value.hint) == ("int8 needs the package torchao", "Install it")
 
 
 def test_running_out_of_memory_says_what_to_try():

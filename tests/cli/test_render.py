@@ -103,7 +103,7 @@ def test_a_second_run_leaves_what_is_there(contextgen, tiny, scene, tmp_path):
     assert (out / "picnic-0.png").stat().st_mtime_ns > written
 
 
-@pytest.mark.parametrize("change", ["prompt", "reference", "steps"])
+@pytest.mark.parametrize("change", ["prompt", "reference", "steps", "approximations"])
 def test_a_changed_job_is_rendered_beside_the_old_picture(contextgen, tiny, scene, tmp_path, change):
     out, more = tmp_path / "out", ()
     contextgen("render", scene, *tiny, "-o", out)
@@ -113,11 +113,16 @@ def test_a_changed_job_is_rendered_beside_the_old_picture(contextgen, tiny, scen
     elif change == "reference":
         draw_reference(tmp_path / "refs" / "crab.png", "#00ff00")
     else:
-        more = ("--steps", 2)
+        more = {"steps": ("--steps", 2), "approximations": ("--cache-steps", "taylor")}[change]
     result = contextgen("render", scene, *tiny, *more, "-o", out)
     assert result.code == 0
     assert "is another job's picture" in result.err
-    changed = {"prompt": "prompt", "reference": "refs/crab.png changed", "steps": "steps 1 -> 2"}[change]
+    changed = {
+        "prompt": "prompt",
+        "reference": "refs/crab.png changed",
+        "steps": "steps 1 -> 2",
+        "approximations": "approximated nothing -> cache-steps=taylor",
+    }[change]
     assert f"(changed: {changed})" in result.err
     new = Path(result.lines[0])
     assert new.name == f"picnic-0-{read_record(new)['job'][:8]}.png"

@@ -10,6 +10,7 @@ import pytest
 from painting import TINY_ADAPTER, TINY_MODEL, draw_reference, write_scene
 from PIL import Image
 
+from contextgen import quantizing
 from contextgen_cli import cli
 from contextgen_cli.output import encode, read_record
 
@@ -62,6 +63,34 @@ def test_files_that_moved_are_found_by_their_content_and_the_bytes_are_still_the
     )
     assert (replay["picture"], replay["path"], replay["versions"]) == ("out/picnic-7.png", "replays/picnic-7.png", [])
     assert (summary["same_bytes"], summary["different"], summary["exit"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("inexact", [("--cache-steps", "taylor"), ("--reuse-references", "2")])
+def test_what_was_not_exact_is_so_again(contextgen, place, inexact):
+    more = ("--steps", "8", "--dtype", "float32", "-o", "near")
+    assert contextgen("render", "scenes/picnic.yaml", *TINY, *more, *inexact).code == 0
+    assert "=".join(inexact).removeprefix("--") in contextgen("inspect", "near/picnic-7.png").out
+    result = contextgen("replay", "near/picnic-7.png", *TINY)
+    assert (result.code, result.lines) == (0, ["near/picnic-7.png: the same bytes (replays/picnic-7.png)"]), result.err
+
+
+UNKNOWN = ["cache-steps=magic", "quantize=int2", "dream=1", "reuse-references=x", "reuse-references=1", "quantize", "7"]
+
+
+@pytest.mark.parametrize("approximations", UNKNOWN)
+def test_an_approximation_that_is_not_known_is_refused(contextgen, place, approximations):
+    remember_otherwise(place / "out" / "picnic-7.png", approximations=approximations)
+    result = contextgen("replay", "out/picnic-7.png", *TINY)
+    assert (result.code, result.out) == (2, "")
+    assert f"was painted with {approximations}, which is not known here" in result.err
+
+
+def test_a_quantization_that_this_machine_lacks_is_refused(contextgen, place, monkeypatch):
+    monkeypatch.setattr(quantizing.importlib.util, "find_spec", lambda name: None)
+    remember_otherwise(place / "out" / "picnic-7.png", approximations="quantize=int8")
+    result = contextgen("replay", "out/picnic-7.png", *TINY)
+    assert (result.code, result.out) == (3, "")
+    assert "int8 needs the package torchao" in result.err
 
 
 def test_a_changed_file_is_refused_by_name(contextgen, place):

@@ -18,5 +18,6 @@ def pipe(loaded: ContextGenPipeline):
     loaded.set_attention()
     loaded._latents._values.clear()
     loaded._embeddings._values.clear()
+    loaded._modulations._values.clear()
     torch.manual_seed(0)
     return loaded

@@ -45,21 +45,28 @@ def small_transformer(n_double: int, n_single: int) -> FluxTransformer2DModel:
 
 
 def velocity(
-    transformer: FluxTransformer2DModel, attention, sequence: JointSequence, shifted: list[int] | None = None
+    transformer: FluxTransformer2DModel,
+    attention,
+    sequence: JointSequence,
+    shifted: list[int] | None = None,
+    pooled: torch.Tensor | None = None,
+    t: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The canvas' velocity on random latents, (1, I, C); those of the `shifted` rows of the sequence are others."""
-    random = torch.Generator().manual_seed(2)
+    random, dtype = torch.Generator().manual_seed(2), transformer.dtype
     arrangement = attention.arrange(sequence, torch.device("cpu"))
     context = sum(sequence.lengths[2:])
     canvas_latents = torch.randn(1, sequence.canvas.count, 8, generator=random)
     context_latents = torch.randn(1, context, 8, generator=random)
     if shifted:
         context_latents[:, np.array(shifted) - sequence.spans[1].stop] += 1
+    prompt_embeds = torch.randn(1, sequence.text_length, 12, generator=random)
+    random_pooled = torch.randn(1, 10, generator=random)
     output = transformer(
-        hidden_states=arrangement.place(canvas_latents, context_latents),
-        encoder_hidden_states=torch.randn(1, sequence.text_length, 12, generator=random),
-        pooled_projections=torch.randn(1, 10, generator=random),
-        timestep=torch.tensor([0.7]),
+        hidden_states=arrangement.place(canvas_latents, context_latents).to(dtype),
+        encoder_hidden_states=prompt_embeds.to(dtype),
+        pooled_projections=(random_pooled if pooled is None else pooled).to(dtype),
+        timestep=(torch.tensor([0.7]) if t is None else t).to(dtype),
         guidance=torch.tensor([3.5]),
         img_ids=arrangement.img_ids,
         txt_ids=torch.zeros(sequence.text_length, 3),

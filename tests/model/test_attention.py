@@ -73,6 +73,18 @@ def test_exact_attention_equals_the_masks(seed: int, ica: str) -> None:
     assert masked.norm() > 0.1
 
 
+@pytest.mark.parametrize("ica", ["released", "paper"])
+@pytest.mark.parametrize("seed", [3, 5, 7])
+def test_keys_put_side_by_side_in_place_are_those_copied_for_gradients(seed: int, ica: str) -> None:
+    transformer, sequence = small_transformer(1, 4), random_sequence(seed)
+    exact = ExactAttention(transformer, block_rules(1, 4, range(4)), ica)
+    copied = velocity(transformer, exact, sequence)
+    with torch.no_grad():
+        in_place = velocity(transformer, exact, sequence)
+    assert copied.requires_grad
+    assert torch.equal(copied, in_place)
+
+
 def test_gradients_are_equal_too() -> None:
     sequence, rules = random_sequence(3), block_rules(2, 4)
     gradients = []

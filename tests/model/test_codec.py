@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import cpu_offload_with_hook
 
 from contextgen.codec import PatchCodec
 
@@ -58,3 +59,11 @@ def test_survives_the_disk(codec: PatchCodec, pictures: torch.Tensor, tmp_path: 
     codec.save_pretrained(tmp_path)
     with torch.no_grad():
         assert torch.equal(PatchCodec.from_pretrained(tmp_path)(pictures), codec(pictures))
+
+
+def test_an_offloaded_codec_comes_for_either_half(codec: PatchCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    _, hook = cpu_offload_with_hook(codec, torch.device("cpu"))
+    monkeypatch.setattr(hook.hook, "pre_forward", lambda *given: asked.append(1))
+    codec.decode(codec.encode(torch.zeros(1, 3, 16, 16)).latents)
+    assert len(asked) == 2

@@ -21,12 +21,13 @@ ALLOWED = {
     "contextgen_cli.foreign": "errors",
     "contextgen_cli.devices": "errors",
     "contextgen_cli.digests": "output errors",
+    "contextgen_cli.settings": "devices errors",
     "contextgen_cli.catalogue": "scene.scene foreign errors contextgen.card contextgen.checkpoints",
     "contextgen_cli.rendering": (
-        "scene.* batch.* output catalogue digests devices foreign errors contextgen contextgen.*"
+        "scene.* batch.* output catalogue digests devices settings foreign errors contextgen contextgen.*"
     ),
     "contextgen_cli.synthesizing": "errors contextgen.data.*",
-    "contextgen_cli.benchmarking": "rendering output devices foreign errors contextgen contextgen.*",
+    "contextgen_cli.benchmarking": "rendering settings output devices foreign errors contextgen contextgen.*",
     "contextgen_cli.training_file": "scene.*",
     "contextgen_cli.training": "foreign contextgen.training.*",
     "contextgen_cli.watching": "console progress contextgen.training.watching",
@@ -41,11 +42,11 @@ ALLOWED = {
     "contextgen_cli.report": (
         "report.* scene.scene scene.images batch.ledger inputs recollection devices output errors resources"
     ),
-    "contextgen_cli.replaying": "scene.scene batch.plan inputs recollection rendering output errors",
+    "contextgen_cli.replaying": "scene.scene batch.plan inputs recollection rendering settings output errors",
     "contextgen_cli.commands": (
         "commands.* scene.* batch.* training training_file watching rendering synthesizing benchmarking catalogue"
-        " inputs recollection report.* replaying devices digests output drawing console progress interruption errors"
-        " resources contextgen_cli"
+        " inputs recollection report.* replaying settings devices digests output drawing console progress interruption"
+        " errors resources contextgen_cli"
     ),
     "contextgen_cli.cli": "scene.nearest console streams interruption errors contextgen_cli",
     "contextgen_cli.__main__": "cli streams interruption errors contextgen_cli",

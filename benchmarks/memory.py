@@ -1,0 +1,144 @@
+"""Peak memory by preset, against the estimate that `render` prints.
+
+`python benchmarks/memory.py [--canvas 512] [--presets full lean] [--device cuda] [--model FOLDER --adapter PATH]`
+writes a JSON line for each preset; each paints one picture of two references in a process of its own. On a GPU it is
+the allocator's peak, on a CPU the resident memory. Without --model: random weights in FLUX.1's proportions, 1,024 wide,
+with the tokenizers of the tests' model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from contextgen_cli.batch.plan import Overrides, plan
+from contextgen_cli.rendering import Renderer
+from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.scene import Size
+from contextgen_cli.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+TOKENIZERS = ROOT / "tests" / "golden" / "tiny-kontext"
+SCENE = ROOT / "scenes" / "two-subjects.yaml"
+MIB = 1 << 20
+
+
+def make_model(folder: Path, width: int) -> None:
+    """A model folder of random bfloat16 weights: 4 double- and 8 single-stream blocks, encoders and VAE to match."""
+    import torch
+    from diffusers import AutoencoderKL, FluxTransformer2DModel
+    from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
+
+    def config(component: str) -> dict[str, object]:
+        return json.loads((TOKENIZERS / component / "config.json").read_text("utf-8"))
+
+    torch.set_default_dtype(torch.bfloat16)
+    shutil.copytree(TOKENIZERS, folder, ignore=shutil.ignore_patterns("*.safetensors", "adapter"))
+    pooled = max(64, width // 4)
+    parts = {
+        "transformer": FluxTransformer2DModel(
+            num_layers=4,
+            num_single_layers=8,
+            num_attention_heads=width // 128,
+            joint_attention_dim=width,
+            pooled_projection_dim=pooled,
+            guidance_embeds=True,
+        ),
+        "vae": AutoencoderKL.from_config(
+            {
+                **config("vae"),
+                "block_out_channels": [width // 16, width // 8, width // 4, width // 4],
+                "latent_channels": 16,
+                "norm_num_groups": 8,
+                "layers_per_block": 2,
+            }
+        ),
+        "text_encoder": CLIPTextModel(
+            CLIPTextConfig(**{**config("text_encoder"), "hidden_size": pooled, "intermediate_size": 4 * pooled})
+        ),
+        "text_encoder_2": T5EncoderModel(
+            T5Config(
+                **{
+                    **config("text_encoder_2"),
+                    "d_model": width,
+                    "d_ff": 5 * width // 2,
+                    "d_kv": 64,
+                    "num_heads": width // 64,
+                    "num_layers": 8,
+                }
+            )
+        ),
+    }
+    for name, part in parts.items():
+        part.to(torch.bfloat16).save_pretrained(folder / name)
+
+
+def paint_one(model: str, adapter: str | None, preset: str, device: str | None, canvas: int) -> dict[str, object]:
+    """Estimate and peak of one picture, in MiB."""
+    renderer = Renderer(Settings(model=model, adapter=adapter, memory=preset, device=device))
+    scenes = load([str(SCENE)], LoadOptions()).scenes[:1]
+    jobs = plan(
+        scenes, Overrides(steps=2, count=1, size=Size(canvas, canvas)), renderer.recipe, renderer.cost
+    )  # the second step shows what stays
+    (footprint,) = renderer.footprints(jobs).values()
+    renderer.open(jobs.jobs[0])
+    renderer.render(jobs.jobs[0], lambda done: None)
+    peak = _peak(footprint.device.name)
+    return {
+        "preset": footprint.memory,
+        "device": footprint.device.name.partition(":")[0],
+        "canvas": canvas,
+        "estimate_mib": round(footprint.needed / MIB),
+        "peak_mib": round(peak / MIB),
+        "estimate_over_peak": round(footprint.needed / peak, 3),
+    }
+
+
+def _peak(device: str) -> int:
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.max_memory_reserved(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--canvas", type=int, nargs="+", default=[512])
+    parser.add_argument("--presets", nargs="+")
+    parser.add_argument("--device")
+    parser.add_argument("--model")
+    parser.add_argument("--adapter")
+    parser.add_argument("--width", type=int, default=1024, help="of the model that is made up")
+    parser.add_argument("--one", metavar="PRESET", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(paint_one(asked.model, asked.adapter, asked.one, asked.device, asked.canvas[0])), flush=True)
+        return
+    presets = asked.presets or (["full"] if _is_cpu(asked.device) else ["full", "lean", "offload", "sequential"])
+    with tempfile.TemporaryDirectory() as folder:
+        if asked.model is None:
+            asked.model = str(Path(folder) / "model")
+            make_model(Path(asked.model), asked.width)
+        for canvas in asked.canvas:
+            for preset in presets:
+                command = [sys.executable, __file__, "--one", preset, "--model", asked.model, "--canvas", str(canvas)]
+                command += ["--device", asked.device] if asked.device else []
+                command += ["--adapter", asked.adapter] if asked.adapter else []
+                subprocess.run(command, check=True)
+
+
+def _is_cpu(device: str | None) -> bool:
+    import torch
+
+    return device == "cpu" or (device is None and not torch.cuda.is_available())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Writes docs/performance.md's figures: `python benchmarks/tables.py` measures everything and fills the page.
+
+`--measure attention memory` measures only these anew, `--measure` alone nothing: the page is filled from
+benchmarks/results, a file of JSON lines for each script. Measure on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import machine
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "performance.md"
+SCRIPTS: dict[str, list[str]] = {  # the calls of each, in this order: the fits read the figures of attention
+    "attention": [
+        "--dtype float32 --canvas 512 768",
+        "--dtype float32 --canvas 1024 --runs 1",
+        "--dtype bfloat16 --canvas 768 --runs 1",
+    ],
+    "complexity": [""],
+    "modulation": [""],
+    "memory": ["--canvas 256 512"],
+    "throughput": [""],
+    "startup": [""],
+    "approximate": ["", "--steps 28"],
+}
+
+
+def measure(name: str) -> None:
+    """Run a script and keep its lines, the machine's first."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "model")])}
+    lines = []
+    for arguments in SCRIPTS[name]:
+        command = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *arguments.split()]
+        done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+        lines += [line for line in done.stdout.splitlines() if line.startswith("{")]
+    (RESULTS / f"{name}.jsonl").write_text("\n".join([json.dumps(machine.describe()), *lines]) + "\n", "utf-8")
+
+
+def table(name: str) -> str:
+    """The figures of a script as Markdown, or that there are none."""
+    file = RESULTS / f"{name}.jsonl"
+    if not file.is_file():
+        return "*Not measured yet.*"
+    where, *lines = (json.loads(line) for line in file.read_text("utf-8").splitlines())
+    heads = list(lines[0])
+    rows = [heads, ["---"] * len(heads), *([str(line[head]) for head in heads] for line in lines)]
+    body = "\n".join("| " + " | ".join(_words(cell) for cell in row) + " |" for row in rows)
+    picture = f"![Seconds a step by number of references](images/{name}.svg)\n\n" if name == "complexity" else ""
+    return f"{picture}On {where['machine']}; torch {where['torch']}, Python {where['python']}.\n\n{body}"
+
+
+def _words(cell: str) -> str:
+    return cell.replace("_", " ")
+
+
+def filled(page: str) -> str:
+    """The page with the figures between its markers."""
+    for name in SCRIPTS:
+        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
+        text = f"{begin}\n{table(name)}\n{end}"
+        page, found = re.subn(pattern, lambda _, text=text: text, page, flags=re.DOTALL)
+        assert found == 1, f"{PAGE.name} has no place for {name}"
+    return page
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--measure", nargs="*", choices=SCRIPTS, default=list(SCRIPTS), metavar="SCRIPT")
+    asked = parser.parse_args(arguments)
+    RESULTS.mkdir(exist_ok=True)
+    for name in SCRIPTS:
+        if name in asked.measure:
+            print(f"measuring {name}", file=sys.stderr, flush=True)
+            measure(name)
+    PAGE.write_text(filled(PAGE.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""What this machine cannot do."""
+
+from __future__ import annotations
+
+
+class Unsupported(RuntimeError):
+    """A package or a kind of hardware that was asked for is not here. `hint` says what to do about it."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint

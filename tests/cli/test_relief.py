@@ -1,0 +1,95 @@
+"""What a renderer does where a picture has too little memory, and that ranks render as they were asked to."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from painting import TINY_ADAPTER, TINY_MODEL
+
+from contextgen_cli import rendering
+from contextgen_cli.batch.plan import Cost, Job, Overrides, plan
+from contextgen_cli.batch.rank import Seat
+from contextgen_cli.commands.ranks import RankRenderer
+from contextgen_cli.devices import Device
+from contextgen_cli.rendering import Renderer
+from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.settings import Settings
+
+GIB = 1 << 30
+TINY = Settings(model=str(TINY_MODEL), adapter=str(TINY_ADAPTER), device="cpu", offline=True)
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """The presets in which a model was opened, on a GPU that is made up."""
+    presets: list[str] = []
+
+    def open_pipeline(model, settings, device, dtype, memory):
+        presets.append(memory)
+        return SimpleNamespace(empty_caches=lambda: presets.append("emptied"))
+
+    monkeypatch.setattr(rendering, "open_pipeline", open_pipeline)
+    monkeypatch.setattr(rendering, "choose_device", lambda name: Device("cuda:0", "a GPU", 16 * GIB, 24 * GIB))
+    return presets
+
+
+def job_of(scene, renderer: Renderer) -> Job:
+    return plan(load([str(scene)], LoadOptions()).scenes, Overrides(), renderer.recipe, renderer.cost).jobs[0]
+
+
+def test_every_relief_takes_the_next_smaller_preset_and_the_last_empties_caches(scene, opened):
+    renderer = Renderer(TINY)
+    job = job_of(scene, renderer)
+    renderer.open(job)
+    told = [renderer.relieve(job) for _ in range(4)]
+    assert opened == ["full", "lean", "offload", "sequential", "emptied"]
+    assert [words.split(" for ")[0] for words in told] == [
+        "--memory lean",
+        "--memory offload",
+        "--memory sequential",
+        "caches emptied",
+    ]
+
+
+def test_smaller_pictures_go_on_in_the_larger_preset(scene, opened):
+    renderer = Renderer(TINY)
+    job = job_of(scene, renderer)
+    renderer.open(job)
+    renderer.relieve(job)
+    renderer.open(replace(job, cost=Cost(1, 1.0, job.cost.bytes - 1)))
+    assert opened == ["full", "lean", "full"]
+
+
+def test_a_rank_gets_every_setting():
+    asked = replace(
+        TINY,
+        dtype="bfloat16",
+        memory="full",
+        attention="masked",
+        ica="paper",
+        quantize="int8",
+        cache_steps="taylor",
+        compile=True,
+        cache="texts",
+    )
+    maker = pickle.loads(pickle.dumps(RankRenderer(asked, {"tiny-kontext": "full"})))  # as to a new process
+    renderer = maker(Seat(1, 2, 1, 2))
+    assert renderer._settings == asked
+    assert renderer.presets == {"tiny-kontext": "full"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(),
+        Settings(quantize="nf4"),
+        Settings(cache_steps="first-block"),
+        Settings(reuse_references=3, quantize="fp8"),
+        Settings(quantize="int8", cache_steps="taylor"),
+    ],
+)
+def test_approximations_are_read_back(settings):
+    assert Settings().approximating(settings.approximations) == settings
