@@ -65,7 +65,8 @@ def training() -> Border:
 
 
 def _find(error: Exception, table: dict[str, Translation]) -> Translation | None:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if no_room or f"(os error {errno.ENOSPC})" in str(error):  # as safetensors says it
         return _disk_full
     if isinstance(error, RuntimeError) and any(words in str(error) for words in _ALLOCATION_FAILURES):
         return table["OutOfMemoryError"]
@@ -140,6 +141,14 @@ def _broken_data(error: Exception) -> ContextgenError:
     return UsageError(str(error).strip().split("\n")[-1].removeprefix(f"{type(error).__name__}: "))
 
 
+def _broken_place(error: Exception) -> ContextgenError:
+    """Of a run's own files and folders the system says which, and why."""
+    if not isinstance(error, OSError) or error.errno is None or error.filename is None:
+        return _broken_data(error)
+    reason = (error.strerror or type(error).__name__).lower()
+    return OutputError(f"{error.filename}: {reason}", hint="Look at `output` and the paths of the training file.")
+
+
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0] or type(error).__name__
 
@@ -173,6 +182,6 @@ _TRAINING: dict[str, Translation] = {
     "ImportError": _missing_extra,
     "OutOfMemoryError": _too_large_a_batch,
     "MemoryError": _too_large_a_batch,
-    "OSError": _broken_data,
+    "OSError": _broken_place,
     "ValueError": _broken_data,
 }

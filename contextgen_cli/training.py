@@ -30,11 +30,12 @@ def run(config: TrainConfig, watcher: Watcher, *, on_cpu: bool = False) -> Ended
         ContextgenError: whatever the user can do something about.
     """
     foreign.quieten()
+    from contextgen.training.stage import result_name
     from contextgen.training.trainer import train
 
     with foreign.training():
         ending = train(config, watcher, on_cpu=on_cpu)
-    return Ended(ending.value, config.output / ("model" if config.weights is None else "adapter"))
+    return Ended(ending.value, config.output / result_name(config))
 
 
 def is_main_process() -> bool:

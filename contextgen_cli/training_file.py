@@ -63,8 +63,22 @@ def _check_choices(root: Node, values: Mapping[str, Any], report: Report) -> Non
     for index, name in enumerate(names):
         if name in names[:index]:
             report.error("name-taken", f"another stage is named `{name}` too", spot(root, "stages", index, "name"))
+    for index, stage in enumerate(values.get("stages", ())):
+        if synth := stage.get("data", {}).get("synth"):
+            _check_synth(root, ("stages", index, "data", "synth"), synth, report)
     if values.get("weights", "full") != "full":
         _check_lora(root, values, report)
+
+
+def _check_synth(root: Node, place: tuple[str | int, ...], synth: Mapping[str, Any], report: Report) -> None:
+    fewest, most = synth.get("counts", (1, 1))
+    if fewest > most:
+        report.error("counts", f"from {fewest} to {most}: the fewest come first", spot(root, *place, "counts"))
+    for name in ("levels", "hints"):
+        if not any(synth.get(name, {"plain": 1}).values()):
+            report.error("no-share", f"no share in `{name}` is positive", spot(root, *place, name))
+    if not any(share for _, _, share in synth.get("sizes", [(256, 256, 1)])):
+        report.error("no-share", "no share in `sizes` is positive", spot(root, *place, "sizes"))
 
 
 def _check_lora(root: Node, values: Mapping[str, Any], report: Report) -> None:
@@ -72,6 +86,6 @@ def _check_lora(root: Node, values: Mapping[str, Any], report: Report) -> None:
         message = "a low-rank adapter changes the transformer only"
         report.error("lora-text", message, spot(root, "train_text_encoders"), "set it to false, or weights to full")
     for index, stage in enumerate(values["stages"]):
-        if stage.get("objective") == "codec":
-            message = "a low-rank adapter changes the transformer only, not the codec"
-            report.error("lora-codec", message, spot(root, "stages", index, "objective"))
+        if stage.get("objective") in ("codec", "text"):
+            message = f"a low-rank adapter changes the transformer only; {stage['objective']} trains another part"
+            report.error("lora-objective", message, spot(root, "stages", index, "objective"))

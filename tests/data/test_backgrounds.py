@@ -27,6 +27,12 @@ def test_they_fill_any_canvas(place, size):
 
 
 @every_background
+def test_they_fill_the_smallest_canvas_whatever_is_drawn(place):
+    for seed in range(24):
+        assert place.paint(np.random.default_rng([7, seed]), 64, 64).std() > 3
+
+
+@every_background
 def test_the_same_seed_paints_the_same_pixels(place):
     first, again, other = (place.paint(np.random.default_rng(seed), 96, 96, place.variants[0]) for seed in (1, 1, 2))
     assert (first == again).all()

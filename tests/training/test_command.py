@@ -58,6 +58,19 @@ def write(folder: Path, *changes: tuple[str, str]) -> Path:
         ("data: {synth:", "data: {imig: {folders: []}, synth:", "11:11", "only one of imig, synth"),
         ("sizes: [[64, 64, 1]]", "sizes: [[64, 64]]", "11:28", "`sizes[0]` must hold 3 items, not 2"),
         ("start: {model:", "start: {new: {}, model:", "3:8", "either a `model` or a `new` one"),
+        (f"model: {TINY}", "new: {headz: 4}", "3:15", "unknown key `headz`"),
+        (f"model: {TINY}", "new: {heads: 0}", "3:22", "`heads` must be at least 1"),
+        (
+            "precision: float32\nworkers: 0\nstages:\n  - name: sft\n",
+            "weights: {lora: {}}\nstages:\n  - name: sft\n    objective: text\n",
+            "7:16",
+            "changes the transformer only; text trains another part",
+        ),
+        ("counts: [1, 1]", "counts: [3, 1]", "11:50", "the fewest come first"),
+        ("counts: [1, 1]", "counts: [1, 99]", "11:54", "at most 8"),
+        ("[64, 64, 1]", "[64, 64, 0]", "11:27", "no share in `sizes` is positive"),
+        ("[64, 64, 1]", "[64, 16, 1]", "11:33", "at least 64"),
+        ("counts: [1, 1]", "hints: {absent: 0}", "11:49", "no share in `hints` is positive"),
     ],
 )
 def test_mistakes_are_shown_with_their_place(
@@ -75,6 +88,13 @@ def test_a_missing_file_and_a_missing_model_are_told_apart(contextgen: Command, 
     assert missing.code == EXIT_USAGE and "cannot read this file" in missing.err
     no_model = contextgen("train", write(tmp_path, (str(TINY), "no-such-model")))
     assert no_model.code == EXIT_ENVIRONMENT and "no-such-model" in no_model.err
+
+
+def test_an_output_that_cannot_be_is_no_mistake_of_the_file(contextgen: Command, tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    done = contextgen("train", write(tmp_path), "--device", "cpu")
+    assert done.code == EXIT_ENVIRONMENT
+    assert f"{tmp_path / 'runs'}" in done.err and "not a directory" in done.err
 
 
 def test_a_run_ends_with_the_path_of_its_model_and_stays_finished(contextgen: Command, tmp_path: Path) -> None:

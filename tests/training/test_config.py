@@ -22,6 +22,7 @@ from contextgen.training.config import (
     TrainConfig,
     decisive,
 )
+from contextgen.training.fresh import Geometry
 from contextgen_cli.resources import resource
 from contextgen_cli.training import configuration
 
@@ -30,6 +31,7 @@ STAGE = "stages.items.properties"
 PLACES = {
     "": TrainConfig,
     "start.properties": Start,
+    "start.properties.new.properties": Geometry,
     "weights.properties.lora.properties": Lora,
     STAGE: Stage,
     f"{STAGE}.optimizer.properties": Optimizer,
@@ -115,6 +117,7 @@ def test_what_may_change_between_two_runs_decides_nothing(tmp_path: Path) -> Non
         {"start": Start(model="a", new={})},
         {"weights": Lora(), "train_text_encoders": True},
         {"weights": Lora(), "stages": (Stage("codec", 1, objective="codec"),)},
+        {"weights": Lora(), "stages": (Stage("text", 1, objective="text"),)},
     ],
 )
 def test_a_run_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:

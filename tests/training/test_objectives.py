@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from shapes import TINY, Shapes, stage
 
 from contextgen import ContextGenPipeline
+from contextgen.training.encoding import encode
 from contextgen.training.losses import Flow, make_objective
 from contextgen.training.objectives import between, draw_times, preference_loss, velocity_errors
-from contextgen.training.preparing import prepare
+from contextgen.training.preparing import Prepared, prepare
 from contextgen.training.starting import freeze, parameters_of
 
 
@@ -61,6 +63,9 @@ def test_preference_begins_undecided_and_learns_to_prefer_the_target(pipe: Conte
     moving = parameters_of(pipe, ("transformer",), None)
     before = {name: parameter.detach().clone() for name, parameter in moving.items()}
     objective = make_objective(pipe, stage(objective="dpo", batch=3, beta=100.0), moving, False)
+    layouts = [replace(sample, target=sample.layout) for sample in samples(pipe)]
+    with torch.no_grad():
+        target_error, layout_error = _flow(pipe, samples(pipe)), _flow(pipe, layouts)
     assert objective.loss(samples(pipe), generator()).value.item() == pytest.approx(math.log(2), abs=1e-5)
     optimizer = torch.optim.SGD(moving.values(), lr=1e-3)
     for _ in range(5):
@@ -71,6 +76,7 @@ def test_preference_begins_undecided_and_learns_to_prefer_the_target(pipe: Conte
     assert learned.value.item() < math.log(2) - 0.01
     assert learned.figures["preferred"] > 0.5
     with torch.no_grad():
+        assert _flow(pipe, samples(pipe)) - target_error < _flow(pipe, layouts) - layout_error
         for name, parameter in moving.items():
             parameter.copy_(before[name])
 
@@ -93,9 +99,25 @@ def test_gradient_checkpointing_changes_no_gradient(pipe: ContextGenPipeline) ->
 
 def test_an_emptied_caption_leaves_the_template(pipe: ContextGenPipeline) -> None:
     given = samples(pipe, 1)
-    kept = Flow(pipe, stage(text_drop=0, batch=1)).loss(given, generator()).value.item()
-    emptied = Flow(pipe, stage(text_drop=1, batch=1)).loss(given, generator()).value.item()
+    untold = [replace(sample, prompt="") for sample in given]
+    kept, emptied = (_flow(pipe, given, text_drop=share) for share in (0, 1))
     assert kept != emptied
+    assert emptied == _flow(pipe, untold, text_drop=0)
+    assert kept == _flow(pipe, given, text_drop=1e-9)
+
+
+def test_box_weight_counts_the_tokens_that_a_box_touches(pipe: ContextGenPipeline) -> None:
+    (sample,) = samples(pipe, 1)
+    side, (left, top, right, bottom) = pipe.card.token_side, Shapes(1).batch(0, 1)[0].instances[0].box
+    by_hand = torch.ones(sample.sequence.canvas.height, sample.sequence.canvas.width)
+    by_hand[top // side : -(-bottom // side), left // side : -(-right // side)] = 3.0
+    assert 1 < by_hand.mean() < 3
+    assert torch.equal(encode(pipe, [sample], 2.0).weights, by_hand.view(1, -1))
+    assert _flow(pipe, [sample], box_weight=2.0) != _flow(pipe, [sample], box_weight=0.0)
+
+
+def _flow(pipe: ContextGenPipeline, given: list[Prepared], **changes: float) -> float:
+    return Flow(pipe, stage(**{"text_drop": 0, "batch": len(given), **changes})).loss(given, generator()).value.item()
 
 
 def _gradients(pipe: ContextGenPipeline, attention: str) -> dict[str, torch.Tensor]:

@@ -106,6 +106,7 @@ def test_two_processes_train_one_model(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout.strip().splitlines()[-1])
     assert result["ranks"] == 2 and result["equal"]
+    assert sorted(result["taken"]) == [0, 1, 2, 3]  # no sample twice
     assert result["ending"] == "finished" and result["steps"] == 2
     assert all(math.isfinite(loss) for loss in result["losses"])
 

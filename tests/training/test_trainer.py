@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from PIL import Image
 from safetensors.torch import load_file
 from shapes import TINY, Notes, Shapes, config, stage
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from contextgen import ContextGenPipeline
+from contextgen.training import checkpoints
 from contextgen.training.config import Lora, Optimizer, Samples, Start
+from contextgen.training.preparing import prepare
 from contextgen.training.saving import ADAPTER_FILE
+from contextgen.training.stage import Run, StageRun
+from contextgen.training.starting import open_model
 from contextgen.training.trainer import ChangedConfig, Ending, train
 from contextgen.training.watching import Diverged, Monitor
 
@@ -28,7 +35,10 @@ def open_one(data: object, seed: int) -> Shapes:
 
 
 def final_weights(output: Path) -> dict[str, torch.Tensor]:
-    return load_file(kept(output)[-1] / "weights.safetensors")
+    """Of the newest checkpoint, with the averages where it has any."""
+    parts = {part: kept(output)[-1] / f"{part}.safetensors" for part in ("weights", "average")}
+    loaded = {part: load_file(file) for part, file in parts.items() if file.exists()}
+    return {f"{part}.{name}": tensor for part, tensors in loaded.items() for name, tensor in tensors.items()}
 
 
 def test_it_learns_one_example_by_heart(tmp_path: Path) -> None:
@@ -48,7 +58,46 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     assert train(parts, Notes(), open_shapes) is Ending.ALREADY
     ours, theirs = final_weights(parts.output), final_weights(whole.output)
     assert ours.keys() == theirs.keys()
+    assert any(name.startswith("average.") for name in ours)
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    ends = [checkpoints.read_progress(kept(run.output)[-1]) for run in (parts, whole)]
+    assert ends[0].monitor == ends[1].monitor
+
+
+def test_every_step_draws_its_own_noise_and_times(tmp_path: Path) -> None:
+    told = Notes()
+    still = stage(steps=4, text_drop=0, optimizer=Optimizer(learning_rate=1e-12, weight_decay=0), ema=None)
+    train(config(tmp_path, still), told, open_one)
+    assert len({round(loss, 4) for loss in told.losses}) == 4
+
+
+def test_gradients_are_clipped_and_activations_computed_again_where_asked_for(tmp_path: Path) -> None:
+    told = config(tmp_path, stage(steps=1, clip=1e-3, gradient_checkpointing=True))
+    accelerator = Accelerator(cpu=True)
+    pipe, card = open_model(told, accelerator)
+    run = StageRun(Run(told, pipe, accelerator, card), 0)
+    assert pipe.transformer.is_gradient_checkpointing
+    record = run.take_step([[prepare(example, pipe.card) for example in Shapes().batch(0, 2)]], time.monotonic())
+    gradients = [p.grad.flatten() for p in pipe.transformer.parameters() if p.grad is not None]
+    assert record.gradient_norm > 1e-2
+    assert torch.cat(gradients).norm().item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_a_new_model_counts_from_the_first_checkpoint_on(tmp_path: Path) -> None:
+    """Until then the file may still be given another geometry or seed."""
+    run = config(tmp_path, start=Start(new={"no-such-size": 1}))
+    shutil.copytree(TINY, tmp_path / "start")
+    pipe, _ = open_model(run, Accelerator(cpu=True), begun=True)
+    assert pipe.transformer is not None
+    with pytest.raises(ValueError, match="unknown key 'no-such-size'"):
+        open_model(run, Accelerator(cpu=True), begun=False)
+
+
+def test_what_a_killed_run_left_half_written_goes(tmp_path: Path) -> None:
+    for name in ("000001.writing", "000009.removing"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    train(config(tmp_path, stage(steps=1)), Notes(), open_shapes)
+    assert [path.name for path in kept(tmp_path)] == ["000001"]
 
 
 def test_tensorboard_gets_the_curves_of_a_run_and_of_what_resumed_it(tmp_path: Path) -> None:
@@ -138,8 +187,8 @@ def test_sheets_are_painted_with_what_is_saved(tmp_path: Path) -> None:
 def test_text_encoders_move_only_when_told(tmp_path: Path) -> None:
     train(config(tmp_path / "still", stage(steps=1)), Notes(), open_shapes)
     train(config(tmp_path / "along", stage(steps=1), train_text_encoders=True), Notes(), open_shapes)
-    assert not [name for name in final_weights(tmp_path / "still") if name.startswith("text")]
-    assert [name for name in final_weights(tmp_path / "along") if name.startswith("text_encoder_2.")]
+    assert not [name for name in final_weights(tmp_path / "still") if name.startswith("weights.text")]
+    assert [name for name in final_weights(tmp_path / "along") if name.startswith("weights.text_encoder_2.")]
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])

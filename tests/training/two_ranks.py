@@ -24,12 +24,14 @@ accelerator = Accelerator(cpu=True)
 pipe, card = open_model(told, accelerator)
 run = StageRun(Run(told, pipe, accelerator, card), 0)
 losses = []
-for index in list(run.indices):
+indices = list(run.indices)
+for index in indices:
     batch = [prepare(example, pipe.card) for example in Shapes().batch(index, 2)]
     losses.append(run.take_step([batch], time.monotonic()).loss)
 weights = torch.cat([parameter.detach().flatten() for parameter in pipe.transformer.parameters()])
 everyones = accelerator.gather(weights[None])
+taken = accelerator.gather(torch.tensor(indices)).tolist()
 if accelerator.is_main_process:
     equal = bool((everyones == everyones[0]).all())
-    result = {"ranks": len(everyones), "equal": equal, "losses": losses, "ending": ending.value}
+    result = {"ranks": len(everyones), "equal": equal, "losses": losses, "taken": taken, "ending": ending.value}
     sys.stdout.write(json.dumps({**result, "steps": len(notes.records)}) + "\n")

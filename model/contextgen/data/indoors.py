@@ -188,6 +188,8 @@ def library(rng: Generator, colours: Colours, width: int, height: int) -> Array:
             row = high / shelves
             for shelf, book in np.argwhere(kinds == kind).tolist():
                 left, right = edges[shelf][book] * wide, edges[shelf][book + 1] * wide - 3
+                if right < left:
+                    continue  # on a narrow canvas a thin book is lost between its neighbours
                 foot, tall = (shelf + 0.92) * row, heights[shelf][book] * row
                 pen.rectangle((left, foot - tall, right, foot), 255)
                 pen.rectangle((left, foot - 0.8 * tall, right, foot - 0.72 * tall), 150)

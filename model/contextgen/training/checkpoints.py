@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from contextgen.training.watching import Monitor
 
 _KEPT = 2
-_WRITING = ".writing"
+_WRITING, _REMOVING = ".writing", ".removing"
 _PROGRESS, _WEIGHTS, _AVERAGE, _OPTIMIZER = (
     "progress.json",
     "weights.safetensors",
@@ -165,7 +165,9 @@ def write_whole(final: Path, fill: Callable[[Path], object]) -> None:
 
 
 def _drop_old(folder: Path) -> None:
-    """Keep the newest, and the last of every stage."""
+    """Keep the newest, and the last of every stage; what a killed run left half done goes too."""
+    for unfinished in (*folder.glob(f"*{_WRITING}"), *folder.glob(f"*{_REMOVING}")):
+        shutil.rmtree(unfinished, ignore_errors=True)
     for checkpoint in _all(folder)[:-_KEPT]:
         if not read_progress(checkpoint).stage_done:
             _remove(checkpoint)
@@ -177,7 +179,7 @@ def _all(folder: Path) -> list[Path]:
 
 def _remove(folder: Path) -> None:
     """Never leave half a folder under its own name."""
-    leaving = folder.with_name(f"{folder.name}.removing")
+    leaving = folder.with_name(f"{folder.name}{_REMOVING}")
     shutil.rmtree(leaving, ignore_errors=True)
     folder.rename(leaving)
     shutil.rmtree(leaving)

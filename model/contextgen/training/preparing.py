@@ -8,26 +8,17 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
 from contextgen.card import ModelCard
-from contextgen.data.example import Example
+from contextgen.data.example import Example, Source
 from contextgen.layout import Pixels, compose, given_layout, prepare_reference
 from contextgen.sequence import JointSequence, arrange
 
 _AHEAD = 4  # batches that a worker may be ahead
-
-
-class Source(Protocol):
-    """Where examples come from: a pure function of the index, so that any run can go on anywhere."""
-
-    def batch(self, index: int, size: int) -> list[Example]:
-        """Examples that share one canvas size."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -99,8 +90,10 @@ def batches(
 
 
 def _stay_with_the_trainer(worker: int) -> None:
-    """Ctrl-C on a terminal reaches every process, but only the trainer heeds it; when that dies, this one ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """What a terminal sends reaches every process, but only the trainer heeds it; when that dies, this one ends."""
+    for name in ("SIGINT", "SIGHUP"):  # Ctrl-C; a terminal that is closed, which Windows does not tell
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_outlive_nobody, daemon=True).start()
 
 

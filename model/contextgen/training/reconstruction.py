@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  as everyone writes it
 
+from contextgen.codec import PatchCodec
 from contextgen.pipeline import ContextGenPipeline
 from contextgen.training.config import Stage
 from contextgen.training.objectives import Loss
@@ -23,6 +24,8 @@ class Reconstruction:
     ignorance = 0.0
 
     def __init__(self, pipe: ContextGenPipeline, stage: Stage) -> None:
+        if not isinstance(pipe.vae, PatchCodec):
+            raise ValueError(f"the objective codec trains a PatchCodec; this model has an {type(pipe.vae).__name__}")
         self.at_once = stage.batch
         self._codec = pipe.vae
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from contextgen.data.example import Source
 from contextgen.training.config import ImigData, SynthData
-from contextgen.training.preparing import Source
 
 
 def open_source(data: SynthData | ImigData, seed: int) -> Source:

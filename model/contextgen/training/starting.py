@@ -22,17 +22,22 @@ _LORA_TARGETS = (  # of the released adapter; a regular expression for whole nam
 )
 
 
-def open_model(config: TrainConfig, accelerator: Accelerator) -> tuple[ContextGenPipeline, Path | None]:
+def open_model(
+    config: TrainConfig, accelerator: Accelerator, *, begun: bool = False
+) -> tuple[ContextGenPipeline, Path | None]:
     """The pipeline to train, and the file of its card where it has one.
 
     All weights are float32 where all may move; under LoRA the base stands still in the run's precision.
+
+    Args:
+        begun: the run has a checkpoint, so that the new model which it began with, if any, still counts.
 
     Raises:
         contextgen.checkpoints.CheckpointError: weights that are missing, broken or do not fit.
         ValueError: the model's card is malformed, or the adapter's rank is not the one asked for.
     """
     start, lora = config.start, config.weights
-    folder = _start_folder(config, accelerator)
+    folder = _start_folder(config, accelerator, begun)
     pipe = ContextGenPipeline.from_pretrained(
         folder,
         adapter=start.adapter if lora is None else None,
@@ -66,14 +71,14 @@ def freeze(pipe: ContextGenPipeline, moving: Iterable[torch.nn.Parameter]) -> No
         parameter.requires_grad_(True)
 
 
-def _start_folder(config: TrainConfig, accelerator: Accelerator) -> Path:
+def _start_folder(config: TrainConfig, accelerator: Accelerator, begun: bool) -> Path:
     if config.start.new is None:
         return find(str(config.start.model))
     from contextgen.training.fresh import make_fresh
 
     folder, geometry = config.output / "start", config.start.new
     with accelerator.main_process_first():
-        if not folder.is_dir():
+        if accelerator.is_main_process and not (begun and folder.is_dir()):  # one without may be of another geometry
             write_whole(folder, lambda new: make_fresh(new, geometry, config.seed))
     return folder
 

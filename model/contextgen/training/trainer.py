@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from contextgen.data.example import Source
 from contextgen.training import checkpoints, sources
 from contextgen.training.checkpoints import Progress
 from contextgen.training.config import ImigData, SynthData, TrainConfig, decisive
-from contextgen.training.preparing import Source, batches
+from contextgen.training.preparing import batches
 from contextgen.training.stage import Run, StageRun, changed_by, result_name, steps_before
 from contextgen.training.starting import open_model
 from contextgen.training.watching import Metrics, Watcher
@@ -56,7 +57,9 @@ def train(
         ImportError: a package that the configuration needs is missing.
         ValueError, OSError: data that are missing or broken; a disk that is full.
     """
-    # 1. Find out where the run stands.
+    # 1. Find out where the run stands, once whoever prepared its output is done.
+    accelerator = Accelerator(cpu=on_cpu)
+    accelerator.wait_for_everyone()
     folder = config.output / CHECKPOINTS
     checkpoint = checkpoints.latest(folder)
     progress = checkpoints.read_progress(checkpoint) if checkpoint is not None else None
@@ -65,13 +68,13 @@ def train(
         if is_finished(config, progress):
             return Ending.ALREADY
 
-    # 2. Open the data, the processes and the model.
+    # 2. Open the data and the model.
     _check_packages(config)
     opened = [open_source(stage.data, _stage_seed(config, index)) for index, stage in enumerate(config.stages)]
-    accelerator = Accelerator(cpu=on_cpu)
-    pipe, card = open_model(config, accelerator)
+    pipe, card = open_model(config, accelerator, begun=checkpoint is not None)
     run = Run(config, pipe, accelerator, card)
-    metrics = Metrics(config.output, progress.step if progress is not None else 0, tensorboard=config.tensorboard)
+    done = progress.step if progress is not None else 0
+    metrics = Metrics(config.output, done, tensorboard=config.tensorboard) if accelerator.is_main_process else None
 
     # 3. Stage after stage; the first one that is left goes on from the checkpoint.
     first = progress.stage if progress is not None else 0
@@ -140,7 +143,7 @@ def _check_packages(config: TrainConfig) -> None:
         importlib.import_module(name)
 
 
-def _work(stage: StageRun, source: Source, metrics: Metrics, watcher: Watcher) -> bool:
+def _work(stage: StageRun, source: Source, metrics: Metrics | None, watcher: Watcher) -> bool:
     """Take the steps that are left; False if it was stopped."""
     run, settings = stage.run, stage.stage
     config, accelerator = run.config, run.accelerator
@@ -149,7 +152,7 @@ def _work(stage: StageRun, source: Source, metrics: Metrics, watcher: Watcher) -
     while stage.step < settings.steps:
         began = time.monotonic()
         record = stage.take_step(list(islice(coming, settings.accumulate)), began)
-        if accelerator.is_main_process:
+        if metrics is not None:  # in the main process
             metrics.add(record)
             watcher.stepped(record)
         stopped = _anyone(accelerator, watcher.stop_asked())
