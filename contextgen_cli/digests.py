@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.errors import OutputError
-from contextgen_cli.output import write
+from contextgen_cli.output import sweep, write
 
 _LARGE = 1 << 24  # smaller files are read faster than looked up
 _MANY = 64  # images, of which a batch keeps a memory
@@ -41,9 +41,12 @@ class ImageMemory:
     def __init__(self, folder: Path, digest_of: Callable[[Path], str]) -> None:
         self._store = folder / ".contextgen" / "images.json"
         self._digest_of = digest_of
-        known: dict[str, Any] = _read(self._store)
-        self._digests: dict[str, list[str]] = dict(known.get("digests") or {})
-        self.sound: set[str] = set(known.get("sound") or ())
+        self._digests: dict[str, tuple[str, str]] = {}  # by path: size and time of change, and the SHA-256
+        self.sound: set[str] = set()
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # a memory that is none of ours
+            known = _read(self._store)
+            self._digests = {path: (str(stamp), str(digest)) for path, (stamp, digest) in known["digests"].items()}
+            self.sound = set(map(str, known["sound"]))
         self._before = len(self.sound), len(self._digests)
         self._changed = False
 
@@ -58,8 +61,8 @@ class ImageMemory:
         except OSError:
             return self._digest_of(path)  # which says why
         key, stamp = str(path), f"{state.st_size} {state.st_mtime_ns}"
-        if self._digests.get(key, ["", ""])[0] != stamp:
-            self._digests[key] = [stamp, self._digest_of(path)]
+        if self._digests.get(key, ("", ""))[0] != stamp:
+            self._digests[key] = stamp, self._digest_of(path)
             self._changed = True
         return self._digests[key][1]
 
@@ -67,6 +70,7 @@ class ImageMemory:
         """Remember for the next run, where there is enough of it to be worth a file."""
         grown = self._changed or self._before != (len(self.sound), len(self._digests))
         if grown and len(self._digests) >= _MANY and self._store.parent.parent.is_dir():
+            sweep(self._store.parent)
             known = {"digests": self._digests, "sound": sorted(self.sound)}
             with contextlib.suppress(OutputError):  # a memory is a convenience
                 write(self._store, json.dumps(known).encode())

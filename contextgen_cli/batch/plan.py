@@ -133,6 +133,19 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def refuse_changed(job: Job) -> None:
+    """Refuse files that are no longer those that the job was planned with: its picture would carry a wrong id.
+
+    Raises:
+        SceneError: one was changed, or cannot be read any more.
+    """
+    for path, digest in job.inputs:
+        if sha256_of(path) != digest:
+            raise SceneError(
+                f"{path}: was changed since the plan was made", hint="Run the same command again: it plans anew."
+            )
+
+
 def plan(
     scenes: Iterable[Scene],
     overrides: Overrides,

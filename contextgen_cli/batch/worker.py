@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from contextgen_cli.batch import ledger
 from contextgen_cli.batch.ledger import Attempt, Reason
-from contextgen_cli.batch.plan import Job
+from contextgen_cli.batch.plan import Job, refuse_changed
 from contextgen_cli.errors import ContextgenError, EnvironmentProblem, OutOfMemory
 from contextgen_cli.output import Composition, Destination, Placed, Taken, encode, is_whole, write
 
@@ -162,6 +162,7 @@ def note(outcome: Outcome, orders: Orders) -> None:
 
 def _do(job: Job, renderer: Renderer, orders: Orders, listener: Listener, rank: int) -> Outcome:
     renderer.open(job)
+    refuse_changed(job)  # hours may lie between the plan and the picture
     listener.job_started(job, rank)
     began = time.monotonic()
     image = _paint(job, renderer, listener, rank)

@@ -97,9 +97,9 @@ def sum_up(tally: Tally, seconds: float, device: str, code: int, *, as_json: boo
     parts += [f"{unfinished} left undone"] * bool(unfinished) or ["nothing to do"] * (not parts)
     details = [f"in {duration(seconds)}"]
     if rendered > 1 and pace is not None:
-        kind = "GPU" if device.startswith("cuda") else "CPU" if device == "cpu" else device
+        kind = "GPU seconds" if device.startswith("cuda") else "seconds of painting"
         details[0] += f": {console.significant(pace)} a minute"
-        details += [f"{console.significant(tally.painting)} {kind} seconds"]
+        details += [f"{console.significant(tally.painting)} {kind}"]
     if rendered and tally.peak_bytes:
         details += [f"{gibibytes(tally.peak_bytes)} at the most"]
     console.note(f"{', '.join(parts)} {', '.join(details)}")

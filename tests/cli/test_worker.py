@@ -13,7 +13,7 @@ from PIL import Image
 
 from contextgen_cli.batch.launch import alone
 from contextgen_cli.batch.ledger import read
-from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
+from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights, sha256_of
 from contextgen_cli.batch.stock import take_stock
 from contextgen_cli.batch.worker import Orders, Outcome, Overview, Status
 from contextgen_cli.errors import DeviceError, JobError, OutOfMemory, OutputError
@@ -78,9 +78,9 @@ class Hearing(Silence):
         self.heard.append(f"{outcome.job.scene.name} {outcome.status.value}")
 
 
-def run(folder: Path, failures: dict[str, BaseException], listener: Silence | None = None, **orders):
+def run(folder: Path, failures: dict[str, BaseException], listener: Silence | None = None, jobs=None, **orders):
     painter = Painter(failures)
-    jobs = Plan(tuple(job(name) for name in "abc"))
+    jobs = jobs or Plan(tuple(job(name) for name in "abc"))
     given = Orders(Destination.parse(str(folder)), lambda job: {"job": job.id}, **orders)
     there = take_stock(jobs, given)
     painted = alone(there, painter, given, listener or Silence(), lambda: False)
@@ -166,6 +166,25 @@ def test_what_failed_is_left_alone_until_asked_for(tmp_path):
     painter, outcomes = run(tmp_path, {}, retry_failed=True)
     assert [outcome.status for outcome in outcomes] == [Status.SKIPPED, Status.SKIPPED, Status.RENDERED]
     assert [attempt.outcome for attempt in read(tmp_path).attempts] == ["rendered", "failed", "rendered", "rendered"]
+
+
+@pytest.mark.parametrize("now", [b"other bytes", None], ids=["changed", "removed"])
+def test_what_was_changed_since_the_plan_is_not_painted_under_the_old_id(tmp_path, now):
+    crab, fox = tmp_path / "crab.png", tmp_path / "fox.png"
+    jobs = []
+    for name, path in (("a", crab), ("b", fox), ("c", crab)):
+        path.write_bytes(b"bytes of the plan")
+        jobs.append(replace(job(name), inputs=((path, sha256_of(path)),)))
+    painter, outcomes = run(tmp_path / "out", {}, jobs=Plan(tuple(jobs)))
+    (tmp_path / "out").mkdir()
+    if now is None:
+        fox.unlink()
+    else:
+        fox.write_bytes(now)
+    ended = list(outcomes)
+    assert painter.painted == ["a", "c"]
+    assert [outcome.status for outcome in ended] == [Status.RENDERED, Status.FAILED, Status.RENDERED]
+    assert "fox.png: " in ended[1].reason.message
 
 
 def test_a_folder_that_vanishes_ends_the_run(tmp_path):
