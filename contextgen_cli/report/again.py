@@ -10,7 +10,7 @@ from pathlib import Path
 from contextgen_cli.report.entries import Entry
 
 SCENES = "SCENES"  # stands for scene files that nothing in the folder names
-_FILL_IN = f"Put your scene files in place of {SCENES}."
+_FILL_IN = f"Put your scene files in place of {SCENES}, and add the options that the run had, such as --size."
 
 
 @dataclass(frozen=True)

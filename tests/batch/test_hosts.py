@@ -6,15 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from painters import job
+from painters import job, record_of
 
 from contextgen_cli.batch.board import INTERRUPTED, NOW, OVER, Board
 from contextgen_cli.batch.handing import Event, event_from_json, event_to_json, job_from_json, job_to_json
+from contextgen_cli.batch.launch import Crew, _Run
 from contextgen_cli.batch.ledger import Reason
-from contextgen_cli.batch.plan import Portion, Weights
-from contextgen_cli.batch.worker import Outcome, Status
+from contextgen_cli.batch.plan import Plan, Portion, Weights
+from contextgen_cli.batch.stock import Stock
+from contextgen_cli.batch.worker import Orders, Outcome, Status
 from contextgen_cli.batch.world import ALONE, World, find
 from contextgen_cli.errors import EnvironmentProblem, OutputError, UsageError
+from contextgen_cli.output import Destination
+from contextgen_cli.progress import Silence
 from contextgen_cli.scene.scene import Box, Fit, Instance, Reference, Source
 
 
@@ -138,3 +142,32 @@ def test_two_boards_of_one_store_share_the_jobs():
     del mine, server
     with pytest.raises(EnvironmentProblem, match="cannot be reached"):
         theirs.take()
+
+
+def test_the_job_of_a_host_that_is_lost_is_handed_to_another(tmp_path, monkeypatch, capsys):
+    from torch.distributed import HashStore
+
+    now = [100.0]
+    monkeypatch.setattr("contextgen_cli.batch.launch.time.monotonic", lambda: now[0])
+    board, listener = Board(HashStore(), shared=False), Silence()
+    jobs = (job("a", 0), job("a", 1))
+    stock = Stock(Plan(jobs), Plan(jobs))
+    board.publish(jobs)
+    run = _Run(board, 2, Orders(Destination(tmp_path), record_of), Crew(1, World(rank=0, size=3)))
+    for rank in (1, 2):
+        board.beat(rank)
+        list(run.hear(Event("taken", rank, board.take()), stock, listener))
+    for _ in range(13):  # 65 s, in which rank 2 says nothing
+        run.look_after_others(listener)
+        now[0] += 5.0
+        board.beat(1)
+    run.look_after_others(listener)
+    assert capsys.readouterr().err == "rank 2 gives no sign of life: its job is handed to another\n"
+    assert (board.take(), board.take()) == (1, None)
+    board.leave()
+    assert run._others_gone()
+
+    done = Event("finished", 1, 1, outcome=Outcome(jobs[1], Status.RENDERED, rank=1))
+    assert [outcome.rank for outcome in run.hear(done, stock, listener)] == [1]
+    late = Event("finished", 2, 1, outcome=Outcome(jobs[1], Status.RENDERED, rank=2))
+    assert list(run.hear(late, stock, listener)) == []

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from contextgen_cli import output
 from contextgen_cli.errors import OutputError, UsageError
-from contextgen_cli.output import Destination, encode, read_record, write
+from contextgen_cli.output import Destination, Taken, encode, read_record, write
 
 PICTURE = Image.new("RGB", (8, 8), "red")
 JOB, OTHER = "a" * 64, "b" * 64
@@ -46,6 +46,15 @@ def test_an_interruption_while_writing_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "a.png", b"new")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_came_to_stand_there_is_not_replaced(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"another process's")
+    with pytest.raises(Taken):
+        write(path, b"new", replacing=False)
+    assert path.read_bytes() == b"another process's"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_content_is_synced_before_its_name_and_the_name_before_the_end(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights, sha256_o
 from contextgen_cli.batch.stock import take_stock
 from contextgen_cli.batch.worker import Orders, Outcome, Overview, Status
 from contextgen_cli.errors import DeviceError, JobError, OutOfMemory, OutputError
-from contextgen_cli.output import Composition, Destination
+from contextgen_cli.output import Composition, Destination, encode, read_record, write
 from contextgen_cli.progress import Clock, JsonLines, PlainLines, Silence, duration, stopwatch
 from contextgen_cli.scene.scene import Sampling, Scene, Size
 
@@ -185,6 +185,22 @@ def test_what_was_changed_since_the_plan_is_not_painted_under_the_old_id(tmp_pat
     assert painter.painted == ["a", "c"]
     assert [outcome.status for outcome in ended] == [Status.RENDERED, Status.FAILED, Status.RENDERED]
     assert "fox.png: " in ended[1].reason.message
+
+
+def test_a_name_that_another_run_takes_meanwhile_is_left_to_it(tmp_path, monkeypatch):
+    taken = tmp_path / "b-0.png"
+
+    def outrun(path, png, **settings) -> None:
+        """Somebody else's picture comes between our look at the name and our write."""
+        if path == taken:
+            write(path, encode(Image.new("RGB", (64, 64)), {"job": "another"}))
+        write(path, png, **settings)
+
+    monkeypatch.setattr("contextgen_cli.batch.worker.write", outrun)
+    outcomes = list(run(tmp_path, {})[1])
+    assert {outcome.status for outcome in outcomes} == {Status.RENDERED}
+    assert (outcomes[1].evades, read_record(taken)["job"]) == (taken, "another")
+    assert read_record(outcomes[1].path)["job"] == outcomes[1].job.id
 
 
 def test_a_folder_that_vanishes_ends_the_run(tmp_path):
