@@ -30,6 +30,7 @@ ANSWERS = {
     "layout": "the layout image itself",
     "pasted layout": "layout on the right background",
 }
+HINTED = ("blurred", "silhouette", "absent")
 SAME_EVERYWHERE = ("truth", "codec")  # told once: the hinted levels are the plain scenes again
 HEAD = """\
 | scenes | answer | I-SR % | SR % | mIoU | background % | PSNR in, outside boxes | SSIM in, outside |
@@ -37,20 +38,28 @@ HEAD = """\
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    lines, last = [HEAD], None
+    lines = [HEAD]
     for level, words in LEVELS.items():
+        told: dict[str, int] = {}
         for row in (row for row in rows if row["level"] == level):
-            if level in ("blurred", "silhouette", "absent") and row["answer"] in SAME_EVERYWHERE:
-                continue
-            first = f"{words} ({row['scenes']}; {row['instance_success']['count']} objects)" if level != last else ""
-            lines.append(line(first, row))
-            last = level
+            again = row["answer"] in told or (level in HINTED and row["answer"] in SAME_EVERYWHERE)
+            if not again:
+                lines.append(
+                    line("" if told else f"{words} ({size(row)})", row, next(iter(told.values()), row["scenes"]))
+                )
+                told[row["answer"]] = row["scenes"]
     return "\n".join(lines)
 
 
-def line(level: str, row: dict[str, Any]) -> str:
+def size(row: dict[str, Any]) -> str:
+    return f"{row['scenes']} scenes, {row['instance_success']['count']} objects"
+
+
+def line(level: str, row: dict[str, Any], scenes: int) -> str:
     painted = row["seconds"] is not None
     answer = ANSWERS.get(row["answer"], row["answer"])
+    if row["scenes"] != scenes:
+        answer += f" (the first {size(row)})"
     cells = [
         level,
         f"**{answer}**" if painted and row["answer"] not in ANSWERS else answer,
