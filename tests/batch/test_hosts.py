@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +117,22 @@ def test_half_a_launcher_is_refused(broken):
         find(broken)
 
 
+def arrived(ask):
+    """What is there once the store has taken in what another connection sent: nobody waits for that."""
+    until = time.monotonic() + 20
+    while (found := ask()) is None and time.monotonic() < until:
+        time.sleep(0.01)
+    return found
+
+
+def why_closed(board, why):
+    return arrived(lambda: board.closed == why or None)
+
+
+def heard_by(board):
+    return arrived(lambda: list(board.hear()) or None)
+
+
 def test_two_boards_of_one_store_share_the_jobs():
     from torch.distributed import PrefixStore, TCPStore
 
@@ -129,16 +146,17 @@ def test_two_boards_of_one_store_share_the_jobs():
     assert taken == [0, 1, 2, 3, 4, None, None]
     assert [theirs.job(position) for position in range(5)] == jobs
     mine.put_back(3)
-    assert (theirs.take(), mine.take()) == (3, None)
+    assert (arrived(theirs.take), mine.take()) == (3, None)
     theirs.tell(Event("step", 1, 3, 2))
-    assert list(mine.hear()) == [Event("step", 1, 3, 2)]
+    assert heard_by(mine) == [Event("step", 1, 3, 2)]
     assert [mine.crashed("x"), theirs.crashed("x")] == [1, 2]
     assert mine.closed is None
     theirs.close(INTERRUPTED)
+    assert why_closed(mine, INTERRUPTED)
     mine.close(OVER)
     assert mine.closed == INTERRUPTED
     mine.close(NOW)
-    assert theirs.closed == NOW
+    assert why_closed(theirs, NOW)
     del mine, server
     with pytest.raises(EnvironmentProblem, match="cannot be reached"):
         theirs.take()
