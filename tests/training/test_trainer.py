@@ -168,6 +168,19 @@ def test_a_loss_that_is_no_number_stops_with_the_last_checkpoint_kept(tmp_path: 
     assert kept(tmp_path)
 
 
+def test_a_gradient_that_is_no_number_moves_nothing(tmp_path: Path) -> None:
+    told = config(tmp_path, stage(steps=1))
+    accelerator = Accelerator(cpu=True)
+    pipe, card = open_model(told, accelerator)
+    run = StageRun(Run(told, pipe, accelerator, card), 0)
+    weight = pipe.transformer.proj_out.weight
+    weight.register_hook(lambda gradient: gradient * torch.nan)
+    before = weight.detach().clone()
+    with pytest.raises(Diverged, match="norm"):
+        run.take_step([[prepare(example, pipe.card) for example in Shapes().batch(0, 2)]], time.monotonic())
+    assert torch.equal(weight, before)
+
+
 def test_a_loss_that_rises_for_good_is_noticed_and_a_spike_is_not() -> None:
     monitor = Monitor()
     for loss in [1.0] * 100 + [50.0] + [1.0] * 100:
