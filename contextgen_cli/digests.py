@@ -27,7 +27,7 @@ def remembered(file: Path, compute: Callable[[Path], str]) -> str:
         return compute(file)
     store = _store()
     known = _read(store)
-    key, stamp = str(file.resolve()), f"{state.st_size} {state.st_mtime_ns}"
+    key, stamp = str(file.resolve()), _stamp(state)
     if known.get(key, ["", ""])[0] != stamp:
         known[key] = [stamp, compute(file)]
         with contextlib.suppress(OutputError):  # a memory is a convenience
@@ -60,7 +60,7 @@ class ImageMemory:
             state = path.stat()
         except OSError:
             return self._digest_of(path)  # which says why
-        key, stamp = str(path), f"{state.st_size} {state.st_mtime_ns}"
+        key, stamp = str(path), _stamp(state)
         if self._digests.get(key, ("", ""))[0] != stamp:
             self._digests[key] = stamp, self._digest_of(path)
             self._changed = True
@@ -74,6 +74,11 @@ class ImageMemory:
             known = {"digests": self._digests, "sound": sorted(self.sound)}
             with contextlib.suppress(OutputError):  # a memory is a convenience
                 write(self._store, json.dumps(known).encode())
+
+
+def _stamp(state: os.stat_result) -> str:
+    """What tells that a file was changed."""
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def _store() -> Path:

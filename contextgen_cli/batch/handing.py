@@ -11,7 +11,7 @@ from contextgen_cli.batch.ledger import Reason
 from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
 from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.errors import DeviceError, EnvironmentProblem, OutputError, WeightsError
-from contextgen_cli.scene.scene import Box, Fit, Instance, Reference, Sampling, Scene, Size, Source
+from contextgen_cli.scene.scene import Reference, Scene, Source
 
 _PROBLEMS = {kind.__name__: kind for kind in (EnvironmentProblem, WeightsError, DeviceError, OutputError)}
 
@@ -99,32 +99,10 @@ def _reason(reason: Reason | None) -> dict[str, Any] | None:
 
 def _scene(record: dict[str, Any]) -> Scene:
     source = record["source"]
-    return Scene(
-        name=record["name"],
-        prompt=record["prompt"],
-        canvas=Size(**record["canvas"]),
-        references=tuple(_reference(value) for value in record["references"]),
-        instances=tuple(
-            Instance(value["reference"], Box(**value["box"]), Fit(value["fit"])) for value in record["instances"]
-        ),
-        layout=_path(record["layout"]),
-        seeds=tuple(record["seeds"]),
-        sampling=Sampling(**record["sampling"]),
-        model=record["model"],
-        source=Source(
-            _path(source["path"]),
-            source["document"],
-            source["matrix_row"],
-            tuple((name, value) for name, value in source["values"]),
-        ),
-    )
-
-
-def _reference(record: dict[str, Any]) -> Reference:
-    crop = record["crop"]
-    return Reference(
-        record["name"], Path(record["image"]), _path(record["mask"]), None if crop is None else Box(**crop)
-    )
+    values = tuple((name, value) for name, value in source["values"])
+    written = Source(_path(source["path"]), source["document"], source["matrix_row"], values)
+    references = (Reference.of_plain(value["name"], value) for value in record["references"])
+    return Scene.of_plain(record, references, written)
 
 
 def _path(text: str | None) -> Path | None:

@@ -7,9 +7,11 @@ seeds are listed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from contextgen_cli.errors import UsageError
 
@@ -69,6 +71,12 @@ class Reference:
     mask: Path | None = None
     crop: Box | None = None  # pixels of the image; applied to the mask too
 
+    @classmethod
+    def of_plain(cls, name: str, values: Mapping[str, Any]) -> Reference:
+        """From values as JSON has them. KeyError or TypeError if they are none."""
+        crop = None if values["crop"] is None else Box(**values["crop"])
+        return cls(name, Path(values["image"]), _path(values["mask"]), crop)
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -112,6 +120,27 @@ class Scene:
     model: str | None = None
     source: Source = Source(None)
 
+    @classmethod
+    def of_plain(
+        cls, values: Mapping[str, Any], references: Iterable[Reference], source: Source = Source(None)
+    ) -> Scene:
+        """From values as JSON has them; how references are kept differs. KeyError, TypeError or ValueError if they are
+        none."""
+        return cls(
+            name=values["name"],
+            prompt=values["prompt"],
+            canvas=Size(**values["canvas"]),
+            references=tuple(references),
+            instances=tuple(
+                Instance(each["reference"], Box(**each["box"]), Fit(each["fit"])) for each in values["instances"]
+            ),
+            layout=_path(values["layout"]),
+            seeds=tuple(values["seeds"]),
+            sampling=Sampling(**values["sampling"]),
+            model=values["model"],
+            source=source,
+        )
+
     def reference(self, name: str) -> Reference:
         return next(reference for reference in self.references if reference.name == name)
 
@@ -135,3 +164,7 @@ class Scene:
             if not instance.box.covers_pixels:
                 raise UsageError(f"{self.name}: on {canvas} px, a box of `{instance.reference}` shrinks to nothing")
         return replace(self, canvas=canvas, instances=instances)
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)

@@ -14,10 +14,8 @@ from contextgen_cli.scene.scalars import resolved
 from contextgen_cli.scene.scene import (
     FORMAT_VERSION,
     Box,
-    Fit,
     Instance,
     Reference,
-    Sampling,
     Scene,
     Size,
 )
@@ -169,25 +167,5 @@ def from_record(record: Mapping[str, Any]) -> Scene:
     """The scene of a record; paths stay relative. KeyError, TypeError, ValueError or AttributeError if it is none."""
     if record["version"] != FORMAT_VERSION:
         raise ValueError(f"scene format version {record['version']}")
-    return Scene(
-        name=record["name"],
-        prompt=record["prompt"],
-        canvas=Size(**record["canvas"]),
-        references=tuple(_reference(name, value) for name, value in record["references"].items()),
-        instances=tuple(
-            Instance(value["reference"], Box(**value["box"]), Fit(value["fit"])) for value in record["instances"]
-        ),
-        layout=_path(record["layout"]),
-        seeds=tuple(record["seeds"]),
-        sampling=Sampling(**record["sampling"]),
-        model=record["model"],
-    )
-
-
-def _reference(name: str, value: Mapping[str, Any]) -> Reference:
-    crop = Box(**value["crop"]) if value["crop"] is not None else None
-    return Reference(name, Path(value["image"]), _path(value["mask"]), crop)
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text is not None else None
+    references = (Reference.of_plain(name, value) for name, value in record["references"].items())
+    return Scene.of_plain(record, references)
