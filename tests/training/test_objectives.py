@@ -36,6 +36,15 @@ def test_times_are_the_sigmoid_of_a_normal() -> None:
     t = draw_times(20_000, generator())
     logits = torch.log(t / (1 - t))
     assert abs(logits.mean()) < 0.03 and abs(logits.std() - 1) < 0.03
+    noisier = draw_times(20_000, generator(), mean=1.0, std=0.5)
+    assert torch.allclose(noisier, torch.sigmoid(1 + 0.5 * logits), atol=1e-5)
+
+
+def test_a_stage_says_which_times_are_trained(pipe: ContextGenPipeline) -> None:
+    given = samples(pipe, 2)
+    noise_only = {"logit_mean": 5.0, "logit_std": 1e-6}
+    assert _flow(pipe, given, **noise_only) != _flow(pipe, given)
+    assert _flow(pipe, given, **noise_only) == _flow(pipe, given, **noise_only | {"logit_std": 2e-6})
 
 
 def test_the_line_goes_from_picture_to_noise() -> None:

@@ -24,7 +24,7 @@ from contextgen.data.posing import NO_TINT, Light, Pose
 from contextgen.layout import Instance
 
 LEVELS = ("plain", "complex", "flexible")
-MOST = {"plain": 4, "complex": 8, "flexible": 4}  # instances that a level is meant for
+MOST = {"plain": 6, "complex": 8, "flexible": 6}  # instances that a level is meant for
 ALL_PLAIN: Mapping[str, float] = {"plain": 1.0}
 _HIDDEN = {"plain": 0.06, "complex": 0.45, "flexible": 0.2}  # share of a box that others may cover
 _LIT = {"plain": 0.0, "complex": 0.5, "flexible": 0.5}  # share of scenes whose objects take on the light

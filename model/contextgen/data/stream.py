@@ -23,7 +23,7 @@ class StreamSpec:
     Attributes:
         levels: the share of each level.
         sizes: canvases as (width, height, share), in pixels.
-        counts: the fewest and the most instances of a scene; a plain or flexible one has four at most, a complex eight.
+        counts: the fewest and the most instances of a scene; a plain or flexible one has six at most, a complex eight.
         hints: how often the layout shows an instance `plain`, `blurred`, as a `silhouette`, or leaves it `absent`.
         varied: the share of instances that are no emoji as drawn: recoloured ones and textured shapes, half and half.
 

@@ -109,6 +109,7 @@ class Stage:
         attention: `masked` computes a batch at once, `exact` sample by sample without what nobody reads.
         clip: the largest norm of a gradient.
         text_drop: how often the caption is emptied.
+        logit_mean, logit_std: of the normal distribution whose sigmoid is the time t; a larger mean has more noise.
         box_weight: extra weight in the loss of the canvas tokens that a box touches.
         ema: decay of the averaged weights, which are what is saved; None keeps none.
         beta: of DPO, the strength of the pull towards the frozen model.
@@ -123,6 +124,8 @@ class Stage:
     optimizer: Optimizer = Optimizer()
     clip: float = 0.5
     text_drop: float = 0.2
+    logit_mean: float = 0.0
+    logit_std: float = 1.0
     box_weight: float = 0.0
     gradient_checkpointing: bool = False
     ema: float | None = None

@@ -84,7 +84,7 @@ class Flow:
     def loss(self, samples: Sequence[Prepared], generator: torch.Generator) -> Loss:
         """Mean squared velocity error over the canvas tokens."""
         encoded = encode(self._pipe, samples, self._stage.box_weight)
-        drawn = _draw(encoded.target, self._stage.text_drop, generator)
+        drawn = _draw(encoded.target, self._stage, generator)
         return Loss(self._errors(encoded.target, drawn, self._conditioning(samples, encoded, drawn), encoded).mean())
 
     def _conditioning(self, samples: Sequence[Prepared], encoded: Encoded, drawn: _Drawn) -> Conditioning:
@@ -129,7 +129,7 @@ class Preference(Flow):
     def loss(self, samples: Sequence[Prepared], generator: torch.Generator) -> Loss:
         """The preference of the target, with the same noise and time for both pictures."""
         encoded = encode(self._pipe, samples, self._stage.box_weight)
-        drawn = _draw(encoded.target, self._stage.text_drop, generator)
+        drawn = _draw(encoded.target, self._stage, generator)
         given = self._conditioning(samples, encoded, drawn)
         pictures = (encoded.target, encoded.layout)
         with torch.no_grad():
@@ -149,11 +149,11 @@ class _Drawn:
     x_1: torch.Tensor
 
 
-def _draw(x_0: torch.Tensor, text_drop: float, generator: torch.Generator) -> _Drawn:
+def _draw(x_0: torch.Tensor, stage: Stage, generator: torch.Generator) -> _Drawn:
     """Sample by sample and on the CPU: the same whatever is computed at once, and on every device."""
     emptied, t, x_1 = [], [], []
     for picture in x_0:
-        emptied.append(torch.rand((), generator=generator).item() < text_drop)
-        t.append(draw_times(1, generator))
+        emptied.append(torch.rand((), generator=generator).item() < stage.text_drop)
+        t.append(draw_times(1, generator, stage.logit_mean, stage.logit_std))
         x_1.append(torch.randn(picture.shape, generator=generator))
     return _Drawn(tuple(emptied), torch.cat(t).to(x_0), torch.stack(x_1).to(x_0))

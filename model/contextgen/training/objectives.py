@@ -19,9 +19,9 @@ class Loss:
     figures: dict[str, float] = field(default_factory=dict)
 
 
-def draw_times(count: int, generator: torch.Generator) -> torch.Tensor:
-    """t = sigmoid(N(0, 1)), (B,): middle times are met most often (released recipe)."""
-    return torch.sigmoid(torch.randn(count, generator=generator))
+def draw_times(count: int, generator: torch.Generator, mean: float = 0.0, std: float = 1.0) -> torch.Tensor:
+    """t = sigmoid(N(mean, std)), (B,); the released recipe has mean 0 and deviation 1, most often the middle times."""
+    return torch.sigmoid(mean + std * torch.randn(count, generator=generator))
 
 
 def between(x_0: torch.Tensor, x_1: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
