@@ -127,8 +127,9 @@ def _changed_config(error: Exception) -> ContextgenError:
 
 
 def _missing_extra(error: Exception) -> ContextgenError:
-    package = str(getattr(error, "name", None) or "contextgen[train]").split(".")[0]
-    return EnvironmentProblem(f"the package {package} is missing", hint=f"Install it: pip install '{package}'.")
+    package = str(getattr(error, "name", None) or "that it imports").split(".")[0]
+    hint = "Install what training needs: pip install 'contextgen[train]'."
+    return EnvironmentProblem(f"the package {package} is missing", hint=hint)
 
 
 def _too_large_a_batch(error: Exception) -> ContextgenError:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli import foreign
+from contextgen_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from contextgen.training.config import Stage, TrainConfig
@@ -36,6 +38,30 @@ def run(config: TrainConfig, watcher: Watcher, *, on_cpu: bool = False) -> Ended
     with foreign.training():
         ending = train(config, watcher, on_cpu=on_cpu)
     return Ended(ending.value, config.output / result_name(config))
+
+
+@contextlib.contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Hold the output folder inside the block: two runs in it would mix their checkpoints.
+
+    Raises:
+        UsageError: another training holds it.
+        ContextgenError: it cannot be made or written.
+    """
+    from filelock import FileLock, Timeout
+
+    with foreign.training():
+        output.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(output / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            message, hint = f"another training writes to {output}", "Wait for it, or name another `output`."
+            raise UsageError(message, hint=hint) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_main_process() -> bool:

@@ -66,8 +66,15 @@ def _check_choices(root: Node, values: Mapping[str, Any], report: Report) -> Non
     for index, stage in enumerate(values.get("stages", ())):
         if synth := stage.get("data", {}).get("synth"):
             _check_synth(root, ("stages", index, "data", "synth"), synth, report)
+    if values.get("train_text_encoders") and not any(_is_flow(stage) for stage in values.get("stages", ())):
+        message, hint = "no stage would train the text encoders along: none is `flow`", "leave it out"
+        report.error("text-encoders", message, spot(root, "train_text_encoders"), hint)
     if values.get("weights", "full") != "full":
         _check_lora(root, values, report)
+
+
+def _is_flow(stage: Mapping[str, Any]) -> bool:
+    return bool(stage.get("objective", "flow") == "flow")
 
 
 def _check_synth(root: Node, place: tuple[str | int, ...], synth: Mapping[str, Any], report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from itertools import count
 from pathlib import Path
@@ -46,10 +47,15 @@ def command(config: Path, fresh: bool, device: str, as_json: bool, progress: str
     # 2. Make room, if it is to begin anew.
     speaks = training.is_main_process()
     if fresh and speaks and told.output.exists():
-        console.note(f"moved the earlier run to {moved_aside(told.output)}")
+        with training.alone(told.output):
+            console.note(f"moved the earlier run to {moved_aside(told.output)}")
     # 3. Train.
     began = time.monotonic()
-    with interruption.noted() as stop_asked, watching.display(progress, stop_asked, speaks=speaks) as watcher:
+    with contextlib.ExitStack() as held:
+        if speaks:
+            held.enter_context(training.alone(told.output))
+        stop_asked = held.enter_context(interruption.noted())
+        watcher = held.enter_context(watching.display(progress, stop_asked, speaks=speaks))
         ended = training.run(told, watcher, on_cpu=device == "cpu")
     # 4. Say how it ended.
     code = EXIT_INTERRUPTED if ended.how == "stopped" else EXIT_DONE

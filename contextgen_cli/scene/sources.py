@@ -52,7 +52,7 @@ def _decoded(data: bytes, path: Path | None) -> tuple[str | None, Report]:
         report = Report(path, before)
         kind = "this is UTF-16" if data.startswith(_WIDE_MARKS) else f"byte 0x{data[error.start]:02x} is no UTF-8"
         at = Spot(_place_after(before), "")
-        report.error("not-utf8", f"{kind}; a scene file is a text in UTF-8", at, "save it as UTF-8")
+        report.error("not-utf8", f"{kind}; only text in UTF-8 can be read", at, "save it as UTF-8")
         return None, report
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     report = Report(path, text)

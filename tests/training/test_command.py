@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from shapes import TINY
 
+from contextgen_cli import training
 from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT, EXIT_USAGE
 
 RUN = f"""\
@@ -49,6 +50,12 @@ def write(folder: Path, *changes: tuple[str, str]) -> Path:
             "weights: {lora: {}}\ntrain_text_encoders: true",
             "5:22",
             "changes the transformer only",
+        ),
+        (
+            "precision: float32\nworkers: 0\nstages:\n  - name: sft\n",
+            "train_text_encoders: true\nstages:\n  - name: sft\n    objective: text\n",
+            "4:22",
+            "none is `flow`",
         ),
         ("    steps: 2\n", "", "7:5", "`steps` is missing"),
         ("steps: 2", "step: 2", "8:5", "unknown key `step`"),
@@ -124,6 +131,17 @@ def test_changes_are_refused_and_fresh_begins_anew_beside_the_old(contextgen: Co
     assert fresh.code == EXIT_DONE, fresh.err
     assert re.search(r"moved the earlier run to .*out\.1", fresh.err)
     assert (tmp_path / "runs" / "out.1" / "checkpoints" / "000002").is_dir()
+
+
+@pytest.mark.parametrize("options", [(), ("--fresh",)])
+def test_two_runs_never_share_an_output(contextgen: Command, tmp_path: Path, options: tuple[str, ...]) -> None:
+    config = write(tmp_path)
+    with training.alone(tmp_path / "runs" / "out"):
+        refused = contextgen("train", config, "--device", "cpu", *options)
+    assert refused.code == EXIT_USAGE
+    assert "another training writes to" in refused.err
+    assert not (tmp_path / "runs" / "out.1").exists()
+    assert contextgen("train", config, "--device", "cpu", *options).code == EXIT_DONE
 
 
 def test_progress_as_json_lines(contextgen: Command, tmp_path: Path) -> None:

@@ -44,8 +44,9 @@ class StreamSpec:
                 raise ValueError(f"unknown {unknown[0]!r}: use one of {', '.join(known)}")
             _check_shares(list(shares.values()))
         _check_shares([share for _, _, share in self.sizes])
-        if any(not _SIDES[0] <= side <= _SIDES[1] for width, height, _ in self.sizes for side in (width, height)):
-            raise ValueError(f"canvas sides are {_SIDES[0]} to {_SIDES[1]} pixels, not {self.sizes}")
+        for width, height, _ in self.sizes:
+            if not _SIDES[0] <= min(width, height) <= max(width, height) <= _SIDES[1]:
+                raise ValueError(f"canvas sides are {_SIDES[0]} to {_SIDES[1]} pixels, not {width}x{height}")
         if not 1 <= self.counts[0] <= self.counts[1] <= max(MOST.values()):
             raise ValueError(f"counts are from 1 to {max(MOST.values())}, the fewest first, not {self.counts}")
 

@@ -157,6 +157,8 @@ def _work(stage: StageRun, source: Source, metrics: Metrics | None, watcher: Wat
             watcher.stepped(record)
         stopped = _anyone(accelerator, watcher.stop_asked())
         ended = stage.step == settings.steps
+        if stopped and not ended:
+            watcher.told("stopping, once this step is saved")
         if accelerator.is_main_process and (stopped or ended or stage.step % settings.checkpoint_every == 0):
             watcher.told(f"saved {stage.save(config.output / CHECKPOINTS)}")
         samples = settings.samples
