@@ -12,6 +12,7 @@ from typing import Any
 
 Test = Callable[[Any], bool]
 Inner = Callable[[Any], Test]  # a schema inside the one that is looked at -> its test
+Keyword = Callable[[Any, Mapping[str, Any], Inner], Test]  # a keyword's value, the schema around it -> its test
 
 _NOTES = ("$schema", "$id", "$defs", "title", "description", "examples", "default")
 _TYPES = {"object": (dict,), "array": (list,), "string": (str,), "integer": (int,), "number": (int, float)}
@@ -26,7 +27,10 @@ def acceptor(schema: Mapping[str, Any]) -> Test:
             return lambda value: inner
         if "$ref" in inner:
             return compiled(schema["$defs"][inner["$ref"].removeprefix("#/$defs/")])
-        tests = [_KEYWORDS.get(key, _unknown)(inner[key], inner, compiled) for key in inner if key not in _NOTES]
+        keywords: list[tuple[str, Keyword]] = [
+            (key, _KEYWORDS.get(key, _unknown)) for key in inner if key not in _NOTES
+        ]
+        tests = [keyword(inner[key], inner, compiled) for key, keyword in keywords]
         return tests[0] if len(tests) == 1 else lambda value: _all(tests, value)
 
     return compiled(schema)
@@ -94,7 +98,7 @@ def _pattern(wanted: str, *_: Any) -> Test:
     return _of((str,), lambda value: search(value) is not None)
 
 
-_KEYWORDS: Mapping[str, Callable[[Any, Mapping[str, Any], Inner], Test]] = {
+_KEYWORDS: Mapping[str, Keyword] = {
     "type": _type,
     "const": lambda wanted, *_: lambda value: type(value) is type(wanted) and value == wanted,
     "enum": lambda wanted, *_: lambda value: type(value) is str and value in wanted,
