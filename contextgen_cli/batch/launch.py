@@ -43,11 +43,16 @@ class Crew:
         return max(1, self.processes) * self.world.size
 
     @property
+    def ranks_here(self) -> int:
+        """Those of this host."""
+        return self.world.local_size if self.world.size > 1 else max(1, self.processes)
+
+    @property
     def seats(self) -> list[Seat]:
         """Those of this host's supervisor."""
-        world, here = self.world, max(1, self.processes)
+        world, here = self.world, self.ranks_here
         if world.size > 1:
-            return [Seat(world.rank, world.size, world.local_rank, world.local_size)]
+            return [Seat(world.rank, world.size, world.local_rank, here)]
         return [Seat(number, here, number, here) for number in range(here)]
 
 

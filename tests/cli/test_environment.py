@@ -76,6 +76,28 @@ def test_what_cannot_fit_is_refused_with_what_to_try(device, memory, dtype, said
     assert said in caught.value.hint
 
 
+def test_memory_must_suffice_for_every_process_that_shares_a_device():
+    parts = {"transformer": GIB // 4, "vae": 0}
+    roomy = Device("cpu", "2 threads", 6 * GIB, 8 * GIB)
+    alone, both = (footprint(roomy, "auto", "float32", parts, GIB, processes) for processes in (1, 2))
+    assert alone.needed == both.needed
+    assert (str(alone).startswith("about 2.8 GiB of 6.0"), str(both)[:20]) == (True, "2 times about 2.8 Gi")
+    with pytest.raises(DeviceError) as caught:
+        footprint(roomy, "auto", "float32", parts, GIB, 3)
+    assert "not enough memory: 3 times about 2.8 GiB of 6.0 GiB free on cpu" in caught.value.message
+    assert "fewer --processes" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("gpus", "name", "ranks", "most"),
+    [(0, None, 4, 4), (4, None, 8, 2), (4, "cuda", 5, 2), (4, None, 3, 1), (4, "cuda:1", 3, 3), (4, "cpu", 2, 2)],
+)
+def test_ranks_share_the_gpus_in_turn_and_what_is_named(gpus, name, ranks, most, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+    places = [devices.for_rank(name, rank) for rank in range(ranks)]
+    assert devices.sharers(name, ranks) == max(map(places.count, places)) == most
+
+
 @pytest.mark.parametrize(("dtype", "size"), [("float32", 8), ("bfloat16", 4)])
 def test_a_footprint_is_the_weights_the_activations_and_a_reserve(dtype, size):
     needed = footprint(GPU, "full", dtype, {"transformer": GIB, "vae": GIB}, GIB).needed
