@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from contextgen_cli import nvml
 from contextgen_cli.errors import DeviceError
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes a number
@@ -55,8 +56,9 @@ def devices() -> list[Device]:
 
     found = []
     for index in range(torch.cuda.device_count()):
-        free, total = torch.cuda.mem_get_info(index)
-        found.append(Device(f"cuda:{index}", torch.cuda.get_device_name(index), free, total))
+        gpu = torch.cuda.get_device_properties(index)
+        free, total = nvml.memory(str(gpu.uuid)) or torch.cuda.mem_get_info(index)
+        found.append(Device(f"cuda:{index}", gpu.name, free, total))
     free, total = _main_memory()
     if torch.backends.mps.is_available():
         found.append(Device("mps", "Apple GPU, shares the main memory", free, total))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from painting import TINY_MODEL
 from safetensors.torch import load_file
 
 from contextgen.quantizing import QUANTIZATIONS
 from contextgen.step_cache import STEP_CACHES
-from contextgen_cli import devices
+from contextgen_cli import devices, nvml
 from contextgen_cli.devices import QUANTIZED, Device, choose_device, default_dtype, footprint
 from contextgen_cli.errors import DeviceError
 from contextgen_cli.rendering import find_model
@@ -108,6 +110,29 @@ def test_devices_by_name(monkeypatch):
     monkeypatch.setattr("contextgen_cli.devices.devices", lambda: [GPU, CPU])
     assert [choose_device(name) for name in (None, "cuda", "cuda:0", "cpu")] == [GPU, GPU, GPU, CPU]
     assert [default_dtype(device) for device in (GPU, CPU)] == ["bfloat16", "float32"]
+
+
+@pytest.mark.parametrize(("uuid", "memory"), [("1-2", (5, 7)), ("another", (3, 4))])
+def test_the_driver_is_asked_for_memory_and_cuda_only_where_it_does_not_know(uuid, memory, monkeypatch):
+    def told(gpu, memory):
+        memory._obj.free, memory._obj.total = 5, 7
+        return 0
+
+    driver = SimpleNamespace(
+        nvmlInit_v2=lambda: 0,
+        nvmlDeviceGetHandleByUUID=lambda name, gpu: 0 if name == b"GPU-1-2" else 6,
+        nvmlDeviceGetMemoryInfo=told,
+    )
+    monkeypatch.setattr("ctypes.CDLL", lambda name: driver)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda index: SimpleNamespace(name="a GPU", uuid=uuid))
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda index: (3, 4))
+    assert devices.devices()[0] == Device("cuda:0", "a GPU", *memory)
+
+
+def test_without_the_driver_nothing_is_known(monkeypatch):
+    monkeypatch.setattr("contextgen_cli.nvml._LIBRARY", "no-such-library.so")
+    assert nvml.memory("1-2") is None
 
 
 def test_parts_are_counted_in_numbers():
