@@ -47,6 +47,26 @@ def test_nor_where_several_things_are_wrong_or_odd() -> None:
     assert accepted
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"const": 1},
+        {"const": [1]},
+        {"enum": ["x", 1]},
+        {"type": ["boolean", "null"]},
+        {"type": "number", "maximum": 1},
+        {"uniqueItems": True},
+        {"$defs": {"any": True}, "$ref": "#/$defs/any", "minimum": 1},
+        {"prefixItems": [{"type": "integer"}], "items": False},
+    ],
+    ids=repr,
+)
+def test_nor_of_other_schemas(schema: dict[str, Any]) -> None:
+    validator, accepts = Draft202012Validator(schema), acceptor(schema)
+    for value in VALUES:
+        assert validator.is_valid(value) or not accepts(value), value
+
+
 @pytest.mark.parametrize("schema", [{"oneOf": [True]}, {"type": "object", "if": True}, {"not": {"type": "string"}}])
 def test_it_accepts_nothing_where_a_keyword_is_unknown_to_it(schema: dict[str, Any]) -> None:
     assert not any(map(acceptor(schema), VALUES))
