@@ -70,16 +70,18 @@ def scene(chance: random.Random, pictures: list[str]) -> str:
 
 def measure(folder: Path, run: str) -> dict[str, object]:
     command = [sys.executable, "-m", "contextgen_cli", "render", str(folder), "-o", str(folder / "out")]
-    begin = time.perf_counter()
+    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     planned = subprocess.run([*command, "--dry-run", "--json", "-q"], check=True, stdout=subprocess.PIPE)
     seconds = time.perf_counter() - begin
     summary = json.loads(planned.stdout.splitlines()[-1])
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = children.ru_utime + children.ru_stime - before.ru_utime - before.ru_stime
     return {
         "benchmark": "planning",
         "run": run,
         "jobs": summary["jobs"],
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu, 1),
         "peak_mebibytes": children.ru_maxrss // 1024,
     }
 

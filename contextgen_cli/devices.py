@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from contextgen_cli import nvml
 from contextgen_cli.errors import DeviceError
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes a number
@@ -37,14 +38,16 @@ class Footprint:
     memory: str
     needed: int
     activations: int  # of these, for the picture at work
+    processes: int = 1  # that share the device, each with a model of its own
 
     def needed_for(self, activations: int) -> int:
         """The same for a picture that takes another amount."""
         return self.needed - self.activations + activations
 
     def __str__(self) -> str:
+        each = f"{self.processes} times " if self.processes > 1 else ""
         free = gibibytes(self.device.free)
-        return f"about {gibibytes(self.needed)} of {free} free on {self.device.name}, --memory {self.memory}"
+        return f"{each}about {gibibytes(self.needed)} of {free} free on {self.device.name}, --memory {self.memory}"
 
 
 def devices() -> list[Device]:
@@ -53,8 +56,9 @@ def devices() -> list[Device]:
 
     found = []
     for index in range(torch.cuda.device_count()):
-        free, total = torch.cuda.mem_get_info(index)
-        found.append(Device(f"cuda:{index}", torch.cuda.get_device_name(index), free, total))
+        gpu = torch.cuda.get_device_properties(index)
+        free, total = nvml.memory(str(gpu.uuid)) or torch.cuda.mem_get_info(index)
+        found.append(Device(f"cuda:{index}", gpu.name, free, total))
     free, total = _main_memory()
     if torch.backends.mps.is_available():
         found.append(Device("mps", "Apple GPU, shares the main memory", free, total))
@@ -91,6 +95,14 @@ def ranks_here(name: str | None) -> int:
     import torch
 
     return max(1, torch.cuda.device_count()) if name in (None, "cuda") else 1
+
+
+def sharers(name: str | None, ranks: int) -> int:
+    """The most of so many ranks on this host that will share one device, by what `for_rank` gives them."""
+    import torch
+
+    gpus = torch.cuda.device_count() if name in (None, "cuda") else 0
+    return -(-ranks // gpus) if gpus else ranks
 
 
 def share_cores(ranks: int) -> None:
@@ -143,8 +155,11 @@ def default_dtype(device: Device) -> str:
     return "float32" if device.name == "cpu" else "bfloat16"
 
 
-def footprint(device: Device, memory: str, dtype: str, parts: Mapping[str, int], activations: int) -> Footprint:
-    """What a model will take whose parts have so many numbers; `auto` takes the first preset that fits.
+def footprint(
+    device: Device, memory: str, dtype: str, parts: Mapping[str, int], activations: int, processes: int = 1
+) -> Footprint:
+    """What a model will take whose parts have so many numbers; `auto` takes the first preset with which as many as
+    there are `processes` fit.
 
     `lean` keeps the text encoders and adaLN's `modulation` elsewhere, `offload` has one part at a time on the device,
     `sequential` one layer.
@@ -168,9 +183,9 @@ def footprint(device: Device, memory: str, dtype: str, parts: Mapping[str, int],
             hint="Use --memory full.",
         )
     beside = activations + (_CPU_RESERVE if device.name == "cpu" else _RESERVE)
-    choices = [Footprint(device, preset, needed[preset] + beside, activations) for preset in presets]
+    choices = [Footprint(device, preset, needed[preset] + beside, activations, processes) for preset in presets]
     for choice in choices:
-        if choice.needed <= device.free:
+        if choice.needed * processes <= device.free:
             return choice
     raise _too_large(choices[-1], dtype)
 
@@ -187,6 +202,8 @@ def disk_size(size: int) -> str:
 
 def _too_large(smallest: Footprint, dtype: str) -> DeviceError:
     advice = ["a smaller --size"]
+    if smallest.processes > 1:
+        advice.insert(0, "fewer --processes")
     if DTYPES[dtype] > min(DTYPES.values()):
         advice.insert(0, "--dtype bfloat16")
     if smallest.memory == "full" and smallest.device.name.startswith("cuda"):

@@ -202,7 +202,10 @@ def sweep(folder: Path) -> None:
         for entry in os.scandir(folder):
             left = _PART.fullmatch(entry.name)
             if left and left["host"] == _host() and not _lives(int(left["process"])):
-                _quietly(Path(entry.path).unlink)
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry, ignore_errors=True)
+                else:
+                    _quietly(Path(entry.path).unlink)
 
 
 def write_all(files: Mapping[Path, bytes]) -> None:
@@ -233,7 +236,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
         held = "holds files already" if folder.is_dir() else "is a file"
         raise UsageError(f"{folder} {held}", hint="Name a new or an empty folder with -o.")
     _make_folder(folder.parent)
-    temporary = folder.with_name(f".{folder.resolve().name}.{os.getpid()}.part")
+    temporary = _temporary(folder.resolve())
+    sweep(temporary.parent)
     try:
         temporary.mkdir()
         yield temporary

@@ -126,8 +126,8 @@ class Renderer:
         ]
         return untaught + ill_suited
 
-    def footprints(self, plan: Plan) -> dict[str, Footprint]:
-        """The memory that each model of the plan will take, by name.
+    def footprints(self, plan: Plan, ranks: int = 1) -> dict[str, Footprint]:
+        """The memory that each model of the plan will take, by name, where so many ranks on this host have one each.
 
         Raises:
             DeviceError: one cannot fit.
@@ -136,7 +136,8 @@ class Renderer:
         for job in plan.jobs:
             name = job.recipe.model.name
             largest[name] = max(largest.get(name, job), job, key=lambda job: job.cost.bytes)
-        return {name: self._footprint(job) for name, job in largest.items()}
+        processes = devices.sharers(self._settings.device, ranks)
+        return {name: self._footprint(job, processes) for name, job in largest.items()}
 
     def open(self, job: Job) -> None:
         """Open the job's model, unless it is open already.
@@ -214,14 +215,14 @@ class Renderer:
                 self._models[name] = find_model(asked, self._settings.adapter, offline=self._settings.offline)
         return self._models[name]
 
-    def _footprint(self, job: Job) -> Footprint:
+    def _footprint(self, job: Job, processes: int = 1) -> Footprint:
         model = self._model_of(job.scene)
         with foreign.opening():
             parts = model.parts()
         if self._settings.quantize is not None:
             bytes_a_number = QUANTIZED[self._settings.quantize]
             parts["transformer"] = int(parts["transformer"] * bytes_a_number / DTYPES[self._dtype])
-        chosen = footprint(self._device, self._settings.memory, self._dtype, parts, job.cost.bytes)
+        chosen = footprint(self._device, self._settings.memory, self._dtype, parts, job.cost.bytes, processes)
         self.presets[model.weights.name] = chosen.memory
         return chosen
 

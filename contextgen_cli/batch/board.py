@@ -59,6 +59,11 @@ class Board:
         with _reaching():
             return int(self._store.add("gone", 0))
 
+    def is_exhausted(self) -> bool:
+        """Whether every job was taken, and none was put back since."""
+        with _reaching():
+            return int(self._store.add("next", 0)) >= self._count() and not self._store.queue_len("again")
+
     # Every supervisor
 
     def wait_for_plan(self, stopped: Callable[[], bool]) -> None:

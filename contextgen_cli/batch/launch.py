@@ -43,11 +43,16 @@ class Crew:
         return max(1, self.processes) * self.world.size
 
     @property
+    def ranks_here(self) -> int:
+        """Those of this host."""
+        return self.world.local_size if self.world.size > 1 else max(1, self.processes)
+
+    @property
     def seats(self) -> list[Seat]:
         """Those of this host's supervisor."""
-        world, here = self.world, max(1, self.processes)
+        world, here = self.world, self.ranks_here
         if world.size > 1:
-            return [Seat(world.rank, world.size, world.local_rank, world.local_size)]
+            return [Seat(world.rank, world.size, world.local_rank, here)]
         return [Seat(number, here, number, here) for number in range(here)]
 
 
@@ -169,6 +174,7 @@ class _Run:
     at_work: dict[int, int] = field(default_factory=dict)  # the job that each rank has
     alive: dict[int, tuple[int, float]] = field(default_factory=dict)  # the others' signs of life, and when heard
     looked: float = 0.0
+    complete: float = field(default_factory=lambda: time.monotonic())  # when no job was missing last
 
     def hear(self, event: Event, stock: Stock, listener: Listener) -> Iterator[Outcome]:
         """Pass on what a rank tells."""
@@ -223,6 +229,18 @@ class _Run:
             if rank in self.at_work and self._lost(rank):
                 self.board.put_back(self.at_work.pop(rank))
                 listener.noticed(f"rank {rank} gives no sign of life: its job is handed to another")
+        self._look_for_missing(listener, now)
+
+    def _look_for_missing(self, listener: Listener, now: float) -> None:
+        """Put back what somebody took who did not live to tell."""
+        missing = set(range(self.jobs)) - self.finished - set(self.at_work.values())
+        if not missing or not self.board.is_exhausted():
+            self.complete = now
+        elif now - self.complete > _LOST:
+            for position in sorted(missing):
+                self.board.put_back(position)
+            lost = "1 job was" if len(missing) == 1 else f"{len(missing)} jobs were"
+            listener.noticed(f"{lost} taken by a rank that was not heard of again: handed to another")
 
     def _lost(self, rank: int) -> bool:
         """Whether a supervisor never came, or was not heard for long."""

@@ -152,27 +152,38 @@ def append(folder: Path, attempts: Iterable[Attempt]) -> None:
         OutputError: the disk is full, the folder is read-only or gone.
     """
     data = b"".join(attempt.to_line() for attempt in attempts)
+    with locked(folder) as descriptor:
+        _write_whole(descriptor, data if _ends_with_line(descriptor) else b"\n" + data)
+        os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[int]:
+    """Keep all others who lock a folder out of it, on every host; the open ledger is given.
+
+    Raises:
+        OutputError: the ledger cannot be written.
+    """
     path = folder / LEDGER
     try:
-        with _within_process, _locked(path) as descriptor:
-            _write_whole(descriptor, data if _ends_with_line(descriptor) else b"\n" + data)
-            os.fsync(descriptor)
+        with _within_process, _opened(path) as descriptor:
+            _lock(descriptor)
+            yield descriptor
     except OSError as problem:
         raise unwritable(path, problem) from problem
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[int]:
+def _opened(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        _lock(descriptor)
         yield descriptor
     finally:
-        os.close(descriptor)  # lets the lock go
+        os.close(descriptor)  # lets a lock go, too
 
 
 def _lock(descriptor: int) -> None:
-    """Wait until nobody else appends. Where there are no such locks (Windows), appending alone must do."""
+    """Wait until nobody else holds the lock. Where there are no such locks (Windows), appending alone must do."""
     with contextlib.suppress(ImportError):
         import fcntl
 

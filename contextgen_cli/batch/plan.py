@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -166,9 +166,9 @@ def plan(
         if not seeds:
             continue
         inputs = tuple((path, digests[path]) for path in chosen.files)
-        cost, digest_by_path = cost_of(chosen), dict(inputs)
+        cost, determining = cost_of(chosen), _determining(chosen, recipe, dict(inputs))
         for seed in seeds:
-            job_id = identify(chosen, seed, recipe, digest_by_path)
+            job_id = _sha256_json({**determining, "seed": seed})
             jobs.append(Job(replace(chosen, seeds=(seed,)), seed, job_id, recipe, inputs, cost))
     return Plan(tuple(jobs))
 
@@ -184,8 +184,8 @@ def choose(scene: Scene, overrides: Overrides, recipe: Recipe) -> Scene:
     return replace(scene, sampling=sampling, seeds=_seeds(scene, overrides))
 
 
-def identify(scene: Scene, seed: int, recipe: Recipe, digests: dict[Path, str]) -> str:
-    """The SHA-256 of everything that determines the pixels; names and places of files are not part of it."""
+def _determining(scene: Scene, recipe: Recipe, digests: Mapping[Path, str]) -> dict[str, Any]:
+    """Everything that determines the pixels beside the seed; names and places of files are not part of it."""
 
     def digest(path: Path | None) -> str | None:
         return None if path is None else digests[path]
@@ -195,27 +195,24 @@ def identify(scene: Scene, seed: int, recipe: Recipe, digests: dict[Path, str]) 
         image, mask = digest(reference.image), digest(reference.mask)
         return {"image": image, "mask": mask, "crop": crop, "box": box, "fit": fit}
 
-    return _sha256_json(
-        {
-            "numerics": NUMERICS,
-            "prompt": scene.prompt,
-            "canvas": [scene.canvas.width, scene.canvas.height],
-            "layout": digest(scene.layout),
-            "instances": [
-                placed(scene.reference(instance.reference), instance.box.pixels, instance.fit.value)
-                for instance in scene.instances
-            ],
-            "seed": seed,
-            "steps": scene.sampling.steps,
-            "guidance": scene.sampling.guidance,
-            "model": recipe.model.digest,
-            "adapter": recipe.adapter and recipe.adapter.digest,
-            "dtype": recipe.dtype,
-            "attention": recipe.attention,
-            "ica": recipe.ica,
-            **({"approximations": recipe.approximations} if recipe.approximations else {}),
-        }
-    )
+    return {
+        "numerics": NUMERICS,
+        "prompt": scene.prompt,
+        "canvas": [scene.canvas.width, scene.canvas.height],
+        "layout": digest(scene.layout),
+        "instances": [
+            placed(scene.reference(instance.reference), instance.box.pixels, instance.fit.value)
+            for instance in scene.instances
+        ],
+        "steps": scene.sampling.steps,
+        "guidance": scene.sampling.guidance,
+        "model": recipe.model.digest,
+        "adapter": recipe.adapter and recipe.adapter.digest,
+        "dtype": recipe.dtype,
+        "attention": recipe.attention,
+        "ica": recipe.ica,
+        **({"approximations": recipe.approximations} if recipe.approximations else {}),
+    }
 
 
 class _Digests(dict[Path, str]):

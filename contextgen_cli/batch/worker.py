@@ -5,6 +5,7 @@ It knows nothing of other processes: whoever runs it hands it jobs one by one, a
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import socket
 import time
@@ -199,17 +200,21 @@ def _paint(job: Job, renderer: Renderer, listener: Listener, rank: int) -> Image
 
 
 def _write(png: bytes, job: Job, companions: list[Image], orders: Orders) -> Placed:
-    orders.destination.refuse_vanished()
-    for _ in range(_TRIES_TO_PLACE):
-        placed = orders.destination.place(job.scene.name, job.seed, job.id)
-        for path, companion in zip(_companions(placed.path, job, orders), companions, strict=True):
-            write(path, encode(companion))
-        try:
-            # last: a picture that is there has all that belongs to it
-            write(placed.path, png, replacing=placed.path.exists())
-        except Taken:
-            continue
-        return placed
+    destination = orders.destination
+    destination.refuse_vanished()
+    files = [encode(companion) for companion in companions]
+    several = bool(files) and destination.keeps_ledger
+    with ledger.locked(destination.folder) if several else contextlib.nullcontext():  # else two jobs' could mix
+        for _ in range(_TRIES_TO_PLACE):
+            placed = destination.place(job.scene.name, job.seed, job.id)
+            for path, file in zip(_companions(placed.path, job, orders), files, strict=True):
+                write(path, file)
+            try:
+                # last: a picture that is there has all that belongs to it
+                write(placed.path, png, replacing=placed.path.exists())
+            except Taken:
+                continue
+            return placed
     raise Taken(f"{placed.path}: another process writes pictures of this name", hint="Give this run its own folder.")
 
 

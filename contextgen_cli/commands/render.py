@@ -34,6 +34,7 @@ from contextgen_cli.commands.render_options import (
 )
 from contextgen_cli.commands.scenes import Checks, check_options, load_checked
 from contextgen_cli.commands.telling import Tally, preview, show_plan, sum_up, tell, tell_footprints, tell_set_aside
+from contextgen_cli.devices import Footprint
 from contextgen_cli.digests import ImageMemory
 from contextgen_cli.errors import (
     EXIT_DONE,
@@ -118,16 +119,17 @@ def command(
         for doubt in [*renderer.doubts(whole), *there.past.doubts]:
             console.warn(doubt)
         memory.keep()
+        work = Work(there, renderer, settings, orders, crew, board)
         # 4. Show it, if that is all that is wanted.
         if reporting.dry_run:
-            return rehearse(there, renderer, crew, reporting)
+            return rehearse(work, reporting)
         # 5. Refuse what can have no good end: no room for the model, nowhere to write.
-        tell_footprints(renderer.footprints(there.todo))
+        tell_footprints(work.footprints())
         destination.check(len(whole.jobs))
         destination.refuse_another(whole.jobs[0].id if whole.jobs else "")
         stock.tidy(there, orders)
         # 6. Paint.
-        return run(Work(there, renderer, settings, orders, crew, board), reporting)
+        return run(work, reporting)
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,14 @@ class Work:
         jobs = len(self.there.todo.jobs) + len(self.there.done) + len(self.there.set_aside)
         ranks = 1 if self.in_this_process else self.ranks.ranks
         return Overview(jobs, jobs - len(self.there.todo.jobs), self.there.todo.tflop, ranks)
+
+    def footprints(self) -> dict[str, Footprint]:
+        """The memory that each model will take on this host, by name.
+
+        Raises:
+            DeviceError: one cannot fit, or not as often as there are ranks here.
+        """
+        return self.renderer.footprints(self.there.todo, 1 if self.in_this_process else self.ranks.ranks_here)
 
     def outcomes(self, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
         if self.in_this_process:
@@ -207,14 +217,14 @@ def join(settings: Settings, orders: Orders, crew: Crew) -> int:
     return EXIT_DONE
 
 
-def rehearse(there: Stock, renderer: Renderer, crew: Crew, reporting: Reporting) -> int:
+def rehearse(work: Work, reporting: Reporting) -> int:
     """Show the plan, also one that cannot be carried out here, and return the exit code that a run would begin with."""
     try:
-        footprints, problem = renderer.footprints(there.todo), None
+        footprints, problem = work.footprints(), None
     except DeviceError as error:
         footprints, problem = {}, error
     code = EXIT_DONE if problem is None else problem.exit_code
-    show_plan(there, footprints, crew.ranks, code, as_json=reporting.as_json)
+    show_plan(work.there, footprints, work.crew.ranks, code, as_json=reporting.as_json)
     if problem is not None:
         console.error(problem)
     return code

@@ -51,9 +51,10 @@ class Grouping:
         self.references: list[slice] = []  # F_k, and the rest of R_k where somebody reads it
         end = self.joint.stop
         for k, reference in enumerate(references):
-            foreground = sequence.foreground_rows(k)
-            background = np.setdiff1d(np.arange(reference.start, reference.stop), foreground)
-            kept = np.concatenate([foreground, background]) if self.paper_ica else foreground
+            foreground = kept = sequence.foreground_rows(k)
+            if self.paper_ica:
+                background = np.setdiff1d(np.arange(reference.start, reference.stop), foreground)
+                kept = np.concatenate([foreground, background])
             taken.append(kept)
             self.subjects.append(slice(end, end + len(foreground)))
             self.references.append(slice(end, end + len(kept)))

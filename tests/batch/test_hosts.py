@@ -189,3 +189,30 @@ def test_the_job_of_a_host_that_is_lost_is_handed_to_another(tmp_path, monkeypat
     assert [outcome.rank for outcome in run.hear(done, stock, listener)] == [1]
     late = Event("finished", 2, 1, outcome=Outcome(jobs[1], Status.RENDERED, rank=2))
     assert list(run.hear(late, stock, listener)) == []
+
+
+def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_another(tmp_path, monkeypatch, capsys):
+    from torch.distributed import HashStore
+
+    now = [100.0]
+    monkeypatch.setattr("contextgen_cli.batch.launch.time.monotonic", lambda: now[0])
+    board, listener = Board(HashStore(), shared=False), Silence()
+    jobs = tuple(job("a", number) for number in range(3))
+    stock = Stock(Plan(jobs), Plan(jobs))
+    board.publish(jobs)
+    run = _Run(board, 3, Orders(Destination(tmp_path), record_of), Crew(1, World(rank=0, size=2)))
+    board.beat(1)
+    assert board.take() == 0  # by rank 1, which says no more
+    for rank in (0, 2):
+        list(run.hear(Event("taken", rank, board.take()), stock, listener))
+    for _ in range(13):
+        run.look_after_others(listener)
+        now[0] += 5.0
+    assert board.is_exhausted()
+    run.look_after_others(listener)
+    assert "1 job was taken by a rank that was not heard of again" in capsys.readouterr().err
+    assert (board.take(), board.take()) == (0, None)
+    list(run.hear(Event("taken", 3, 0), stock, listener))
+    now[0] += 600.0
+    run.look_after_others(listener)
+    assert board.take() is None

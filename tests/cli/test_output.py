@@ -165,3 +165,15 @@ def test_a_folder_below_a_file_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="a part of the path is a file"):
         Destination.parse(str(tmp_path / "file" / "out")).check(1)
+
+
+def test_a_new_folder_is_named_in_the_making_as_files_are_and_what_is_left_of_one_goes(tmp_path):
+    with output.new_folder(tmp_path / "set") as making:
+        (making / "a.png").touch()
+    died = tmp_path / making.name.replace(f".{os.getpid()}.", ".4194999.")  # no process has such a number
+    theirs = tmp_path / died.name.replace(".set.", ".set.elsewhere-")
+    for left in (died, theirs):
+        (left / "deep").mkdir(parents=True)
+    with output.new_folder(tmp_path / "other"):
+        assert not died.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([theirs.name, "other", "set"])

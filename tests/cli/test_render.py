@@ -280,6 +280,16 @@ def test_what_does_not_fit_is_refused_before_it_loads(contextgen, tiny, scene, t
     assert not (tmp_path / "out").exists()
 
 
+def test_every_process_must_find_room(contextgen, tiny, scene, tmp_path, monkeypatch):
+    free = 3 << 29  # enough for one tiny model
+    monkeypatch.setattr("contextgen_cli.devices._main_memory", lambda: (free, free))
+    more = ("--count", 3, "--dry-run")
+    assert contextgen("render", scene, *tiny, *more, "--processes", 1).code == 0
+    refused = contextgen("render", scene, *tiny, *more, "--processes", 2)
+    assert (refused.code, "not enough memory: 2 times about" in refused.err) == (3, True)
+    assert contextgen("render", scene, *tiny, "--dry-run", "--processes", 8).code == 0  # for one picture
+
+
 def test_an_adapter_that_matches_nothing_is_an_error(contextgen, scene, tmp_path):
     other = TINY_MODEL / "vae"  # safetensors, but no adapter
     result = contextgen("render", scene, "--model", TINY_MODEL, "--adapter", other, "-o", tmp_path / "out")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from contextgen_cli.batch.launch import alone
 from contextgen_cli.batch.ledger import read
 from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights, sha256_of
 from contextgen_cli.batch.stock import take_stock
-from contextgen_cli.batch.worker import Orders, Outcome, Overview, Status
+from contextgen_cli.batch.worker import Orders, Outcome, Overview, Status, work
 from contextgen_cli.errors import DeviceError, JobError, OutOfMemory, OutputError
 from contextgen_cli.output import Composition, Destination, encode, read_record, write
 from contextgen_cli.progress import Clock, JsonLines, PlainLines, Silence, duration, stopwatch
@@ -283,3 +285,26 @@ def test_durations(seconds, words):
 @pytest.mark.parametrize(("seconds", "words"), [(5, "0:05"), (200, "3:20"), (7500, "2:05:00")])
 def test_times_where_there_is_little_room(seconds, words):
     assert stopwatch(seconds) == words
+
+
+def test_two_jobs_of_one_name_that_are_written_at_once_keep_their_own_layouts(tmp_path, monkeypatch):
+    place = Destination.place
+
+    def slow(*arguments):
+        placed = place(*arguments)
+        time.sleep(0.2)  # for the other to look, too
+        return placed
+
+    class Colourful(Painter):
+        def composition(self, job) -> Composition:
+            return Composition(Image.new("RGBA", (64, 64), (int(job.id[:1], 16), 0, 0, 255)), ())
+
+    monkeypatch.setattr(Destination, "place", slow)
+    jobs = [replace(job("a"), id=letter * 64) for letter in "bc"]
+    orders = Orders(Destination(tmp_path), lambda job: {"job": job.id}, save_layout=True)
+    with ThreadPoolExecutor() as threads:
+        outcomes = list(threads.map(lambda each: next(work([each], Colourful({}), orders, Silence())), jobs))
+    assert {outcome.path.name for outcome in outcomes} >= {"a-0.png"}
+    for outcome in outcomes:
+        layout = Image.open(outcome.path.with_name(f"{outcome.path.stem}.layout.png"))
+        assert layout.getpixel((0, 0))[0] == int(outcome.job.id[:1], 16)

@@ -19,7 +19,7 @@ ALLOWED = {
     "contextgen_cli.output": "scene.scene errors",
     "contextgen_cli.batch": "batch.* output scene.scene scene.limits errors",
     "contextgen_cli.foreign": "errors",
-    "contextgen_cli.devices": "errors",
+    "contextgen_cli.devices": "nvml errors",
     "contextgen_cli.digests": "output errors",
     "contextgen_cli.settings": "devices errors",
     "contextgen_cli.catalogue": "scene.scene foreign errors contextgen.card contextgen.checkpoints",
