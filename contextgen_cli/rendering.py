@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
 from contextgen_cli.catalogue import alias_of, limits
 from contextgen_cli.devices import DTYPES, QUANTIZED, Device, Footprint, choose_device, default_dtype, footprint
 from contextgen_cli.digests import remembered
-from contextgen_cli.errors import OutputError, SceneError, WeightsError
+from contextgen_cli.errors import DeviceError, OutOfMemory, OutputError, SceneError, WeightsError
 from contextgen_cli.output import Composition
 from contextgen_cli.scene.images import open_layout, open_reference, silhouette
 from contextgen_cli.settings import Settings
@@ -160,18 +161,25 @@ class Renderer:
 
     def relieve(self, job: Job) -> str:
         """After a picture had too little memory: give back what is cached, and open its model so that less of it stays
-        on the device, where there is a smaller preset; the words for it. Pictures that take less go on as before."""
+        on the device, where there is a smaller preset; the words for it. Pictures that take less go on as before.
+
+        Raises:
+            OutOfMemory: no smaller preset can be opened either.
+        """
         name = job.recipe.model.name
-        preset = self.presets.get(name, "full")
-        smaller = devices.smaller_preset(self._device, self._relief.get(name, (0, preset))[1])
-        if smaller is None:
-            if self._open is not None:
-                self._open[-1].empty_caches()
-            devices.give_back_memory()
-            return "caches emptied"
-        self._relief[name] = job.cost.bytes, smaller
-        self.open(job)
-        return f"--memory {smaller} for pictures of this size"
+        _, preset = self._relief.get(name, (0, self.presets.get(name, "full")))
+        while (smaller := devices.smaller_preset(self._device, preset)) is not None:
+            self._relief[name] = job.cost.bytes, smaller
+            with contextlib.suppress(DeviceError):
+                self.open(job)
+                return f"--memory {smaller} for pictures of this size"
+            preset = smaller
+        if self._open is None:
+            del self._relief[name]  # the next picture may have less to hold
+            raise OutOfMemory(f"not enough device memory for this picture, not even with --memory {preset}")
+        self._open[-1].empty_caches()
+        devices.give_back_memory()
+        return "caches emptied"
 
     def peak_bytes(self) -> int | None:
         """The most memory in use on the device since this was asked last; of this process so far, on a CPU."""
