@@ -95,6 +95,7 @@ class Renderer:
             steps=model.card.steps,
             guidance=model.card.guidance,
             approximations=settings.approximations,
+            compiled=settings.compile,
         )
 
     def cost(self, scene: Scene) -> Cost:

@@ -41,6 +41,7 @@ class Recipe:
     steps: int  # where neither the scene nor the user says
     guidance: float
     approximations: str = ""  # what was asked for that is not exact, such as quantize=int8
+    compiled: bool = False  # by torch.compile, which rounds otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,7 @@ def identify(scene: Scene, seed: int, recipe: Recipe, digests: dict[Path, str]) 
             "attention": recipe.attention,
             "ica": recipe.ica,
             **({"approximations": recipe.approximations} if recipe.approximations else {}),
+            **({"compiled": True} if recipe.compiled else {}),
         }
     )
 

@@ -61,6 +61,15 @@ def test_compiling_without_a_compiler_says_what_to_install(contextgen, tiny, sce
     assert "g++" in result.err
 
 
+def test_a_compiled_picture_is_another_job(contextgen, tiny, scene, tmp_path):
+    plans = [
+        contextgen("render", scene, *tiny, *options, "--dry-run", "--json", "-o", tmp_path / "out")
+        for options in ((), ("--compile",))
+    ]
+    plain, compiled = (plan.records[0]["job"] for plan in plans)
+    assert plain != compiled
+
+
 @pytest.mark.parametrize("memory", ["lean", "offload", "sequential"])
 def test_presets_need_a_device_with_memory_of_its_own(contextgen, tiny, scene, tmp_path, memory):
     result = contextgen("render", scene, *tiny, "--memory", memory, "-o", tmp_path / "out")
