@@ -12,7 +12,7 @@ from contextgen_cli.errors import DeviceError
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes a number
 QUANTIZED = {"fp8": 1.0, "int8": 1.0, "nf4": 0.5625}  # the same, with the scales
-STEP_CACHES = ("first-block", "taylor")
+STEP_CACHES = ("first-block", "mag", "taylor")
 MEMORY_PRESETS = ("auto", "full", "lean", "offload", "sequential")  # of these, the first that fits
 _GIBIBYTE = 1 << 30
 _RESERVE = 1 << 29  # what the driver and its libraries take beside tensors

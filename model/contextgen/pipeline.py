@@ -61,7 +61,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
     Attributes:
         card: how the loaded model wants to be addressed.
-        cache_steps: `first-block` or `taylor` (`contextgen.step_cache`): not every step is computed; None: exact.
+        cache_steps: one of `contextgen.step_cache`'s: not every step is computed; None: exact.
         reuse_references: references are computed every so many steps (`contextgen.reuse`); 1: exact.
         text_cache: where encoded prompts are kept between runs; None: nowhere.
     """
@@ -271,7 +271,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         timesteps = self._schedule(steps, sequence.canvas.count, device)
         given = Conditioning(arrangements[0], context_latents, prompt_embeds, pooled_prompt_embeds, guidance)
         t = timesteps.to(dtype) / 1000
-        modulation, cache = self._modulate(t, given), step_cache(self.cache_steps)
+        modulation, cache = self._modulate(t, given), step_cache(self.cache_steps, steps, self.card.mag_ratios)
 
         # 5. Denoise: rectified flow from noise to picture.
         self._interrupt = False

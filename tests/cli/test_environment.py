@@ -11,7 +11,7 @@ from contextgen.step_cache import STEP_CACHES
 from contextgen_cli import devices
 from contextgen_cli.devices import QUANTIZED, Device, choose_device, default_dtype, footprint
 from contextgen_cli.errors import DeviceError
-from contextgen_cli.rendering import find_model
+from contextgen_cli.opening import find_model
 
 GIB = 1 << 30
 GPU = Device("cuda:0", "a GPU", 16 * GIB, 24 * GIB)

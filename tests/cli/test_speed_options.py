@@ -88,6 +88,13 @@ def test_what_is_not_exact_is_another_picture_and_remembered(contextgen, tiny, s
         assert exact.tobytes() != near.tobytes()
 
 
+def test_mag_needs_to_know_the_model(contextgen, tiny, scene, tmp_path):
+    result = contextgen("render", scene, *tiny, "--cache-steps", "mag", "-o", tmp_path / "out")
+    assert result.code == 2
+    assert "tiny-kontext does not say what --cache-steps mag must know of it" in result.err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("other", [("--cache-steps", "taylor"), ("--attention", "masked")])
 def test_what_excludes_reuse_is_refused_before_anything_loads(contextgen, tiny, scene, tmp_path, other):
     result = contextgen("render", scene, *tiny, "--reuse-references", "2", *other, "-o", tmp_path / "out")
