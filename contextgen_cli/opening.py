@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +40,12 @@ class Model:
 
         return self.adapter is not None or (self.folder / CARD_FILE).is_file()
 
+    @property
+    def heads(self) -> int:
+        """How many attention heads the transformer has."""
+        config = json.loads((self.folder / "transformer" / "config.json").read_text("utf-8"))
+        return int(config["num_attention_heads"])
+
     def parts(self) -> dict[str, int]:
         """How many numbers each component holds, the transformer without its `modulation`; an adapter is fused."""
         from contextgen.checkpoints import COMPONENTS, MODULATION
@@ -59,6 +66,7 @@ def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, 
     foreign.quieten()
     import torch
 
+    from contextgen.parallel import Parallel
     from contextgen.pipeline import ContextGenPipeline
     from contextgen.quantizing import check_quantization
 
@@ -76,6 +84,8 @@ def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, 
     _place(pipe, device.name, memory)
     if settings.compile:
         _log.info("compiled in %.1f s", pipe.compile_blocks())
+    if settings.parallel is not None:
+        pipe.parallel = Parallel(settings.parallel.way)
     pipe.cache_steps, pipe.reuse_references = settings.cache_steps, settings.reuse_references
     if settings.cache is not None:
         pipe.text_cache = _text_cache(Path(settings.cache), model)

@@ -33,6 +33,8 @@ class Renderer:
         settings.refuse_contradictions()
         self._settings = settings
         self._device = choose_device(settings.device)
+        if settings.parallel is not None:
+            devices.check_together(self._device, settings.parallel.processes)
         self._dtype = settings.dtype or default_dtype(self._device)
         self._models: dict[str, Model] = {}
         self.presets: dict[str, str] = dict(presets or {})
@@ -47,14 +49,10 @@ class Renderer:
         """How `scene` will be painted; its model is found, not opened.
 
         Raises:
-            UsageError: the model does not say what a step cache must know of it.
+            UsageError: the model cannot be painted with as the settings say.
         """
         model, settings = self._model_of(scene), self._settings
-        if settings.cache_steps == "mag" and model.card.mag_ratios is None:
-            raise UsageError(
-                f"{model.weights.name} does not say what --cache-steps mag must know of it",
-                hint="Measure it with benchmarks/mag_ratios.py, or take another --cache-steps.",
-            )
+        _check_settings(model, settings)
         return Recipe(
             model=model.weights,
             adapter=model.adapter,
@@ -265,6 +263,21 @@ def _ill_suited(scene: Scene, card: ModelCard, model: str) -> str:
         f"{scene.name}: {model} was made for {', '.join(limits(card))}, and {scene.canvas} is none of these: "
         f"try --size {width}x{height}, which scales the boxes along, or another --model"
     )
+
+
+def _check_settings(model: Model, settings: Settings) -> None:
+    name = model.weights.name
+    if settings.cache_steps == "mag" and model.card.mag_ratios is None:
+        raise UsageError(
+            f"{name} does not say what --cache-steps mag must know of it",
+            hint="Measure it with benchmarks/mag_ratios.py, or take another --cache-steps.",
+        )
+    sharing = settings.parallel
+    if sharing is not None and sharing.way == "ulysses" and model.heads % sharing.processes:
+        raise UsageError(
+            f"--parallel {sharing} deals out whole attention heads, and {name} has {model.heads}",
+            hint="Give a number that divides them, or --parallel ring.",
+        )
 
 
 def _check_canvas(scene: Scene, model: Model) -> None:

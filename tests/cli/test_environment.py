@@ -6,6 +6,7 @@ import pytest
 from painting import TINY_MODEL
 from safetensors.torch import load_file
 
+from contextgen.parallel import PARALLELS
 from contextgen.quantizing import QUANTIZATIONS
 from contextgen.step_cache import STEP_CACHES
 from contextgen_cli import devices
@@ -111,6 +112,7 @@ def test_presets_grow_smaller_one_by_one():
 def test_choices_are_those_of_the_library():
     assert tuple(QUANTIZED) == QUANTIZATIONS
     assert devices.STEP_CACHES == STEP_CACHES
+    assert devices.PARALLELS == PARALLELS
 
 
 def test_doctor_warns_a_person_too(contextgen, tmp_path):
