@@ -82,10 +82,10 @@ def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, 
     )
     pipe.set_progress_bar_config(disable=True)
     _place(pipe, device.name, memory)
+    if settings.parallel is not None:
+        pipe.parallel = Parallel(settings.parallel.way)  # before blocks are compiled for it
     if settings.compile:
         _log.info("compiled in %.1f s", pipe.compile_blocks())
-    if settings.parallel is not None:
-        pipe.parallel = Parallel(settings.parallel.way)
     pipe.cache_steps, pipe.reuse_references = settings.cache_steps, settings.reuse_references
     if settings.cache is not None:
         pipe.text_cache = _text_cache(Path(settings.cache), model)

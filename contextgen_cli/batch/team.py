@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.batch.plan import Job
@@ -48,9 +49,14 @@ class Team(contextlib.AbstractContextManager["Team"]):
         self._disband(_LAST_WORDS)
 
     def open(self, job: Job) -> None:
-        """Open the job's model in every process."""
-        self._tell("open", job)
-        self._leader.open(job)
+        """Open the job's model in every process.
+
+        Raises:
+            ContextgenError: what went wrong in any of them.
+        """
+        with self._together():
+            self._tell("open", job)
+            self._leader.open(job)
 
     def render(self, job: Job, on_step: OnStep) -> Image:
         """Paint one picture together.
@@ -58,14 +64,27 @@ class Team(contextlib.AbstractContextManager["Team"]):
         Raises:
             ContextgenError: what went wrong in any of the processes.
         """
-        if not self._others:
-            self._tell("open", job)
-        done = False
-        try:
+        with self._together():
+            if not self._others:
+                self._tell("open", job)
             for other in self._others:
                 other.wait_until_open()
             self._tell("render", job)
             image = self._leader.render(job, on_step)
+        return image
+
+    def relieve(self, job: Job) -> str:
+        """As the leader's."""
+        words = self._leader.relieve(job)
+        self._relieved.append(job)
+        return words
+
+    @contextlib.contextmanager
+    def _together(self) -> Iterator[None]:
+        """What fails in one process ends the others, which may wait for it."""
+        done = False
+        try:
+            yield
             done = True
         except RuntimeError:  # the group's word for somebody who is gone
             for other in self._others:
@@ -74,13 +93,6 @@ class Team(contextlib.AbstractContextManager["Team"]):
         finally:
             if not done:
                 self._disband(patience=0)
-        return image
-
-    def relieve(self, job: Job) -> str:
-        """As the leader's."""
-        words = self._leader.relieve(job)
-        self._relieved.append(job)
-        return words
 
     def _tell(self, verb: str, job: Job) -> None:
         if not self._others:
