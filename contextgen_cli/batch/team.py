@@ -86,13 +86,18 @@ class Team(contextlib.AbstractContextManager["Team"]):
         try:
             yield
             done = True
-        except RuntimeError:  # the group's word for somebody who is gone
-            for other in self._others:
-                other.explain()
+        except RuntimeError as lost:  # the group's word for somebody who is gone
+            for problem in self._last_words():
+                raise problem from lost
             raise
         finally:
             if not done:
                 self._disband(patience=0)
+
+    def _last_words(self) -> list[ContextgenError]:
+        """What ended others: first what they said, then that some said nothing, as those do who lose another."""
+        ended = [problem for other in self._others if (problem := other.last_words()) is not None]
+        return sorted(ended, key=lambda problem: isinstance(problem, _Died))
 
     def _tell(self, verb: str, job: Job) -> None:
         if not self._others:
@@ -149,15 +154,16 @@ class _Other:
         with contextlib.suppress(OSError):
             self._line.send(None)
 
-    def explain(self) -> None:
-        """Raise what ended this process, if it has.
-
-        Raises:
-            ContextgenError: what it said, or that it said nothing.
-        """
+    def last_words(self) -> ContextgenError | None:
+        """What ended this process; None: it goes on."""
         self._process.join(_LAST_WORDS)
-        if self._process.exitcode is not None:
-            self._hear(JobError)
+        if self._process.exitcode is None:
+            return None
+        try:
+            problem: ContextgenError = self._line.recv()
+        except (EOFError, OSError):
+            return _Died(self._process.exitcode)
+        return problem
 
     def end(self, patience: float) -> None:
         self._process.join(patience)
@@ -165,17 +171,23 @@ class _Other:
         self._process.join()
         self._line.close()
 
-    def _hear(self, died: type[ContextgenError] = EnvironmentProblem) -> None:
+    def _hear(self) -> None:
         try:
             problem = self._line.recv()
         except (EOFError, OSError):
             self._process.join()
-            raise died(
-                f"a process that paints with this one died (exit code {self._process.exitcode})",
-                hint="Too little main memory is the usual reason: try a smaller --parallel, or look with -v.",
-            ) from None
+            died = _Died(self._process.exitcode)
+            raise EnvironmentProblem(died.message, hint=died.hint) from None
         if problem is not None:
             raise problem
+
+
+class _Died(JobError):
+    def __init__(self, code: int | None) -> None:
+        super().__init__(
+            f"a process that paints with this one died (exit code {code})",
+            hint="Too little main memory is the usual reason: try a smaller --parallel, or look with -v.",
+        )
 
 
 def assist(line: Connection, make_renderer: MakeRenderer, seat: Seat, port: int) -> None:

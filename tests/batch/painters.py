@@ -77,7 +77,7 @@ class Painter:
 
 class Joint(Painter):
     """Waits for the others at every picture; only in those that do not lead it goes wrong: `large` cannot be opened,
-    `greedy` has too little memory until it is relieved, `bomb` and `bad` are as above."""
+    `greedy` has too little memory until it is relieved, `bomb` and `bad` are as above, `last` fails in the last one."""
 
     def __init__(self, seat: Seat) -> None:
         super().__init__(seat)
@@ -96,5 +96,7 @@ class Joint(Painter):
             if job.scene.name == "greedy" and not self._relieved:
                 raise OutOfMemory("too little")
             super().render(job, on_step)
+        if job.scene.name == "last" and self._seat.rank == self._seat.ranks - 1:
+            raise JobError("the last one's own")
         distributed.barrier()
         return Image.new("L", (16, 16))

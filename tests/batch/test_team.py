@@ -35,6 +35,11 @@ def test_a_process_that_dies_at_a_picture_fails_it_and_is_started_anew(team):
     assert painted(team, "a").size == (16, 16)
 
 
+def test_what_went_wrong_in_one_is_told_and_not_that_others_lost_it():
+    with Team(make_joint(Seat(0, 3)), make_joint, 3) as team, pytest.raises(JobError, match="the last one's own"):
+        painted(team, "last")
+
+
 def test_a_model_that_cannot_be_opened_in_one_process_is_told(team):
     team.open(job("large"))
     with pytest.raises(DeviceError, match="does not fit"):

@@ -7,7 +7,7 @@ from PIL import Image
 
 from contextgen import quantizing
 from contextgen.pipeline import ContextGenPipeline
-from contextgen_cli.output import read_record
+from contextgen_cli.output import encode, read_record
 
 
 def test_a_cache_makes_the_same_picture_without_encoding(contextgen, tiny, scene, tmp_path, monkeypatch):
@@ -68,6 +68,16 @@ def test_a_compiled_picture_is_another_job(contextgen, tiny, scene, tmp_path):
     ]
     plain, compiled = (plan.records[0]["job"] for plan in plans)
     assert plain != compiled
+
+
+def test_that_a_picture_was_compiled_is_said_where_another_wants_its_name(contextgen, tiny, scene, tmp_path):
+    out = tmp_path / "out"
+    contextgen("render", scene, *tiny, "-o", out)
+    picture = out / "picnic-0.png"
+    with Image.open(picture) as image:
+        image.load()
+        picture.write_bytes(encode(image, {**read_record(picture), "compiled": True, "job": "0" * 64}))
+    assert "(changed: not compiled)" in contextgen("render", scene, *tiny, "-o", out).err
 
 
 @pytest.mark.parametrize("memory", ["lean", "offload", "sequential"])
