@@ -23,6 +23,7 @@ from contextgen.evaluation.answers import model_answers
 from contextgen.evaluation.fidelity import psnr
 from contextgen.evaluation.figures import Ruler
 from contextgen.evaluation.scenes import held_out_scene
+from contextgen.step_cache import STEP_CACHES
 
 QUANTIZED = {"int8": "torchao", "nf4": "bitsandbytes"}
 
@@ -48,7 +49,7 @@ def opened(quantize: str | None, device: str) -> ContextGenPipeline:
 def options(device: str) -> list[Option]:
     plain = opened(None, device)
     found = [Option("exact", plain, lambda pipe: None)]
-    for name in ("first-block", "taylor"):
+    for name in STEP_CACHES:
         found.append(Option(f"--cache-steps {name}", plain, lambda pipe, name=name: setattr(pipe, "cache_steps", name)))
     for every in (2, 4):
         turn_on = lambda pipe, every=every: setattr(pipe, "reuse_references", every)  # noqa: E731

@@ -1,12 +1,14 @@
 """How a step's time grows with references and canvas area, fitted to the figures of `attention.py`, and drawn.
 
-`python benchmarks/complexity.py` reads benchmarks/results/attention.jsonl, writes docs/images/complexity.svg and a JSON
-line for each fit. The time at one canvas is a + b n + c n² in the number n of references, that at one n the same in the
-canvas area; `curved` is the share of the quadratic term at the largest measured n or area.
+`python benchmarks/complexity.py [--figures FILE] [--plot FILE]` reads benchmarks/results/attention.jsonl, writes
+docs/images/complexity.svg and a JSON line for each fit. The time at one canvas is a + b n + c n² in the number n of
+references, that at one n the same in the canvas area; `curved` is the share of the quadratic term at the largest n or
+area that was measured.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,8 +23,8 @@ KINDS = {"masked": "#b04030", "exact": "#2060a0"}
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 360, 60, 40, 30
 
 
-def figures(dtype: str) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in FIGURES.read_text("utf-8").splitlines()]
+def figures(file: Path, dtype: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.is_file() else []
     return [line for line in lines if line.get("dtype") == dtype]
 
 
@@ -82,10 +84,14 @@ def plot(measured: Sequence[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    measured = figures("float32") or figures("bfloat16")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--figures", type=Path, default=FIGURES)
+    parser.add_argument("--plot", type=Path, default=PLOT)
+    asked = parser.parse_args()
+    measured = figures(asked.figures, "float32") or figures(asked.figures, "bfloat16")
     if not measured:
         raise SystemExit("no figures yet: python benchmarks/tables.py --measure attention")
-    PLOT.write_text(plot(measured), "utf-8")
+    asked.plot.write_text(plot(measured), "utf-8")
     for line in fits(measured):
         print(json.dumps(line), flush=True)
 

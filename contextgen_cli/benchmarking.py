@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from contextgen_cli import foreign, output
 from contextgen_cli.devices import choose_device, default_dtype
 from contextgen_cli.errors import UsageError
-from contextgen_cli.rendering import Model, find_model, open_pipeline
+from contextgen_cli.opening import Model, find_model, open_pipeline
 from contextgen_cli.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from contextgen_cli.errors import DeviceError
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes a number
 QUANTIZED = {"fp8": 1.0, "int8": 1.0, "nf4": 0.5625}  # the same, with the scales
-STEP_CACHES = ("first-block", "taylor")
+STEP_CACHES = ("first-block", "mag", "taylor")
+PARALLELS = ("ulysses", "ring")
 MEMORY_PRESETS = ("auto", "full", "lean", "offload", "sequential")  # of these, the first that fits
 _GIBIBYTE = 1 << 30
 _RESERVE = 1 << 29  # what the driver and its libraries take beside tensors
@@ -103,6 +104,23 @@ def sharers(name: str | None, ranks: int) -> int:
 
     gpus = torch.cuda.device_count() if name in (None, "cuda") else 0
     return -(-ranks // gpus) if gpus else ranks
+
+
+def check_together(device: Device, processes: int) -> None:
+    """See that so many processes can paint one picture, each on a device of its own or on its share of the cores.
+
+    Raises:
+        DeviceError: there are too few GPUs, or they cannot exchange what they compute.
+    """
+    import torch
+
+    if device.name == "mps":
+        raise DeviceError("several processes cannot share a picture on mps", hint="Leave --parallel out.")
+    if device.name != "cpu" and (count := torch.cuda.device_count()) < processes:
+        raise DeviceError(
+            f"{processes} processes with a picture between them need {processes} GPUs; this machine has {count}",
+            hint="Give a smaller --parallel.",
+        )
 
 
 def share_cores(ranks: int) -> None:

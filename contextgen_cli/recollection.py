@@ -31,12 +31,13 @@ class Recollection:
     inputs: Mapping[str, str]  # SHA-256 by recorded path
     versions: Mapping[str, str]
     approximations: str = ""  # what was not exact, as the recipe has it
+    compiled: bool = False
 
     @property
     def numerics(self) -> str:
         """How it was computed, in words."""
         words = [self.dtype, f"attention {self.attention}", f"ica {self.ica}", self.approximations]
-        return ", ".join(word for word in words if word)
+        return ", ".join(word for word in [*words, "compiled" * self.compiled] if word)
 
     def digest(self, path: Path) -> str:
         """The SHA-256 that a file of the scene had."""
@@ -82,6 +83,7 @@ def _understood(record: Mapping[str, Any]) -> Recollection:
         inputs={str(name): str(digest) for name, digest in record["inputs"].items()},
         versions={str(name): str(version) for name, version in record["versions"].items()},
         approximations=str(record.get("approximations", "")),
+        compiled=bool(record.get("compiled", False)),
     )
     _check(recollection)
     return recollection

@@ -1,19 +1,17 @@
-"""Job -> picture: the only importer of `contextgen`, and only once a command needs it."""
+"""Job -> picture. `contextgen` is imported only once a command needs it."""
 
 from __future__ import annotations
 
-import logging
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli import devices, foreign
-from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
+from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe
 from contextgen_cli.catalogue import alias_of, limits
-from contextgen_cli.devices import DTYPES, QUANTIZED, Device, Footprint, choose_device, default_dtype, footprint
-from contextgen_cli.digests import remembered
-from contextgen_cli.errors import OutputError, SceneError, WeightsError
+from contextgen_cli.devices import DTYPES, QUANTIZED, Footprint, choose_device, default_dtype, footprint
+from contextgen_cli.errors import DeviceError, OutOfMemory, SceneError, UsageError, WeightsError
+from contextgen_cli.opening import Model, find_model, open_pipeline
 from contextgen_cli.output import Composition
 from contextgen_cli.scene.images import open_layout, open_reference, silhouette
 from contextgen_cli.settings import Settings
@@ -22,46 +20,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from contextgen.card import ModelCard
-    from contextgen.checkpoints import Alias
     from contextgen.layout import Instance, Outline, Reference
     from contextgen_cli.scene.scene import Instance as PlacedReference
     from contextgen_cli.scene.scene import Scene
-
-
-_log = logging.getLogger(__name__)
-_STORED_BYTES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4}
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model on the disk: where it is, and what can be known of it before it is opened."""
-
-    folder: Path
-    card: ModelCard
-    weights: Weights
-    adapter_folder: Path | None = None
-    adapter: Weights | None = None
-
-    @property
-    def knows_method(self) -> bool:
-        """Whether there is an adapter, or a card that says the weights need none."""
-        from contextgen.card import CARD_FILE
-
-        return self.adapter is not None or (self.folder / CARD_FILE).is_file()
-
-    def parts(self) -> dict[str, int]:
-        """How many numbers each component holds, the transformer without its `modulation`; an adapter is fused."""
-        from contextgen.checkpoints import COMPONENTS, MODULATION
-
-        parts = {name: self._numbers(name) for name in COMPONENTS}
-        modulation = self._numbers("transformer", MODULATION)
-        return {**parts, "transformer": parts["transformer"] - modulation, "modulation": modulation}
-
-    def _numbers(self, component: str, name: str = "") -> int:
-        from contextgen.checkpoints import weight_bytes
-
-        sizes = weight_bytes(self.folder, component, name)
-        return sum(size // _STORED_BYTES.get(dtype, 1) for dtype, size in sizes.items())
 
 
 class Renderer:
@@ -72,6 +33,8 @@ class Renderer:
         settings.refuse_contradictions()
         self._settings = settings
         self._device = choose_device(settings.device)
+        if settings.parallel is not None:
+            devices.check_together(self._device, settings.parallel.processes)
         self._dtype = settings.dtype or default_dtype(self._device)
         self._models: dict[str, Model] = {}
         self.presets: dict[str, str] = dict(presets or {})
@@ -83,8 +46,13 @@ class Renderer:
         return self._device.name
 
     def recipe(self, scene: Scene) -> Recipe:
-        """How `scene` will be painted; its model is found, not opened."""
+        """How `scene` will be painted; its model is found, not opened.
+
+        Raises:
+            UsageError: the model cannot be painted with as the settings say.
+        """
         model, settings = self._model_of(scene), self._settings
+        _check_settings(model, settings)
         return Recipe(
             model=model.weights,
             adapter=model.adapter,
@@ -94,6 +62,7 @@ class Renderer:
             steps=model.card.steps,
             guidance=model.card.guidance,
             approximations=settings.approximations,
+            compiled=settings.compile,
         )
 
     def cost(self, scene: Scene) -> Cost:
@@ -161,18 +130,25 @@ class Renderer:
 
     def relieve(self, job: Job) -> str:
         """After a picture had too little memory: give back what is cached, and open its model so that less of it stays
-        on the device, where there is a smaller preset; the words for it. Pictures that take less go on as before."""
+        on the device, where there is a smaller preset; the words for it. Pictures that take less go on as before.
+
+        Raises:
+            OutOfMemory: no smaller preset can be opened either.
+        """
         name = job.recipe.model.name
-        preset = self.presets.get(name, "full")
-        smaller = devices.smaller_preset(self._device, self._relief.get(name, (0, preset))[1])
-        if smaller is None:
-            if self._open is not None:
-                self._open[-1].empty_caches()
-            devices.give_back_memory()
-            return "caches emptied"
-        self._relief[name] = job.cost.bytes, smaller
-        self.open(job)
-        return f"--memory {smaller} for pictures of this size"
+        _, preset = self._relief.get(name, (0, self.presets.get(name, "full")))
+        while (smaller := devices.smaller_preset(self._device, preset)) is not None:
+            self._relief[name] = job.cost.bytes, smaller
+            with contextlib.suppress(DeviceError):
+                self.open(job)
+                return f"--memory {smaller} for pictures of this size"
+            preset = smaller
+        if self._open is None:
+            del self._relief[name]  # the next picture may have less to hold
+            raise OutOfMemory(f"not enough device memory for this picture, not even with --memory {preset}")
+        self._open[-1].empty_caches()
+        devices.give_back_memory()
+        return "caches emptied"
 
     def peak_bytes(self) -> int | None:
         """The most memory in use on the device since this was asked last; of this process so far, on a CPU."""
@@ -234,87 +210,6 @@ class Renderer:
         return smaller if smaller and job.cost.bytes >= large else self.presets[name]
 
 
-def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, memory: str) -> Any:
-    """A model's pipeline, its weights loaded; `memory` says how much of them stays on the device."""
-    foreign.quieten()
-    import torch
-
-    from contextgen.pipeline import ContextGenPipeline
-    from contextgen.quantizing import check_quantization
-
-    if settings.quantize is not None:
-        check_quantization(settings.quantize, torch.device(device.name))
-    pipe = ContextGenPipeline.from_pretrained(
-        model.folder,
-        adapter=model.adapter_folder,
-        torch_dtype=getattr(torch, dtype),
-        attention=settings.attention,
-        ica=settings.ica,
-        quantize=settings.quantize,
-    )
-    pipe.set_progress_bar_config(disable=True)
-    _place(pipe, device.name, memory)
-    if settings.compile:
-        _log.info("compiled in %.1f s", pipe.compile_blocks())
-    pipe.cache_steps, pipe.reuse_references = settings.cache_steps, settings.reuse_references
-    if settings.cache is not None:
-        pipe.text_cache = _text_cache(Path(settings.cache), model)
-    return pipe
-
-
-def _place(pipe: Any, device: str, memory: str) -> None:
-    match memory:
-        case "lean":
-            pipe.enable_lean_offload(device)
-        case "offload":
-            pipe.enable_model_cpu_offload(device=device)
-        case "sequential":
-            pipe.enable_sequential_cpu_offload(device=device)
-        case _:
-            pipe.to(device)
-
-
-def _text_cache(folder: Path, model: Model) -> Any:
-    from contextgen.text_cache import TextCache
-
-    try:
-        return TextCache(folder, model.weights.digest)
-    except OSError as error:
-        raise OutputError(
-            f"the cache folder {folder} cannot be made: {error.strerror}", hint="Give another --cache."
-        ) from error
-
-
-def find_model(asked: str | Alias, adapter: str | None, *, offline: bool) -> Model:
-    """Find a model and its adapter by path, alias or hub id, and read its card."""
-    from contextgen import checkpoints
-    from contextgen.adapters import check_adapter, linear_layers
-    from contextgen.card import ModelCard
-
-    name = asked if isinstance(asked, str) else asked.name
-    alias = (None if Path(asked).is_dir() else checkpoints.ALIASES.get(asked)) if isinstance(asked, str) else asked
-    if adapter is None and alias is not None and alias.needs_adapter:
-        raise WeightsError(
-            f"{name} does not know how to keep identities without the ContextGen adapter",
-            hint="Give its file, folder or hub id with --adapter, or set CONTEXTGEN_ADAPTER.",
-        )
-    folder = checkpoints.find(alias or name, offline=offline)
-    public = _public_name(name) if alias is None else name
-    model = Model(folder, ModelCard.read(folder), Weights(public, _digest(folder)))
-    if adapter is None:
-        return model
-    adapter_folder = checkpoints.find_adapter(adapter, offline=offline)
-    check_adapter(adapter_folder, linear_layers(folder))
-    weights = Weights(_public_name(adapter), _digest(adapter_folder))
-    return replace(model, adapter_folder=adapter_folder, adapter=weights)
-
-
-def _digest(path: Path) -> str:
-    from contextgen.checkpoints import digest, sha256_of
-
-    return digest(path, lambda file: remembered(file, sha256_of))
-
-
 def compose(scene: Scene, card: ModelCard) -> Image:
     """The layout image of a scene as a model with `card` sees it (RGBA); no torch."""
     instances = _instances(scene)
@@ -371,6 +266,21 @@ def _ill_suited(scene: Scene, card: ModelCard, model: str) -> str:
     )
 
 
+def _check_settings(model: Model, settings: Settings) -> None:
+    name = model.weights.name
+    if settings.cache_steps == "mag" and model.card.mag_ratios is None:
+        raise UsageError(
+            f"{name} does not say what --cache-steps mag must know of it",
+            hint="Measure it with benchmarks/mag_ratios.py, or take another --cache-steps.",
+        )
+    sharing = settings.parallel
+    if sharing is not None and sharing.way == "ulysses" and model.heads % sharing.processes:
+        raise UsageError(
+            f"--parallel {sharing} deals out whole attention heads, and {name} has {model.heads}",
+            hint="Give a number that divides them, or --parallel ring.",
+        )
+
+
 def _check_canvas(scene: Scene, model: Model) -> None:
     side = model.card.token_side
     if scene.canvas.width % side or scene.canvas.height % side:
@@ -378,9 +288,3 @@ def _check_canvas(scene: Scene, model: Model) -> None:
             f"{scene.name}: the canvas {scene.canvas} is no multiple of {side} px",
             hint=f"{model.weights.name} reads {side} px a token: change `canvas`, or give another --size.",
         )
-
-
-def _public_name(name: str) -> str:
-    """A name that tells nothing of the machine: a folder's last part, or the alias or hub id as it is."""
-    path = Path(name).expanduser()
-    return path.resolve().name if path.exists() else name

@@ -85,6 +85,7 @@ def settings_for(replay: Replay, asked: Settings, aliases: Collection[str]) -> S
         dtype=then.dtype,
         attention=then.attention,
         ica=then.ica,
+        compile=then.compiled,
     )
 
 

@@ -9,6 +9,17 @@ from contextgen_cli.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
+class Sharing:
+    """How several processes paint one picture."""
+
+    way: str
+    processes: int
+
+    def __str__(self) -> str:
+        return f"{self.way}={self.processes}"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Which model paints, and how; None leaves the choice to the scene, the model or the machine."""
 
@@ -24,6 +35,7 @@ class Settings:
     reuse_references: int = 1
     compile: bool = False
     cache: str | None = None
+    parallel: Sharing | None = None
     offline: bool = False
 
     @property
@@ -57,9 +69,21 @@ class Settings:
         Raises:
             UsageError: two of them exclude each other.
         """
+        if self.parallel is not None:
+            self._refuse_beside_parallel(f"--parallel {self.parallel}")
         if self.reuse_references == 1:
             return
         if self.cache_steps is not None:
             raise UsageError("--reuse-references and --cache-steps exclude each other", hint="Give one of them.")
         if self.attention != "exact":
             raise UsageError("--reuse-references needs the exact attention", hint="Leave --attention masked out.")
+
+    def _refuse_beside_parallel(self, parallel: str) -> None:
+        if self.attention != "exact":
+            raise UsageError(f"{parallel} needs the exact attention", hint="Leave --attention masked out.")
+        if self.cache_steps == "first-block":
+            hint = "Take --cache-steps mag or taylor."
+            raise UsageError(f"{parallel} and --cache-steps first-block exclude each other", hint=hint)
+        if self.device is not None and ":" in self.device:
+            hint = "Leave --device out, or choose the GPUs with CUDA_VISIBLE_DEVICES."
+            raise UsageError(f"{parallel} takes the GPUs from the first on, and not {self.device}", hint=hint)

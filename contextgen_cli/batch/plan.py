@@ -41,6 +41,7 @@ class Recipe:
     steps: int  # where neither the scene nor the user says
     guidance: float
     approximations: str = ""  # what was asked for that is not exact, such as quantize=int8
+    compiled: bool = False  # by torch.compile, which rounds otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,7 @@ def _determining(scene: Scene, recipe: Recipe, digests: Mapping[Path, str]) -> d
         "attention": recipe.attention,
         "ica": recipe.ica,
         **({"approximations": recipe.approximations} if recipe.approximations else {}),
+        **({"compiled": True} if recipe.compiled else {}),
     }
 
 

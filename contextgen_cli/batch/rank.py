@@ -43,8 +43,8 @@ MakeRenderer = Callable[[Seat], Renderer]
 
 def serve(line: Connection, make_renderer: MakeRenderer, orders: Orders, seat: Seat) -> None:
     """Work until the supervisor has no more jobs, or is gone."""
-    _leave_signals_to_supervisor()
-    _end_with_supervisor()
+    leave_signals_to_parent()
+    end_with_parent()
     for name in VARIABLES:
         os.environ.pop(name, None)
     voice = _Voice(line, seat)
@@ -98,15 +98,15 @@ class _Voice:
         self.tell(Event("noticed", self._rank, self.position, text=text))
 
 
-def _leave_signals_to_supervisor() -> None:
+def leave_signals_to_parent() -> None:
     """Ctrl-C reaches every process of the terminal; what it means for the picture at work is decided in one place."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
-def _end_with_supervisor() -> None:
-    """End at once when the supervisor is gone, however: nobody would count what we do, or stop us."""
+def end_with_parent() -> None:
+    """End at once when the process that started us is gone, however: nobody would count what we do, or stop us."""
     parent = parent_process()
     if parent is None:
         return

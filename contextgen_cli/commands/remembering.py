@@ -32,6 +32,7 @@ def remember(job: Job) -> dict[str, Any]:
         "attention": recipe.attention,
         "ica": recipe.ica,
         **({"approximations": recipe.approximations} if recipe.approximations else {}),
+        **({"compiled": True} if recipe.compiled else {}),
         "numerics": NUMERICS,
         "inputs": {names[path]: digest for path, digest in job.inputs},
         "versions": {"contextgen": __version__, **{name: metadata.version(name) for name in LIBRARIES}},
@@ -90,6 +91,8 @@ def _recipe_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
     before, now = (record.get("approximations", "nothing") for record in (old, new))
     if before != now:
         yield f"approximated {before} -> {now}"
+    if old.get("compiled", False) != new.get("compiled", False):
+        yield "compiled" if new.get("compiled") else "not compiled"
 
 
 def _weights(record: Mapping[str, str]) -> str:

@@ -15,7 +15,9 @@ from contextgen_cli.batch.board import OVER, Board
 from contextgen_cli.batch.launch import Crew, Interrupted
 from contextgen_cli.batch.plan import Overrides, plan, sha256_of
 from contextgen_cli.batch.stock import Stock
+from contextgen_cli.batch.team import Team
 from contextgen_cli.batch.worker import Listener, Orders, Outcome, Overview
+from contextgen_cli.batch.worker import Renderer as Painting
 from contextgen_cli.batch.world import World
 from contextgen_cli.commands import options
 from contextgen_cli.commands.ranks import RankRenderer
@@ -148,6 +150,8 @@ class Work:
         """A single picture, or one for which there is no folder, needs nobody to watch over it."""
         if self.board is not None:
             return False
+        if self.settings.parallel is not None:
+            return True
         return self.crew.processes == 0 or len(self.there.todo.jobs) < 2 or not self.orders.destination.keeps_ledger
 
     @property
@@ -165,26 +169,47 @@ class Work:
         """The memory that each model will take on this host, by name.
 
         Raises:
-            DeviceError: one cannot fit, or not as often as there are ranks here.
+            DeviceError: one cannot fit, or not as often as there are processes here that hold it.
         """
-        return self.renderer.footprints(self.there.todo, 1 if self.in_this_process else self.ranks.ranks_here)
+        if self.settings.parallel is not None:
+            processes = self.settings.parallel.processes
+        else:
+            processes = 1 if self.in_this_process else self.ranks.ranks_here
+        return self.renderer.footprints(self.there.todo, processes)
+
+    def painters(self) -> contextlib.AbstractContextManager[Painting]:
+        """This process' renderer, with as many beside it as share a picture."""
+        sharing = self.settings.parallel
+        if sharing is None:
+            return contextlib.nullcontext(self.renderer)
+        if self.renderer.device == "cpu":
+            devices.share_cores(sharing.processes)
+        make_renderer = RankRenderer(self.settings, self.renderer.presets, console.verbosity())
+        return Team(self.renderer, make_renderer, sharing.processes)
 
     def outcomes(self, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
         if self.in_this_process:
-            return launch.alone(self.there, self.renderer, self.orders, listener, interrupted)
+            with self.painters() as renderer:
+                yield from launch.alone(self.there, renderer, self.orders, listener, interrupted)
+            return
         board = self.board or launch.open_board(self.crew)
         crew = self.ranks
         there = replace(self.there, todo=self.there.todo.dearest_first()) if crew.ranks > 1 else self.there
         make_renderer = RankRenderer(self.settings, self.renderer.presets, console.verbosity())
-        return launch.together(board, there, make_renderer, self.orders, listener, crew, interrupted)
+        yield from launch.together(board, there, make_renderer, self.orders, listener, crew, interrupted)
 
 
 def assemble(running: Running, settings: Settings, place: World) -> Crew:
     """Who paints.
 
     Raises:
-        UsageError: a launcher started the ranks, and more are asked for.
+        UsageError: a launcher started the ranks, and more are asked for; or several are to share each picture.
     """
+    if settings.parallel is not None and (place.size > 1 or running.processes not in (0, 1)):
+        raise UsageError(
+            f"--parallel {settings.parallel} starts the processes that share a picture by itself, and no others",
+            hint="Leave --processes and launchers such as torchrun away.",
+        )
     if place.size == 1:
         return Crew(devices.ranks_here(settings.device) if running.processes is None else running.processes)
     if running.processes not in (None, 1):

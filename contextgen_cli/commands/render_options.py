@@ -11,9 +11,9 @@ import click
 from contextgen_cli.batch.plan import Overrides, Portion
 from contextgen_cli.commands import options
 from contextgen_cli.commands.options import MODEL, PICTURES, RUN, SAMPLING, SCENES, TERMINAL, gather, option
-from contextgen_cli.devices import DTYPES, MEMORY_PRESETS, QUANTIZED, STEP_CACHES
+from contextgen_cli.devices import DTYPES, MEMORY_PRESETS, PARALLELS, QUANTIZED, STEP_CACHES
 from contextgen_cli.scene.limits import LARGEST_COUNT, LARGEST_GUIDANCE, LARGEST_SEED, LARGEST_STEPS
-from contextgen_cli.settings import Settings
+from contextgen_cli.settings import Settings, Sharing
 
 _DEFAULT = Settings()
 
@@ -82,6 +82,20 @@ class ProcessesType(click.ParamType):  # type: ignore[type-arg]
         if not re.fullmatch(r"[0-9]{1,4}", str(value)):
             self.fail(f"{value!r} is neither a number of processes nor auto", param, ctx)
         return int(value)
+
+
+class SharingType(click.ParamType):  # type: ignore[type-arg]
+    """`ulysses=N` or `ring=N`: how N processes share a picture."""
+
+    name = f"{'|'.join(PARALLELS)}=N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Sharing:
+        if isinstance(value, Sharing):
+            return value
+        way, _, processes = value.partition("=")
+        if way not in PARALLELS or not re.fullmatch(r"[1-9][0-9]{0,3}", processes) or int(processes) < 2:
+            self.fail(f"{value!r} is not how processes share a picture: write ulysses=2 or ring=2", param, ctx)
+        return Sharing(way, int(processes))
 
 
 class ShardType(click.ParamType):  # type: ignore[type-arg]
@@ -176,6 +190,12 @@ model_options = gather(
         metavar="DIR",
         section=MODEL,
         help="Keep encoded prompts in a folder, for later runs.",
+    ),
+    option(
+        "--parallel",
+        type=SharingType(),
+        section=MODEL,
+        help="Let N processes compute each picture together, one a GPU, for pictures that are large.",
     ),
     option(
         "--attention",

@@ -83,6 +83,10 @@ class MaskedArrangement:
         """Packed latents of the canvas (B, I, C), layout and references (B, S - text - I, C) -> hidden states."""
         return torch.cat([canvas, context], dim=1)
 
+    def text_of(self, prompt_embeds: torch.Tensor) -> torch.Tensor:
+        """The text rows, (B, T, D), of an encoded prompt."""
+        return prompt_embeds
+
     def canvas_of(self, output: torch.Tensor) -> torch.Tensor:
         """The canvas tokens of the transformer's output, (B, I, C), in reading order."""
         return output[:, : self.canvas_length]

@@ -44,6 +44,8 @@ class ModelCard:
         smallest_side, largest_side: of the canvases that the model was made for, in pixels; None: not stated.
         largest_aspect: longer by shorter side of those canvases; None: not stated.
         steps, guidance: sampling defaults.
+        mag_ratios: by how much the blocks' work on the canvas grows from step to step, for so many steps
+            (`contextgen.evaluation.calibrating`); None: not measured.
         weights_dtype: the precision of the weights as trained and published; files that hold more are rounded to it
             on loading, as the released code does, whatever the dtype of the computation.
         ica_blocks: indices of the blocks that use ICA, double-stream blocks counted first; None for the first half
@@ -63,6 +65,7 @@ class ModelCard:
     largest_aspect: float | None = None
     steps: int = 28
     guidance: float = 3.5
+    mag_ratios: tuple[float, ...] | None = None
     weights_dtype: str = "bfloat16"
     ica_blocks: tuple[int, ...] | None = None
 
@@ -152,6 +155,8 @@ def _well_formed(name: str, value: Any) -> bool:
             return isinstance(value, list) and all(
                 isinstance(pair, list) and len(pair) == 2 and all(_is_side(side) for side in pair) for pair in value
             )
+        case "mag_ratios":
+            return isinstance(value, list) and len(value) > 0 and all(_is_number(each) and each > 0 for each in value)
         case "ica_blocks":
             return value is None or (
                 isinstance(value, list) and all(type(block) is int and block >= 0 for block in value)

@@ -56,6 +56,10 @@ class ExactArrangement:
         """Packed latents of the canvas (B, I, C), layout and references (B, S - text - I, C) -> hidden states."""
         return torch.cat([canvas, context], dim=1)[:, self.order]
 
+    def text_of(self, prompt_embeds: torch.Tensor) -> torch.Tensor:
+        """The text rows, (B, T, D), of an encoded prompt."""
+        return prompt_embeds
+
     def canvas_of(self, output: torch.Tensor) -> torch.Tensor:
         """The canvas tokens of the transformer's output, (B, I, C), in reading order."""
         return output[:, self.reading_order]
@@ -174,7 +178,8 @@ class ExactAttnProcessor:
 
 
 def _heads(attn: FluxAttention, projected: torch.Tensor) -> torch.Tensor:
-    return projected.reshape(*projected.shape[:-1], -1, attn.head_dim)
+    *rows, dim = projected.shape
+    return projected.reshape(*rows, dim // attn.head_dim, attn.head_dim)
 
 
 Spans = Callable[[Sequence[slice]], torch.Tensor]  # the rows of ascending spans, side by side

@@ -36,8 +36,9 @@ from contextgen.exact import ExactAttention
 from contextgen.layout import Instance, Pixels, compose, given_layout, prepare_reference
 from contextgen.lora import apply_adapter
 from contextgen.modulation import Modulation, modulated, modulations, move_without_modulation, weights_state
+from contextgen.parallel import Parallel, SharedArrangement, check_parallel
 from contextgen.reuse import alternating
-from contextgen.sequence import arrange
+from contextgen.sequence import JointSequence, arrange
 from contextgen.step_cache import step_cache
 from contextgen.text_cache import Embeddings, TextCache
 from contextgen.velocity import Conditioning
@@ -61,8 +62,9 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
     Attributes:
         card: how the loaded model wants to be addressed.
-        cache_steps: `first-block` or `taylor` (`contextgen.step_cache`): not every step is computed; None: exact.
+        cache_steps: one of `contextgen.step_cache`'s: not every step is computed; None: exact.
         reuse_references: references are computed every so many steps (`contextgen.reuse`); 1: exact.
+        parallel: the processes that compute every step together, each making the same calls; None: this one alone.
         text_cache: where encoded prompts are kept between runs; None: nowhere.
     """
 
@@ -86,6 +88,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         self._modulations: _Recent[list[Modulation]] = _Recent(_KEPT_SCHEDULES)
         self.cache_steps: str | None = None
         self.reuse_references = 1
+        self.parallel: Parallel | None = None
         self.text_cache: TextCache | None = None
         self._lean_device: torch.device | None = None
         self.card = ModelCard(token_side=2 * self.vae_scale_factor)
@@ -256,7 +259,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         references = [prepare_reference(instance, self.card, width, height) for instance in instances]
         drawn = given_layout(layout, width, height) if layout else compose(references, instances, width, height)
         sequence = arrange(references, instances, (width, height), self.card, self._offsets)
-        arrangements = alternating(self._attention.arrange(sequence, device), self.reuse_references)
+        arrangements = self._arrange(sequence, device)
 
         # 3. Encode text, layout and references, each distinct one once.
         prompt_embeds, pooled_prompt_embeds = self._embed(prompt, device)
@@ -271,7 +274,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         timesteps = self._schedule(steps, sequence.canvas.count, device)
         given = Conditioning(arrangements[0], context_latents, prompt_embeds, pooled_prompt_embeds, guidance)
         t = timesteps.to(dtype) / 1000
-        modulation, cache = self._modulate(t, given), step_cache(self.cache_steps)
+        modulation, cache = self._modulate(t, given), step_cache(self.cache_steps, steps, self.card.mag_ratios)
 
         # 5. Denoise: rectified flow from noise to picture.
         self._interrupt = False
@@ -301,6 +304,16 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         latents = self._encode_vae_image(images, generator=None)
         packed: torch.Tensor = self._pack_latents(latents, *latents.shape)
         return packed
+
+    def _arrange(self, sequence: JointSequence, device: torch.device) -> tuple[Any, Any]:
+        """The sequence for steps that compute the references and for those that do not."""
+        computing, reusing = alternating(self._attention.arrange(sequence, device), self.reuse_references)
+        if self.parallel is None:
+            return computing, reusing
+        check_parallel(self.parallel.way, self.parallel.size, self.transformer.config.num_attention_heads)
+        if self.cache_steps == "first-block":
+            raise ValueError("where processes share a picture, none of them sees what `first-block` decides on")
+        return SharedArrangement(computing, self.parallel), SharedArrangement(reusing, self.parallel)
 
     def _embed(self, prompt: str, device: torch.device) -> Embeddings:
         """T5 sequence (1, T, D) and CLIP vector (1, P) of a caption in the model's template."""

@@ -6,11 +6,13 @@ references, which hardly change, would hide what the canvas does; so the ideas a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from diffusers import FluxTransformer2DModel
+from torch.utils.hooks import RemovableHandle
 
 from contextgen.attention import blocks
 from contextgen.velocity import Conditioning, velocity
@@ -62,30 +64,20 @@ class Taylor:
         return v
 
 
-class FirstBlock:
-    """The first block says whether the canvas' residual has changed since the last computed step (First Block Cache).
+class _Leaving:
+    """In some steps the forward pass is left at the first block; what the blocks from there on added to the canvas in
+    the last computed step is added again."""
 
-    Where it has not, what the other blocks added to the canvas then is added again. The canvas alone changes more than
-    a whole sequence does, so the threshold is larger than elsewhere.
-    """
-
-    def __init__(self, threshold: float = 0.2) -> None:
+    def __init__(self) -> None:
         self.skipped = 0
-        self._threshold = threshold
-        self._given: Conditioning | None = None
-        self._now: torch.Tensor | None = None  # the canvas after the first block, (B, I, D)
-        self._residual: torch.Tensor | None = None  # what the first block added in the last computed step
-        self._rest: torch.Tensor | None = None  # what the others added in it
+        self._now: torch.Tensor | None = None  # the canvas where the pass may be left, (B, I, D)
+        self._rest: torch.Tensor | None = None  # what was added to it from there on in the last computed step
 
     def velocity(
         self, transformer: FluxTransformer2DModel, x_t: torch.Tensor, t: torch.Tensor, given: Conditioning
     ) -> torch.Tensor:
         first, *_, last = blocks(transformer)
-        self._given = given
-        hooks = [
-            first.register_forward_hook(self._after_first, with_kwargs=True),
-            last.register_forward_hook(self._after_last),
-        ]
+        hooks = [self._watch(first), last.register_forward_hook(self._after_last, with_kwargs=True)]
         try:
             return velocity(transformer, x_t, t, given)
         except _Unchanged:
@@ -99,41 +91,122 @@ class FirstBlock:
             for hook in hooks:
                 hook.remove()
 
-    def _canvas(self, hidden: torch.Tensor) -> torch.Tensor:
-        assert self._given is not None
-        rows: torch.Tensor = self._given.arrangement.canvas_rows(hidden)
-        return rows
+    def _watch(self, first: Any) -> RemovableHandle:
+        """Set `_now` at the first block, and raise `_Unchanged` where the pass is to be left."""
+        raise NotImplementedError
+
+    def _after_last(self, block: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        assert self._now is not None
+        self._rest = canvas_of(kwargs, output[1]) - self._now
+
+
+class FirstBlock(_Leaving):
+    """The first block says whether the canvas' residual has changed since the last computed step (First Block Cache).
+
+    Where it has not, the others are left out. The canvas alone changes more than a whole sequence does, so the
+    threshold is larger than elsewhere.
+    """
+
+    def __init__(self, threshold: float = 0.2) -> None:
+        super().__init__()
+        self._threshold = threshold
+        self._residual: torch.Tensor | None = None  # what the first block added in the last computed step
+
+    def _watch(self, first: Any) -> RemovableHandle:
+        hook: RemovableHandle = first.register_forward_hook(self._after_first, with_kwargs=True)
+        return hook
 
     def _after_first(self, block: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        self._now = self._canvas(output[1])
-        residual = self._now - self._canvas(kwargs["hidden_states"])
+        self._now = canvas_of(kwargs, output[1])
+        residual = self._now - canvas_of(kwargs, kwargs["hidden_states"])
         if self._residual is not None and self._rest is not None:
             change = (residual - self._residual).abs().mean() / self._residual.abs().mean()
             if float(change) < self._threshold:
                 raise _Unchanged
         self._residual = residual
 
-    def _after_last(self, block: Any, args: tuple[Any, ...], output: Any) -> None:
-        assert self._now is not None
-        self._rest = self._canvas(output[1]) - self._now
+
+class Mag(_Leaving):
+    """It is known of the model by which ratio its work on the canvas changes from step to step; while the ratios since
+    the last computed step come to little, the blocks are left out (MagCache, 2506.09045).
+
+    The threshold is larger than elsewhere, as for `FirstBlock`.
+
+    Args:
+        steps: how many the picture has.
+        ratios: those of a picture of any number of steps (`contextgen.evaluation.calibrating`).
+        threshold: of the distances from 1, added up over the steps left out.
+        most: steps left out one after another.
+        kept: share of the steps, from the first on, of which none is left out.
+    """
+
+    def __init__(
+        self, steps: int, ratios: Sequence[float], threshold: float = 0.1, most: int = 3, kept: float = 0.2
+    ) -> None:
+        super().__init__()
+        self._ratios = _spread(ratios, steps)
+        self._threshold, self._most, self._first = threshold, most, round(kept * steps)
+        self._step = 0
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._ratio, self._error, self._since = 1.0, 0.0, 0
+
+    def _watch(self, first: Any) -> RemovableHandle:
+        hook: RemovableHandle = first.register_forward_pre_hook(self._before_first, with_kwargs=True)
+        return hook
+
+    def _before_first(self, block: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._now = canvas_of(kwargs, kwargs["hidden_states"])
+        step, self._step = self._step, self._step + 1
+        if step < self._first:
+            return
+        self._ratio *= self._ratios[step]
+        self._error += abs(1 - self._ratio)
+        self._since += 1
+        if self._rest is not None and self._error <= self._threshold and self._since <= self._most:
+            raise _Unchanged
+        self._begin_anew()
+
+
+def _spread(ratios: Sequence[float], steps: int) -> list[float]:
+    """Ratios of other steps: the same change from the first to the last, in more or fewer of them."""
+    logs = np.interp(np.linspace(0, 1, steps), np.linspace(0, 1, len(ratios)), np.cumsum(np.log(ratios)))
+    return [float(ratio) for ratio in np.exp(np.diff(logs, prepend=logs[0]))]
+
+
+def canvas_of(call: Mapping[str, Any], hidden: torch.Tensor) -> torch.Tensor:
+    """The canvas among the image rows of a block, (B, I, D), as a hook sees the block called."""
+    rows: torch.Tensor = call["joint_attention_kwargs"]["arrangement"].canvas_rows(hidden)
+    return rows
 
 
 class _Unchanged(Exception):
     """Leaves a forward pass after its first block."""
 
 
-_CACHES: dict[str, Callable[[], StepCache]] = {"first-block": FirstBlock, "taylor": Taylor}
-STEP_CACHES = tuple(_CACHES)
+STEP_CACHES = ("first-block", "mag", "taylor")
 
 
-def step_cache(name: str | None) -> StepCache:
+def step_cache(name: str | None, steps: int, mag_ratios: Sequence[float] | None = None) -> StepCache:
     """A cache for one picture; None computes every step.
 
+    Args:
+        steps: how many the picture has.
+        mag_ratios: of the model, for `mag` (`contextgen.evaluation.calibrating`).
+
     Raises:
-        ValueError: unknown name.
+        ValueError: unknown name, or no ratios for `mag`.
     """
-    if name is None:
-        return Everything()
-    if name not in _CACHES:
-        raise ValueError(f"a step cache is one of {STEP_CACHES}: {name!r}")
-    return _CACHES[name]()
+    match name:
+        case None:
+            return Everything()
+        case "first-block":
+            return FirstBlock()
+        case "taylor":
+            return Taylor()
+        case "mag" if mag_ratios:
+            return Mag(steps, mag_ratios)
+        case "mag":
+            raise ValueError("`mag` needs the `mag_ratios` of the model in its card")
+    raise ValueError(f"a step cache is one of {STEP_CACHES}: {name!r}")

@@ -23,7 +23,7 @@ class TextCache:
     """A folder of encoded prompts.
 
     A file is found again by the model, the encoded text and all else that its numbers depend on. One that is damaged is
-    said so and written anew. A prompt of FLUX takes 4 MB in bfloat16.
+    said so and written anew; where none can be written, that is said once. A prompt of FLUX takes 4 MB in bfloat16.
     """
 
     def __init__(self, folder: Path, model: str) -> None:
@@ -34,35 +34,41 @@ class TextCache:
         Raises:
             OSError: the folder cannot be made.
         """
-        self._folder, self._model = folder, model
+        self._folder, self._model, self._writable = folder, model, True
         folder.mkdir(parents=True, exist_ok=True)
 
     def get(
         self, text: str, length: int, dtype: torch.dtype, device: torch.device, encode: Callable[[], Embeddings]
     ) -> Embeddings:
-        """The embeddings of a text of so many tokens on a device; `encode` makes them where they are not there yet.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
+        """The embeddings of a text of so many tokens on a device; `encode` makes them where they are not there yet."""
         stated = (self._model, text, str(length), str(dtype), device.type, torch.__version__)
         file = self._folder / (hashlib.sha256("\0".join(stated).encode()).hexdigest() + ".safetensors")
         kept = _read(file)
         if kept is None:
             kept = encode()
-            _write(file, kept)
+            self._keep(file, kept)
         first, second = (tensor.to(device) for tensor in kept)
         return first, second
+
+    def _keep(self, file: Path, embeddings: Embeddings) -> None:
+        if not self._writable:
+            return
+        try:
+            _write(file, embeddings)
+        except (OSError, SafetensorError) as error:  # the latter from a disk that is full
+            self._writable = False
+            reason = getattr(error, "strerror", None) or error
+            _log.warning("%s cannot be written: %s; encoded prompts are not kept", self._folder, reason)
 
 
 def _read(file: Path) -> Embeddings | None:
     """What a file holds; None where there is none, or none that is whole."""
-    if not file.is_file():
-        return None
     try:
         with safe_open(file, "pt") as stream:
             first, second = (stream.get_tensor(name) for name in _NAMES)
             stated = (stream.metadata() or {}).get("sha256")
+    except FileNotFoundError:
+        return None
     except (SafetensorError, OSError) as error:
         _log.warning("%s cannot be read and is written anew: %s", file.name, error)
         return None

@@ -43,16 +43,17 @@ def velocity(
         t: time of each, (B,), 1 is noise.
         weights: parameters by name to compute with in place of the transformer's own.
     """
+    text = given.arrangement.text_of(given.prompt_embeds)
     arguments = {
         "hidden_states": given.arrangement.place(x_t, given.context),
-        "encoder_hidden_states": given.prompt_embeds,
+        "encoder_hidden_states": text,
         "pooled_projections": given.pooled_prompt_embeds,
         "timestep": t,
         "guidance": torch.full_like(t, given.guidance, dtype=torch.float32)
         if transformer.config.guidance_embeds
         else None,
         "img_ids": given.arrangement.img_ids,
-        "txt_ids": torch.zeros(given.prompt_embeds.shape[1], 3, device=x_t.device),
+        "txt_ids": torch.zeros(text.shape[1], 3, device=x_t.device),
         "joint_attention_kwargs": {"arrangement": given.arrangement},
         "return_dict": False,
     }

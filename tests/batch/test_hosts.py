@@ -55,7 +55,7 @@ def full_job():
         seeds=(3,),
         source=Source(Path("/s.yaml"), 1, 2, (("who", "a fox"), ("n", 1.5))),
     )
-    recipe = replace(bare.recipe, adapter=Weights("a", "1"), approximations="quantize=int8 cache-steps=taylor")
+    recipe = replace(bare.recipe, adapter=Weights("a", "1"), approximations="quantize=int8", compiled=True)
     return replace(bare, scene=scene, recipe=recipe, inputs=((Path("/r/ä.png"), "f0"),))
 
 

@@ -8,12 +8,13 @@ import pytest
 from painting import TINY_MODEL
 from safetensors.torch import load_file
 
+from contextgen.parallel import PARALLELS
 from contextgen.quantizing import QUANTIZATIONS
 from contextgen.step_cache import STEP_CACHES
 from contextgen_cli import devices, nvml
 from contextgen_cli.devices import QUANTIZED, Device, choose_device, default_dtype, footprint
 from contextgen_cli.errors import DeviceError
-from contextgen_cli.rendering import find_model
+from contextgen_cli.opening import find_model
 
 GIB = 1 << 30
 GPU = Device("cuda:0", "a GPU", 16 * GIB, 24 * GIB)
@@ -158,6 +159,7 @@ def test_presets_grow_smaller_one_by_one():
 def test_choices_are_those_of_the_library():
     assert tuple(QUANTIZED) == QUANTIZATIONS
     assert devices.STEP_CACHES == STEP_CACHES
+    assert devices.PARALLELS == PARALLELS
 
 
 def test_doctor_warns_a_person_too(contextgen, tmp_path):

@@ -44,6 +44,12 @@ def test_it_is_whole_and_small_enough_to_travel():
     assert sum(sizes) + objects.stat().st_size <= LARGEST_MODEL
 
 
+def test_it_says_what_a_step_cache_must_know():
+    card = ModelCard.read(find(DEFAULT, offline=True))
+    assert card.mag_ratios is not None, "run benchmarks/mag_ratios.py"
+    assert len(card.mag_ratios) == card.steps
+
+
 def test_it_is_taken_where_nothing_names_another(contextgen, scene, tmp_path, monkeypatch):
     def model(*options: object) -> str:
         return contextgen("render", scene, "--dry-run", "--json", "--device", "cpu", *options).records[0]["model"]

@@ -65,6 +65,7 @@ RECIPE_CHANGES = {
     "attention": {"attention": "masked"},
     "ica": {"ica": "paper"},
     "what is not exact": {"approximations": "quantize=int8"},
+    "what rounds otherwise": {"compiled": True},
 }
 NAME_CHANGES = {
     "scene name": lambda s: replace(s, name="other"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import torch
 from painting import TINY_ADAPTER, TINY_MODEL
 
 from contextgen_cli import rendering
@@ -14,6 +15,7 @@ from contextgen_cli.batch.plan import Cost, Job, Overrides, plan
 from contextgen_cli.batch.rank import Seat
 from contextgen_cli.commands.ranks import RankRenderer
 from contextgen_cli.devices import Device
+from contextgen_cli.errors import OutOfMemory
 from contextgen_cli.rendering import Renderer
 from contextgen_cli.scene.loading import LoadOptions, load
 from contextgen_cli.settings import Settings
@@ -22,13 +24,21 @@ GIB = 1 << 30
 TINY = Settings(model=str(TINY_MODEL), adapter=str(TINY_ADAPTER), device="cpu", offline=True)
 
 
+class Presets(list[str]):
+    """Presets in the order in which they were opened, and those in which nothing fits."""
+
+    too_large = frozenset[str]()
+
+
 @pytest.fixture
-def opened(monkeypatch) -> list[str]:
+def opened(monkeypatch) -> Presets:
     """The presets in which a model was opened, on a GPU that is made up."""
-    presets: list[str] = []
+    presets = Presets()
 
     def open_pipeline(model, settings, device, dtype, memory):
         presets.append(memory)
+        if memory in presets.too_large:
+            raise torch.OutOfMemoryError("CUDA out of memory")
         return SimpleNamespace(empty_caches=lambda: presets.append("emptied"))
 
     monkeypatch.setattr(rendering, "open_pipeline", open_pipeline)
@@ -61,6 +71,26 @@ def test_smaller_pictures_go_on_in_the_larger_preset(scene, opened):
     renderer.relieve(job)
     renderer.open(replace(job, cost=Cost(1, 1.0, job.cost.bytes - 1)))
     assert opened == ["full", "lean", "full"]
+
+
+def test_a_preset_that_cannot_be_opened_either_is_passed_over(scene, opened):
+    renderer = Renderer(TINY)
+    job = job_of(scene, renderer)
+    renderer.open(job)
+    opened.too_large = {"lean", "offload"}
+    assert renderer.relieve(job) == "--memory sequential for pictures of this size"
+    assert opened == ["full", "lean", "offload", "sequential"]
+
+
+def test_where_no_preset_can_be_opened_the_picture_fails_and_the_next_begins_anew(scene, opened):
+    renderer = Renderer(TINY)
+    job = job_of(scene, renderer)
+    renderer.open(job)
+    opened.too_large = {"lean", "offload", "sequential"}
+    with pytest.raises(OutOfMemory, match="not even with --memory sequential"):
+        renderer.relieve(job)
+    renderer.open(job)
+    assert opened == ["full", "lean", "offload", "sequential", "full"]
 
 
 def test_a_rank_gets_every_setting():

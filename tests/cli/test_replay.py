@@ -93,6 +93,20 @@ def test_a_quantization_that_this_machine_lacks_is_refused(contextgen, place, mo
     assert "int8 needs the package torchao" in result.err
 
 
+def test_what_was_compiled_is_compiled_again_and_not_without_a_compiler(contextgen, place, monkeypatch):
+    from torch._inductor import cpp_builder, exc
+
+    def none_found():
+        raise exc.InvalidCxxCompiler
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none_found)
+    remember_otherwise(place / "out" / "picnic-7.png", compiled=True)
+    assert "compiled" in contextgen("inspect", "out/picnic-7.png").out
+    result = contextgen("replay", "out/picnic-7.png", *TINY)
+    assert (result.code, result.out) == (3, "")
+    assert "g++" in result.err
+
+
 def test_a_changed_file_is_refused_by_name(contextgen, place):
     draw_reference(place / "scenes" / "refs" / "crab.png", "#00ff00")
     result = contextgen("replay", "out/picnic-7.png", *TINY, "--json")

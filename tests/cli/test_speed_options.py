@@ -7,7 +7,7 @@ from PIL import Image
 
 from contextgen import quantizing
 from contextgen.pipeline import ContextGenPipeline
-from contextgen_cli.output import read_record
+from contextgen_cli.output import encode, read_record
 
 
 def test_a_cache_makes_the_same_picture_without_encoding(contextgen, tiny, scene, tmp_path, monkeypatch):
@@ -61,6 +61,25 @@ def test_compiling_without_a_compiler_says_what_to_install(contextgen, tiny, sce
     assert "g++" in result.err
 
 
+def test_a_compiled_picture_is_another_job(contextgen, tiny, scene, tmp_path):
+    plans = [
+        contextgen("render", scene, *tiny, *options, "--dry-run", "--json", "-o", tmp_path / "out")
+        for options in ((), ("--compile",))
+    ]
+    plain, compiled = (plan.records[0]["job"] for plan in plans)
+    assert plain != compiled
+
+
+def test_that_a_picture_was_compiled_is_said_where_another_wants_its_name(contextgen, tiny, scene, tmp_path):
+    out = tmp_path / "out"
+    contextgen("render", scene, *tiny, "-o", out)
+    picture = out / "picnic-0.png"
+    with Image.open(picture) as image:
+        image.load()
+        picture.write_bytes(encode(image, {**read_record(picture), "compiled": True, "job": "0" * 64}))
+    assert "(changed: not compiled)" in contextgen("render", scene, *tiny, "-o", out).err
+
+
 @pytest.mark.parametrize("memory", ["lean", "offload", "sequential"])
 def test_presets_need_a_device_with_memory_of_its_own(contextgen, tiny, scene, tmp_path, memory):
     result = contextgen("render", scene, *tiny, "--memory", memory, "-o", tmp_path / "out")
@@ -77,6 +96,13 @@ def test_what_is_not_exact_is_another_picture_and_remembered(contextgen, tiny, s
     assert read_record(tmp_path / "near.png")["approximations"] == "=".join(options).removeprefix("--")
     with Image.open(tmp_path / "exact.png") as exact, Image.open(tmp_path / "near.png") as near:
         assert exact.tobytes() != near.tobytes()
+
+
+def test_mag_needs_to_know_the_model(contextgen, tiny, scene, tmp_path):
+    result = contextgen("render", scene, *tiny, "--cache-steps", "mag", "-o", tmp_path / "out")
+    assert result.code == 2
+    assert "tiny-kontext does not say what --cache-steps mag must know of it" in result.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("other", [("--cache-steps", "taylor"), ("--attention", "masked")])

@@ -60,7 +60,7 @@ def velocity(
     context_latents = torch.randn(1, context, 8, generator=random)
     if shifted:
         context_latents[:, np.array(shifted) - sequence.spans[1].stop] += 1
-    prompt_embeds = torch.randn(1, sequence.text_length, 12, generator=random)
+    prompt_embeds = arrangement.text_of(torch.randn(1, sequence.text_length, 12, generator=random))
     random_pooled = torch.randn(1, 10, generator=random)
     output = transformer(
         hidden_states=arrangement.place(canvas_latents, context_latents).to(dtype),
@@ -69,7 +69,7 @@ def velocity(
         timestep=(torch.tensor([0.7]) if t is None else t).to(dtype),
         guidance=torch.tensor([3.5]),
         img_ids=arrangement.img_ids,
-        txt_ids=torch.zeros(sequence.text_length, 3),
+        txt_ids=torch.zeros(prompt_embeds.shape[1], 3),
         joint_attention_kwargs={"arrangement": arrangement},
         return_dict=False,
     )[0]

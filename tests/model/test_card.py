@@ -95,6 +95,8 @@ def test_braces_in_a_caption_are_kept() -> None:
         ('{"weights_dtype": "float8"}', "weights_dtype"),
         ('{"smallest_side": 0}', "smallest_side"),
         ('{"largest_aspect": 0.5}', "largest_aspect"),
+        ('{"mag_ratios": [1, 0]}', "mag_ratios"),
+        ('{"mag_ratios": []}', "mag_ratios"),
         ('{"ica_blocks": [2, 99]}', r"contextgen\.json: ica_blocks: ICA block 99 does not exist"),
     ],
 )

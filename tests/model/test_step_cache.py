@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from golden_cases import read, relative
 
 from contextgen import ContextGenPipeline
-from contextgen.step_cache import STEP_CACHES, FirstBlock, Taylor, step_cache
+from contextgen.evaluation.calibrating import mag_ratios
+from contextgen.step_cache import STEP_CACHES, FirstBlock, Mag, Taylor, step_cache
 
 
 @pytest.fixture
@@ -16,11 +19,13 @@ def call() -> dict:
 
 
 def painted(pipe: ContextGenPipeline, call: dict, monkeypatch: pytest.MonkeyPatch, cache) -> torch.Tensor:
-    monkeypatch.setattr("contextgen.pipeline.step_cache", lambda name: cache)
+    monkeypatch.setattr("contextgen.pipeline.step_cache", lambda *_: cache)
     return pipe(**call).images
 
 
-@pytest.mark.parametrize("cache", [FirstBlock(threshold=0), Taylor(warm_up=12)], ids=STEP_CACHES)
+@pytest.mark.parametrize(
+    "cache", [FirstBlock(threshold=0), Mag(12, [1.0], kept=1), Taylor(warm_up=12)], ids=STEP_CACHES
+)
 def test_a_cache_that_skips_nothing_is_exact(
     pipe: ContextGenPipeline, call: dict, monkeypatch: pytest.MonkeyPatch, cache
 ) -> None:
@@ -29,7 +34,9 @@ def test_a_cache_that_skips_nothing_is_exact(
     assert cache.skipped == 0
 
 
-@pytest.mark.parametrize(("kind", "arguments"), [(FirstBlock, (0.5,)), (Taylor, ())], ids=STEP_CACHES)
+@pytest.mark.parametrize(
+    ("kind", "arguments"), [(FirstBlock, (0.5,)), (Mag, (12, [1.0])), (Taylor, ())], ids=STEP_CACHES
+)
 def test_what_is_skipped_is_near_and_the_same_under_the_masks(
     pipe: ContextGenPipeline, call: dict, monkeypatch: pytest.MonkeyPatch, kind, arguments
 ) -> None:
@@ -60,4 +67,41 @@ def test_the_pipeline_takes_a_name(pipe: ContextGenPipeline, call: dict) -> None
     finally:
         pipe.cache_steps = None
     with pytest.raises(ValueError, match="one of"):
-        step_cache("none")
+        step_cache("none", 12)
+    with pytest.raises(ValueError, match="mag_ratios"):
+        step_cache("mag", 12)
+
+
+GROWING, EVEN = [1.0] + [1.2] * 11, [1.0] * 12
+
+
+@pytest.mark.parametrize(
+    ("ratios", "skipped"),
+    [
+        (GROWING, 0),  # each differs too much
+        (EVEN, 8),  # after two steps three in a row at most: 2 3 4, 6 7 8, 10 11
+        (GROWING[:6] + EVEN[6:], 5),
+        ([1.0, 1.08], 8),  # one step's growth in eleven: 0.7 % each
+        ([1.0, 1.2], 7),  # 1.7 % each: two in a row come to 5 %, three to more than 10 %
+    ],
+)
+def test_steps_are_left_out_where_the_known_ratios_come_to_little(
+    pipe: ContextGenPipeline, call: dict, monkeypatch: pytest.MonkeyPatch, ratios: list[float], skipped: int
+) -> None:
+    cache = Mag(12, ratios)
+    painted(pipe, call, monkeypatch, cache)
+    assert cache.skipped == skipped
+
+
+def test_ratios_are_those_of_the_canvas_alone(pipe: ContextGenPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipe, "card", replace(pipe.card, steps=3))
+    pictures = [read("cases", name).call for name in ("one_masked", "two_disjoint")]
+    for picture in pictures:
+        del picture["num_inference_steps"]
+    exact = mag_ratios(pipe, pictures)
+    assert exact[0] == 1 and len(exact) == 3 and all(ratio > 0 for ratio in exact)
+    pipe.set_attention("masked")  # where nothing is left out of the sequence and its order is the paper's
+    assert mag_ratios(pipe, pictures) == pytest.approx(exact, rel=1e-4)
+    assert mag_ratios(pipe, pictures[:1])[1] != pytest.approx(exact[1], rel=1e-4)
+    with pytest.raises(ValueError, match="at least one"):
+        mag_ratios(pipe, [])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from golden_cases import load, read
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from contextgen.text_cache import TextCache
@@ -69,13 +70,28 @@ def test_a_damaged_file_is_said_so_and_written_anew(
     assert set(load_file(file)) == {"prompt_embeds", "pooled_prompt_embeds"}
 
 
-def test_an_encoding_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_):
-        raise OSError(28, "No space left on device")
+def test_a_folder_that_cannot_be_written_is_said_once_and_does_without(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = TextCache(tmp_path / "gone", "m")
+    (tmp_path / "gone").rmdir()
+    with caplog.at_level(logging.WARNING):
+        for text in ("a crab", "a bag"):
+            assert same(cache.get(text, 3, torch.float32, CPU, lambda: MADE), MADE)
+    (said,) = caplog.messages
+    assert said.endswith("cannot be written: No such file or directory; encoded prompts are not kept")
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), SafetensorError("I/O error (os error 28)")])
+def test_a_disk_that_fills_up_keeps_no_part_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(tensors, name, metadata):
+        Path(name).write_bytes(b"half")
+        raise error
 
     monkeypatch.setattr("contextgen.text_cache.save_file", full)
-    with pytest.raises(OSError, match="No space"):
-        TextCache(tmp_path, "m").get("a crab", 3, torch.float32, CPU, lambda: MADE)
+    assert same(TextCache(tmp_path, "m").get("a crab", 3, torch.float32, CPU, lambda: MADE), MADE)
     assert not list(tmp_path.iterdir())
 
 

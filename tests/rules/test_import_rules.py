@@ -23,11 +23,12 @@ ALLOWED = {
     "contextgen_cli.digests": "output errors",
     "contextgen_cli.settings": "devices errors",
     "contextgen_cli.catalogue": "scene.scene foreign errors contextgen.card contextgen.checkpoints",
+    "contextgen_cli.opening": "batch.plan digests devices settings foreign errors contextgen.*",
     "contextgen_cli.rendering": (
-        "scene.* batch.* output catalogue digests devices settings foreign errors contextgen contextgen.*"
+        "scene.* batch.plan opening output catalogue devices settings foreign errors contextgen contextgen.*"
     ),
     "contextgen_cli.synthesizing": "errors contextgen.data.*",
-    "contextgen_cli.benchmarking": "rendering settings output devices foreign errors contextgen contextgen.*",
+    "contextgen_cli.benchmarking": "opening settings output devices foreign errors contextgen contextgen.*",
     "contextgen_cli.training_file": "scene.*",
     "contextgen_cli.training": "foreign contextgen.training.*",
     "contextgen_cli.watching": "console progress contextgen.training.watching",

@@ -59,6 +59,10 @@ class BatchedArrangement:
             padded[: len(foreground)] = context[foreground]
         return torch.cat([layout, canvas, references], dim=1)
 
+    def text_of(self, prompt_embeds: torch.Tensor) -> torch.Tensor:
+        """The text rows, (B, T, D), of encoded prompts."""
+        return prompt_embeds
+
     def canvas_of(self, output: torch.Tensor) -> torch.Tensor:
         """The canvas tokens of the transformer's output, (B, I, C), in reading order."""
         return output[:, -self.canvas_length :]

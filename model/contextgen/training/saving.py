@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ def save_model(pipe: ContextGenPipeline, folder: Path, card: Path | None) -> Non
     """Write a whole model, its weights rounded to the precision that its card states, in shards below 16 MiB.
 
     Args:
-        card: a `contextgen.json` to put beside it.
+        card: a `contextgen.json` to put beside it, less what was measured of other weights.
     """
     dtype = getattr(torch, pipe.card.weights_dtype)
     parts = {name: _rounded(part, dtype) for name, part in pipe.components.items()}
@@ -34,7 +33,9 @@ def save_model(pipe: ContextGenPipeline, folder: Path, card: Path | None) -> Non
     for file in (folder / "model_index.json", *folder.glob("*/config.json")):
         _forget_traces(file)
     if card is not None:
-        shutil.copyfile(card, folder / CARD_FILE)
+        stated = json.loads(card.read_text("utf-8"))
+        stated.pop("mag_ratios", None)
+        (folder / CARD_FILE).write_text(json.dumps(stated, indent=2) + "\n", "utf-8")
 
 
 def save_adapter(parameters: Mapping[str, torch.Tensor], folder: Path, lora: Lora, dtype: torch.dtype) -> None:
