@@ -30,7 +30,7 @@ ALLOWED = {
     "contextgen_cli.synthesizing": "errors contextgen.data.*",
     "contextgen_cli.benchmarking": "opening settings output devices foreign errors contextgen contextgen.*",
     "contextgen_cli.training_file": "scene.*",
-    "contextgen_cli.training": "foreign contextgen.training.*",
+    "contextgen_cli.training": "errors foreign contextgen.training.*",
     "contextgen_cli.watching": "console progress contextgen.training.watching",
     "contextgen_cli.interruption": "",
     "contextgen_cli.streams": "errors",
