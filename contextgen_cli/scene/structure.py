@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.resources import resource
-from contextgen_cli.scene.accepting import Test, acceptor
 from contextgen_cli.scene.nearest import did_you_mean, nearest
 from contextgen_cli.scene.nodes import KeyPath, Node, Spot, dotted, key_spot, plain, spot
 from contextgen_cli.scene.report import Report
@@ -30,30 +29,21 @@ def read_schema(name: str) -> dict[str, Any]:
     return schema
 
 
-def _applied(name: str, is_template: bool) -> dict[str, Any]:
-    """A template may have `${name}` where its matrix will put a number, as in an editor; a scene may not."""
-    schema = read_schema(name)
-    return schema if is_template else {**schema, "$defs": {**schema.get("$defs", {}), "substituted": False}}
-
-
-@lru_cache
-def _acceptor(name: str, is_template: bool) -> Test:
-    return acceptor(_applied(name, is_template))
-
-
 @lru_cache
 def _validator(name: str, is_template: bool) -> Draft202012Validator:
+    """A template may have `${name}` where its matrix will put a number, as in an editor; a scene may not."""
     from jsonschema import Draft202012Validator  # costs start-up time that `--help` need not pay
 
-    return Draft202012Validator(_applied(name, is_template))
+    schema = dict(read_schema(name))
+    if not is_template:
+        schema["$defs"] = {**schema.get("$defs", {}), "substituted": False}
+    return Draft202012Validator(schema)
 
 
 def check(root: Node, report: Report, *, schema: str = "scene", is_template: bool = False) -> frozenset[KeyPath]:
     """Report what the schema refuses; the paths whose values cannot be used."""
-    document, checker = plain(root), _Checker(root, report)
-    if _acceptor(schema, is_template)(document):
-        return frozenset()
-    for error in _validator(schema, is_template).iter_errors(document):
+    checker = _Checker(root, report)
+    for error in _validator(schema, is_template).iter_errors(plain(root)):
         checker.explain(error)
     return frozenset(checker.broken)
 
