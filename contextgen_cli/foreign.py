@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
+import traceback
 from collections.abc import Callable
 
 from contextgen_cli.errors import (
@@ -43,10 +45,10 @@ def quieten() -> None:
     import diffusers.utils.logging as diffusers_logging
     import transformers.utils.logging as transformers_logging
 
-    for logging in (diffusers_logging, transformers_logging):
-        logging.disable_progress_bar()
-        logging.disable_default_handler()
-        logging.enable_propagation()
+    for theirs in (diffusers_logging, transformers_logging):
+        theirs.disable_progress_bar()
+        theirs.disable_default_handler()
+        theirs.enable_propagation()
 
 
 def opening() -> Border:
@@ -62,6 +64,11 @@ def painting() -> Border:
 def training() -> Border:
     """Translate what goes wrong with a training run."""
     return Border(_TRAINING)
+
+
+def is_lost_device(error: Exception) -> bool:
+    """Whether a device's driver gave up: nothing that this process does will work on it any more."""
+    return any(kind.__name__ == "AcceleratorError" for kind in type(error).__mro__)
 
 
 def _find(error: Exception, table: dict[str, Translation]) -> Translation | None:
@@ -93,6 +100,15 @@ def _broken_weights(error: Exception) -> ContextgenError:
     return WeightsError(
         f"the model could not be opened: {_first_line(error)}",
         hint="Compare the folder with its source, or fetch it again; `contextgen doctor` looks at each part.",
+    )
+
+
+def _unopened(error: Exception) -> ContextgenError:
+    """Whatever it was, every other job of this model would meet it too."""
+    logging.getLogger(__name__).warning("".join(traceback.format_exception(error)))
+    return EnvironmentProblem(
+        f"the model could not be opened: {type(error).__name__}: {_first_line(error)}",
+        hint="Look at the installation, for example with `contextgen doctor`; -v shows where it happened.",
     )
 
 
@@ -169,6 +185,7 @@ _OPENING: dict[str, Translation] = {
     "MemoryError": _too_large,
     "OSError": _broken_weights,
     "ValueError": _broken_weights,
+    "Exception": _unopened,
 }
 _PAINTING: dict[str, Translation] = {
     **_SHARED,

@@ -94,8 +94,8 @@ def command(
     orders = Orders(
         destination,
         remember,
-        running.fresh,
-        running.retry_failed,
+        running.fresh and not crew.world.attempt,  # a launcher's own restart goes on with what there is
+        running.retry_failed and not crew.world.attempt,
         running.failures_allowed,
         keeping.save_layout,
         keeping.save_inputs,

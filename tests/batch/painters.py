@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from PIL import Image
-from torch import distributed
+from torch import AcceleratorError, distributed
 
 from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
 from contextgen_cli.batch.rank import Seat
@@ -42,7 +42,7 @@ def make_joint(seat: Seat) -> Joint:
 
 
 class Painter:
-    """`bomb` takes its process down, `once` does so the first time, `bad` fails, `full` finds the disk full."""
+    """`bomb` kills its process, `once` does so the first time, `lost` loses its GPU, `bad` fails, `full` has no disk."""
 
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
@@ -60,6 +60,8 @@ class Painter:
             os.kill(os.getpid(), signal.SIGKILL)
         if name == "bad":
             raise JobError("no", hint="try")
+        if name == "lost":
+            raise AcceleratorError("CUDA error: an illegal memory access was encountered")
         if name == "full":
             raise OutputError("the disk is full")
         time.sleep(0.5 if name == "slow" else 0.01)

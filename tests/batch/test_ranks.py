@@ -64,6 +64,12 @@ def test_a_job_that_takes_its_process_down_twice_is_set_aside(tmp_path):
     assert read(tmp_path).crashes == {job("bomb", 1).id: 4}
 
 
+def test_a_process_whose_device_gave_up_is_replaced(tmp_path):
+    outcomes, hearing = run(tmp_path, "a", "lost", "b", "c", processes=1)
+    assert ended(outcomes) == {"a-0": "rendered", "lost-1": "crashed", "b-2": "rendered", "c-3": "rendered"}
+    assert sum("restarted" in said for said in hearing.notices) == 2
+
+
 def test_what_dies_once_is_tried_once_more_and_the_others_never_notice(tmp_path, monkeypatch):
     monkeypatch.setenv("PAINTERS_ONCE", str(tmp_path / "exploded"))
     outcomes, hearing = run(tmp_path / "out", "a", "once", *"bcdef", processes=3)

@@ -11,11 +11,12 @@ import torch
 from painting import TINY_ADAPTER, TINY_MODEL
 
 from contextgen_cli import rendering
+from contextgen_cli.batch.ledger import read
 from contextgen_cli.batch.plan import Cost, Job, Overrides, plan
 from contextgen_cli.batch.rank import Seat
 from contextgen_cli.commands.ranks import RankRenderer
 from contextgen_cli.devices import Device
-from contextgen_cli.errors import OutOfMemory
+from contextgen_cli.errors import EXIT_ENVIRONMENT, OutOfMemory
 from contextgen_cli.rendering import Renderer
 from contextgen_cli.scene.loading import LoadOptions, load
 from contextgen_cli.settings import Settings
@@ -123,3 +124,15 @@ def test_a_rank_gets_every_setting():
 )
 def test_approximations_are_read_back(settings):
     assert Settings().approximating(settings.approximations) == settings
+
+
+def test_a_model_that_cannot_be_opened_ends_the_run_whatever_the_reason(contextgen, scene, tmp_path, monkeypatch):
+    def open_pipeline(*_: object) -> None:
+        raise KeyError("broken install")
+
+    monkeypatch.setattr(rendering, "open_pipeline", open_pipeline)
+    options = ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu", "--seed", "1", "--seed", "2")
+    ended = contextgen("render", scene, "-o", tmp_path / "out", *options, "--processes", "0")
+    assert ended.code == EXIT_ENVIRONMENT
+    assert "the model could not be opened: KeyError: 'broken install'" in ended.err
+    assert not read(tmp_path / "out").attempts

@@ -21,7 +21,10 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from painting import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, write_scene
 from PIL import Image, ImageChops, ImageColor
 
+from contextgen_cli.batch.launch import Crew
 from contextgen_cli.batch.ledger import LEDGER
+from contextgen_cli.batch.world import World
+from contextgen_cli.commands import render
 from contextgen_cli.devices import Device
 from contextgen_cli.output import read_record
 
@@ -79,6 +82,15 @@ def test_golden_pictures(contextgen, tmp_path, case, attention):
     histogram = difference.histogram()
     total = sum((index % 256) * count for index, count in enumerate(histogram))
     assert total / sum(histogram) < 0.1
+
+
+def test_a_launcher_s_restart_goes_on_even_with_fresh(contextgen, tiny, scene, tmp_path, monkeypatch):
+    command = ("render", scene, *tiny, "-o", tmp_path / "out", "--json")
+    assert contextgen(*command).records[-1]["rendered"] == 1
+    monkeypatch.setattr(render, "assemble", lambda *_: Crew(1, World(attempt=1)))
+    assert contextgen(*command, "--fresh").records[-1]["rendered"] == 0
+    monkeypatch.undo()
+    assert contextgen(*command, "--fresh").records[-1]["rendered"] == 1
 
 
 def test_a_folder_renders_twice_to_the_same_bytes(contextgen, tiny, tmp_path):
