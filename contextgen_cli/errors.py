@@ -6,6 +6,7 @@ ContextgenError
 ├── EnvironmentProblem    something around the run is not as it must be    exit 3
 │   ├── WeightsError      fix or fetch the model's files
 │   ├── DeviceError       use another device, dtype or memory preset
+│   │   └── DeviceLost    nothing works on it any more in this process; in a new one it may
 │   └── OutputError       make room or give permission
 └── JobError              one picture failed, the others went on           exit 1
     └── OutOfMemory       it is tried once more with less in use
@@ -46,6 +47,10 @@ class WeightsError(EnvironmentProblem):
 
 
 class DeviceError(EnvironmentProblem):
+    pass
+
+
+class DeviceLost(DeviceError):
     pass
 
 

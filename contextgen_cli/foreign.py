@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextgen_cli.errors import (
     ContextgenError,
     DeviceError,
+    DeviceLost,
     EnvironmentProblem,
     JobError,
     OutOfMemory,
@@ -66,11 +67,6 @@ def training() -> Border:
     return Border(_TRAINING)
 
 
-def is_lost_device(error: Exception) -> bool:
-    """Whether a device's driver gave up: nothing that this process does will work on it any more."""
-    return any(kind.__name__ == "AcceleratorError" for kind in type(error).__mro__)
-
-
 def _find(error: Exception, table: dict[str, Translation]) -> Translation | None:
     no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if no_room or f"(os error {errno.ENOSPC})" in str(error):  # as safetensors says it
@@ -114,6 +110,12 @@ def _unopened(error: Exception) -> ContextgenError:
 
 def _too_large(error: Exception) -> ContextgenError:
     return DeviceError("the model does not fit into the device's memory", hint=TRY_LESS_MEMORY)
+
+
+def _lost_device(error: Exception) -> ContextgenError:
+    return DeviceLost(
+        f"the device gave up: {_first_line(error)}", hint="The same command goes on; the system's log may say why."
+    )
 
 
 def _too_large_a_job(error: Exception) -> ContextgenError:
@@ -189,6 +191,7 @@ _OPENING: dict[str, Translation] = {
 }
 _PAINTING: dict[str, Translation] = {
     **_SHARED,
+    "AcceleratorError": _lost_device,
     "OutOfMemoryError": _too_large_a_job,
     "MemoryError": _too_large_a_job,
     "ValueError": _broken_contract,

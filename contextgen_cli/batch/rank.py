@@ -19,7 +19,7 @@ from contextgen_cli.batch.handing import Event
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.worker import Orders, Outcome, Overview, Renderer, work
 from contextgen_cli.batch.world import VARIABLES
-from contextgen_cli.errors import EnvironmentProblem
+from contextgen_cli.errors import DeviceLost, EnvironmentProblem
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -51,6 +51,8 @@ def serve(line: Connection, make_renderer: MakeRenderer, orders: Orders, seat: S
     try:
         for _ in work(voice.jobs(), make_renderer(seat), orders, voice, seat.rank):
             pass  # told already
+    except DeviceLost:
+        raise  # this process has come to its end; the supervisor starts another
     except EnvironmentProblem as problem:
         voice.tell(Event("problem", seat.rank, voice.position, problem=problem))
     except (BrokenPipeError, EOFError):

@@ -20,7 +20,6 @@ from contextgen_cli.batch import ledger
 from contextgen_cli.batch.ledger import Attempt, Reason
 from contextgen_cli.batch.plan import Job, refuse_changed
 from contextgen_cli.errors import ContextgenError, EnvironmentProblem, OutOfMemory
-from contextgen_cli.foreign import is_lost_device
 from contextgen_cli.output import Composition, Destination, Placed, Taken, encode, is_whole, write
 
 if TYPE_CHECKING:
@@ -132,9 +131,7 @@ def work(
         except EnvironmentProblem:
             # 2. No other job would fare better without weights, device or disk.
             raise
-        except Exception as error:  # the job border: whatever it was, the others go on
-            if is_lost_device(error):
-                raise  # in another process
+        except Exception as error:  # noqa: BLE001  the job border: whatever it was, the others go on
             # 3. Keep what failed as the outcome.
             outcome = _failed(job, error, rank)
         # 4. Put it into the ledger, and tell.

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 from PIL import Image
-from torch import AcceleratorError, distributed
+from torch import distributed
 
 from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
 from contextgen_cli.batch.rank import Seat
-from contextgen_cli.errors import DeviceError, JobError, OutOfMemory, OutputError
+from contextgen_cli.errors import DeviceError, DeviceLost, JobError, OutOfMemory, OutputError
 from contextgen_cli.output import Composition
 from contextgen_cli.scene.scene import Sampling, Scene, Size
 
@@ -42,7 +42,7 @@ def make_joint(seat: Seat) -> Joint:
 
 
 class Painter:
-    """`bomb` kills its process, `once` does so the first time, `lost` loses its GPU, `bad` fails, `full` has no disk."""
+    """`bomb` kills its process, `once` the first time only, `lost` loses its GPU, `bad` fails, `full` has no disk."""
 
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
@@ -61,7 +61,7 @@ class Painter:
         if name == "bad":
             raise JobError("no", hint="try")
         if name == "lost":
-            raise AcceleratorError("CUDA error: an illegal memory access was encountered")
+            raise DeviceLost("the device gave up")
         if name == "full":
             raise OutputError("the disk is full")
         time.sleep(0.5 if name == "slow" else 0.01)

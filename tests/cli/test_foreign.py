@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from contextgen import checkpoints
 from contextgen.unsupported import Unsupported
 from contextgen_cli import foreign
-from contextgen_cli.errors import DeviceError, EnvironmentProblem, JobError, OutputError, WeightsError
+from contextgen_cli.errors import DeviceError, DeviceLost, EnvironmentProblem, JobError, OutputError, WeightsError
 
 ANSWER = SimpleNamespace(headers={}, request=None, status_code=403)
 CHECKPOINT_ERRORS = [
@@ -38,6 +38,8 @@ def test_every_checkpoint_error_is_the_weights(kind, border):
         (foreign.painting, torch.OutOfMemoryError("CUDA out of memory"), JobError),
         (foreign.painting, RuntimeError("DefaultCPUAllocator: can't allocate memory"), JobError),
         (foreign.painting, MemoryError(), JobError),
+        (foreign.painting, torch.AcceleratorError("CUDA error: an illegal memory access"), DeviceLost),
+        (foreign.opening, KeyError("broken install"), EnvironmentProblem),
         (foreign.opening, SafetensorError("header too large"), WeightsError),
         (foreign.opening, OSError("no file named config.json"), WeightsError),
         (foreign.opening, ValueError("contextgen.json: unknown key"), WeightsError),
