@@ -26,11 +26,10 @@ def commanded(*arguments: object) -> list[Path]:
     return [Path(line) for line in done.stdout.splitlines()]
 
 
-def painted() -> list[Path]:
+def painted(folder: Path) -> list[Path]:
     """Every example scene, the imported one too."""
-    with tempfile.TemporaryDirectory() as folder:
-        commanded("import", "scenes/import/annotations.json", "-o", Path(folder) / "imported")
-        return commanded("render", "scenes", Path(folder) / "imported", "-o", "outputs/gallery")
+    commanded("import", "scenes/import/annotations.json", "-o", folder / "imported")
+    return commanded("render", "scenes", folder / "imported", "-o", folder / "pictures")
 
 
 def card(path: Path) -> Image.Image:
@@ -69,7 +68,8 @@ def save(picture: Image.Image, path: Path) -> None:
 
 
 def main(figures: Path | None) -> None:
-    save(sheet([card(path) for path in painted()]), PICTURES / "gallery.png")
+    with tempfile.TemporaryDirectory() as folder:  # a folder of its own: beside older pictures, names would differ
+        save(sheet([card(path) for path in painted(Path(folder))]), PICTURES / "gallery.png")
     if figures is not None:
         with Image.open(figures / "sheet.png") as held_out:
             save(held_out, PICTURES / "held-out.png")
