@@ -140,7 +140,9 @@ class Destination:
         with_id = plain.with_name(f"{plain.stem}-{job_id[:_ID_LETTERS]}.png")
         if not self.remember and not self.file:
             return _placed(with_id)
-        if not plain.exists() or _job_of(plain) == job_id:
+        if not plain.exists():
+            return Placed(plain, exists=False)  # not asked again: another run's picture may land there any moment
+        if _job_of(plain) == job_id:
             return _placed(plain)
         return _placed(with_id, evades=plain)
 

@@ -54,10 +54,10 @@ class Board:
         with _reaching():
             return {rank: int(self._store.add(f"alive/{rank}", 0)) for rank in ranks}
 
-    def gone(self) -> int:
-        """How many supervisors have nothing left to say."""
+    def gone(self, ranks: Iterable[int]) -> set[int]:
+        """Those whose supervisors have nothing left to say."""
         with _reaching():
-            return int(self._store.add("gone", 0))
+            return {rank for rank in ranks if self._store.check([f"gone/{rank}"])}
 
     def is_exhausted(self) -> bool:
         """Whether every job was taken, and none was put back since."""
@@ -108,9 +108,9 @@ class Board:
         with _reaching():
             self._store.add(f"alive/{rank}", 1)
 
-    def leave(self) -> None:
+    def leave(self, rank: int) -> None:
         with _reaching():
-            self._store.add("gone", 1)
+            self._store.set(f"gone/{rank}", "")
 
     def close(self, why: str) -> None:
         """No job is handed out from now on; the first reason stays, unless all is to end `NOW`."""

@@ -248,16 +248,16 @@ class _Run:
         return not beats or time.monotonic() - heard > _LOST
 
     def _others_gone(self) -> bool:
-        others = range(1, self.crew.world.size)
-        return self.board.gone() >= sum(not self._lost(rank) for rank in others)
+        others = set(range(1, self.crew.world.size))
+        return all(self._lost(rank) for rank in others - self.board.gone(others))
 
     def say_farewell(self) -> None:
         """Keep the store until the others have heard that all is over; a launcher's outlives us anyhow."""
-        others, until = self.crew.world.size - 1, time.monotonic() + _FAREWELL
+        others, until = set(range(1, self.crew.world.size)), time.monotonic() + _FAREWELL
         if self.crew.world.agent or not others:
             return
         with contextlib.suppress(EnvironmentProblem):
-            while self.board.gone() < others and time.monotonic() < until:
+            while self.board.gone(others) < others and time.monotonic() < until:
                 time.sleep(_TURN)
 
 
@@ -287,6 +287,6 @@ def follow(board: Board, make_renderer: MakeRenderer, orders: Orders, crew: Crew
     finally:
         supervisor.kill()
         with contextlib.suppress(EnvironmentProblem):
-            board.leave()
+            board.leave(crew.world.rank)
     if interrupted():
         raise KeyboardInterrupt

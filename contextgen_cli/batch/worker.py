@@ -211,7 +211,7 @@ def _write(png: bytes, job: Job, companions: list[Image], orders: Orders) -> Pla
                 write(path, file)
             try:
                 # last: a picture that is there has all that belongs to it
-                write(placed.path, png, replacing=placed.path.exists())
+                write(placed.path, png, replacing=placed.exists or placed.broken)
             except Taken:
                 continue
             return placed

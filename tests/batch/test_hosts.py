@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from painters import job, record_of
+from painters import RECIPE, job, record_of
 
 from contextgen_cli.batch.board import INTERRUPTED, NOW, OVER, Board
 from contextgen_cli.batch.handing import Event, event_from_json, event_to_json, job_from_json, job_to_json
 from contextgen_cli.batch.launch import Crew, _Run
 from contextgen_cli.batch.ledger import Reason
-from contextgen_cli.batch.plan import Plan, Portion, Weights
+from contextgen_cli.batch.plan import Cost, Overrides, Plan, Portion, Weights, plan
 from contextgen_cli.batch.stock import Stock
 from contextgen_cli.batch.worker import Orders, Outcome, Status
 from contextgen_cli.batch.world import ALONE, World, find
@@ -25,18 +25,16 @@ from contextgen_cli.scene.scene import Box, Fit, Instance, Reference, Source
 
 @pytest.mark.parametrize("shards", [1, 2, 3, 7, 30])
 def test_shards_have_every_job_once(shards):
-    scenes = [(0, 1, 2), (5,), (7, 8, 9, 10), (1, 2)]
+    seeds = {"a": (0, 1, 2), "b": (5,), "c": (7, 8, 9, 10), "d": (1, 2)}
+    scenes = [replace(job(name).scene, seeds=several) for name, several in seeds.items()]
 
-    def share(shard: int) -> list[tuple[int, int]]:
-        before, found = 0, []
-        for number, seeds in enumerate(scenes):
-            found += [(number, seed) for seed in Portion(shard, shards).of(seeds, before, len(found))]
-            before += len(seeds)
-        return found
+    def share(shard: int) -> list[tuple[str, int]]:
+        part = plan(scenes, Overrides(), lambda scene: RECIPE, lambda scene: Cost(1, 1.0, 1), Portion(shard, shards))
+        return [(each.scene.name, each.seed) for each in part.jobs]
 
     shares = [share(shard) for shard in range(1, shards + 1)]
     together = sorted(each for part in shares for each in part)
-    assert together == [(number, seed) for number, seeds in enumerate(scenes) for seed in seeds]
+    assert together == [(name, seed) for name, several in seeds.items() for seed in several]
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
@@ -182,13 +180,40 @@ def test_the_job_of_a_host_that_is_lost_is_handed_to_another(tmp_path, monkeypat
     run.look_after_others(listener)
     assert capsys.readouterr().err == "rank 2 gives no sign of life: its job is handed to another\n"
     assert (board.take(), board.take()) == (1, None)
-    board.leave()
+    board.leave(1)
     assert run._others_gone()
 
     done = Event("finished", 1, 1, outcome=Outcome(jobs[1], Status.RENDERED, rank=1))
     assert [outcome.rank for outcome in run.hear(done, stock, listener)] == [1]
     late = Event("finished", 2, 1, outcome=Outcome(jobs[1], Status.RENDERED, rank=2))
     assert list(run.hear(late, stock, listener)) == []
+
+
+class Idle:
+    """A supervisor whose ranks have ended."""
+
+    ended = True
+
+
+def test_a_run_ends_when_each_host_has_left_or_is_lost(tmp_path, monkeypatch):
+    from torch.distributed import HashStore
+
+    now = [100.0]
+    monkeypatch.setattr("contextgen_cli.batch.launch.time.monotonic", lambda: now[0])
+    board = Board(HashStore(), shared=False)
+    run = _Run(board, 1, Orders(Destination(tmp_path), record_of), Crew(1, World(rank=0, size=4)))
+    board.publish([job("a")])
+    board.close(INTERRUPTED)
+    for rank in (1, 2):  # rank 3 never comes
+        board.beat(rank)
+    board.leave(1)
+    for _ in range(20):  # 100 s: rank 1 was last heard so long ago that it would be lost, had it not left
+        run.look_after_others(Silence())
+        assert not run.ended(Idle())  # rank 2 is still at its picture
+        now[0] += 5.0
+        board.beat(2)
+    board.leave(2)
+    assert run.ended(Idle())
 
 
 def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_another(tmp_path, monkeypatch, capsys):

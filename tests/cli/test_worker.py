@@ -205,6 +205,22 @@ def test_a_name_that_another_run_takes_meanwhile_is_left_to_it(tmp_path, monkeyp
     assert read_record(outcomes[1].path)["job"] == outcomes[1].job.id
 
 
+def test_a_name_that_another_run_takes_right_after_we_looked_is_left_to_it(tmp_path, monkeypatch):
+    place, taken = Destination.place, tmp_path / "b-0.png"
+
+    def outrun(*arguments):
+        placed = place(*arguments)
+        if "b" in painter.painted and placed.path == taken:
+            write(taken, encode(Image.new("RGB", (64, 64)), {"job": "another"}))
+        return placed
+
+    painter, outcomes = run(tmp_path, {})
+    monkeypatch.setattr(Destination, "place", outrun)
+    rendered = list(outcomes)[1]
+    assert (rendered.evades, read_record(taken)["job"]) == (taken, "another")
+    assert read_record(rendered.path)["job"] == rendered.job.id
+
+
 def test_a_folder_that_vanishes_ends_the_run(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
