@@ -42,6 +42,7 @@ _REASONS = {
     errno.EACCES: ("permission denied", "Choose a folder you may write to with -o."),
     errno.EPERM: ("permission denied", "Choose a folder you may write to with -o."),
     errno.EROFS: ("the file system is read-only", "Choose a folder you may write to with -o."),
+    errno.ENOENT: ("No such file or directory", "Bring the folder back, or remove the link that leads nowhere."),
     errno.ENOTDIR: ("a part of the path is a file", "Choose another folder with -o."),
     errno.EEXIST: ("it is a file", "Choose another folder with -o."),
     errno.EISDIR: ("it is a folder", "Choose another file name with -o."),

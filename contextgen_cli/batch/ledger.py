@@ -210,4 +210,7 @@ def _lines(path: Path) -> list[bytes]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as problem:
-        raise OutputError(f"{path}: cannot be read: {problem.strerror or problem}") from problem
+        raise OutputError(
+            f"{path}: cannot be read: {problem.strerror or problem}",
+            hint="Move it away, or choose another folder with -o.",
+        ) from problem

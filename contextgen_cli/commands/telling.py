@@ -154,8 +154,8 @@ def _as_record(outcome: Outcome) -> dict[str, Any]:
 
 
 def show_plan(there: Stock, footprints: Mapping[str, Footprint], ranks: int, code: int, *, as_json: bool) -> None:
-    """Write the plan, what there is of it, and what the rest is predicted to cost; a model without a footprint does
-    not fit."""
+    """Write the plan, what there is of it, and what the rest is predicted to cost; a job to do whose model has no
+    footprint does not fit."""
     states = [*((job, None) for job in there.todo.jobs), *((each.job, each) for each in there.done + there.set_aside)]
     place = {id(job): number for number, job in enumerate(there.whole.jobs)}
     states.sort(key=lambda state: place[id(state[0])])
@@ -191,7 +191,7 @@ def _amount(there: Stock) -> str:
 
 
 def _predicted(seconds: float | None) -> str:
-    return "" if seconds is None else f", about {duration(seconds)} at the pace of earlier runs"
+    return f", about {duration(seconds)} at the pace of earlier runs" if seconds else ""  # nothing to do takes none
 
 
 def tell_footprints(footprints: Mapping[str, Footprint]) -> None:
@@ -204,9 +204,10 @@ def _table(
 ) -> tuple[list[str], list[list[object]]]:
     columns = ["picture", "size", "steps", "tokens", "TFLOP", "memory"]
     rows: list[list[object]] = []
-    for job, _ in states:
+    for job, outcome in states:
         needed = _memory(job, footprints)
-        memory = "too much" if needed is None else gibibytes(needed)
+        unknown = "too much" if outcome is None else "-"
+        memory = unknown if needed is None else gibibytes(needed)
         rows.append([job.name, str(job.scene.canvas), job.steps, job.cost.tokens, job.cost.tflop, memory])
     if any(outcome for _, outcome in states):
         columns.append("state")

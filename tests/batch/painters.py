@@ -42,13 +42,16 @@ def make_joint(seat: Seat) -> Joint:
 
 
 class Painter:
-    """`bomb` kills its process, `once` the first time only, `lost` loses its GPU, `bad` fails, `full` has no disk."""
+    """`bomb` kills its process, `once` the first time only, each `shy` the first time that it is opened; `lost` loses
+    its GPU, `bad` fails, `full` finds the disk full."""
 
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
 
     def open(self, job: Job) -> None:
-        pass
+        if job.scene.name == "shy" and not (died := Path(f"{os.environ['PAINTERS_ONCE']}-{job.seed}")).exists():
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def render(self, job: Job, on_step) -> Image.Image:
         on_step(1)

@@ -97,3 +97,17 @@ def test_a_read_only_folder(tmp_path: Path):
 def test_a_folder_that_vanished(tmp_path):
     with pytest.raises(OutputError, match=r"ledger\.jsonl"):
         append(tmp_path / "gone", [RENDERED])
+
+
+def test_a_ledger_that_is_none_is_told_with_what_to_do(tmp_path):
+    (tmp_path / LEDGER).mkdir()
+    with pytest.raises(OutputError, match="cannot be read") as refused:
+        read(tmp_path)
+    assert refused.value.hint == "Move it away, or choose another folder with -o."
+
+
+def test_a_ledger_that_links_to_nowhere_is_told_with_what_to_do(tmp_path):
+    (tmp_path / LEDGER).symlink_to(tmp_path / "gone" / LEDGER)
+    with pytest.raises(OutputError, match="cannot be written") as refused:
+        append(tmp_path, [RENDERED])
+    assert refused.value.hint == "Bring the folder back, or remove the link that leads nowhere."

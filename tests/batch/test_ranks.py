@@ -10,7 +10,7 @@ import pytest
 from painters import job
 
 from contextgen_cli.batch.launch import Crew, open_board, together
-from contextgen_cli.batch.ledger import read
+from contextgen_cli.batch.ledger import Reason, append, read
 from contextgen_cli.batch.plan import Plan
 from contextgen_cli.batch.stock import take_stock, tidy
 from contextgen_cli.batch.worker import Orders, Outcome, Status
@@ -70,6 +70,14 @@ def test_a_process_whose_device_gave_up_is_replaced(tmp_path):
     assert sum("restarted" in said for said in hearing.notices) == 2
 
 
+def test_a_crash_of_an_earlier_run_counts(tmp_path):
+    crashed = Outcome(job("bomb", 1), Status.CRASHED, reason=Reason("Crash", "took its process down once"))
+    append(tmp_path, [crashed.attempt(tmp_path)])
+    outcomes, _ = run(tmp_path, "a", "bomb")
+    assert [outcome.earlier for outcome in outcomes if outcome.status is Status.CRASHED] == [False]  # tried once more
+    assert read(tmp_path).crashes == {job("bomb", 1).id: 2}  # and only once
+
+
 def test_what_dies_once_is_tried_once_more_and_the_others_never_notice(tmp_path, monkeypatch):
     monkeypatch.setenv("PAINTERS_ONCE", str(tmp_path / "exploded"))
     outcomes, hearing = run(tmp_path / "out", "a", "once", *"bcdef", processes=3)
@@ -92,6 +100,13 @@ def test_failures_are_outcomes_and_enough_of_them_end_the_run(tmp_path):
 def test_ranks_that_die_before_they_paint_end_the_run(tmp_path):
     with pytest.raises(EnvironmentProblem, match="died 3 times before it painted"):
         run(tmp_path, "a", "b", make=painters.make_stillborn)
+
+
+def test_only_deaths_in_a_row_end_the_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("PAINTERS_ONCE", str(tmp_path / "died"))
+    outcomes, hearing = run(tmp_path / "out", "shy", "shy", "shy", processes=1)
+    assert set(ended(outcomes).values()) == {"rendered"}
+    assert ["died as it began" in said for said in hearing.notices] == [True] * 3
 
 
 def test_a_full_disk_in_one_rank_ends_the_run_and_what_is_finished_stays(tmp_path):

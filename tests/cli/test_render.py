@@ -300,6 +300,8 @@ def test_every_process_must_find_room(contextgen, tiny, scene, tmp_path, monkeyp
     refused = contextgen("render", scene, *tiny, *more, "--processes", 2)
     assert (refused.code, "not enough memory: 2 times about" in refused.err) == (3, True)
     assert contextgen("render", scene, *tiny, "--dry-run", "--processes", 8).code == 0  # for one picture
+    shared = contextgen("render", scene, *tiny, "--dry-run", "--parallel", "ring=2")  # every process holds the model
+    assert (shared.code, "not enough memory: 2 times about" in shared.err) == (3, True)
 
 
 def test_an_adapter_that_matches_nothing_is_an_error(contextgen, scene, tmp_path):
@@ -365,6 +367,13 @@ def test_a_plan_says_what_is_done_and_how_long_the_rest_takes(contextgen, tiny, 
     *jobs, summary = contextgen("render", path, *tiny, *out, "--dry-run", "--json").records
     assert [job["status"] for job in jobs] == ["skipped", "planned"]
     assert (summary["todo"], summary["skipped"]) == (1, 1) and summary["seconds"] > 0
+
+
+def test_a_plan_of_which_nothing_is_left_claims_neither_time_nor_memory(contextgen, tiny, scene, tmp_path):
+    contextgen("render", scene, *tiny, "-o", tmp_path / "out")
+    result = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "--dry-run")
+    assert result.lines[1].split()[-2:] == ["-", "done"]
+    assert "1 picture: 1 done, 0 to do" in result.err and "at the pace" not in result.err
 
 
 @pytest.mark.parametrize(
