@@ -400,9 +400,11 @@ const onKey = {
   l: () => { if ($("viewer").open && !$("views").hidden) { state.view = state.view === "layout" ? "picture" : "layout"; show(current()); } },
 };
 
+const takesText = (element) => element.matches("input[type=search], select, textarea");
+
 function keyPressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.matches("input[type=search], select, textarea")) {
+  if (takesText(event.target)) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
@@ -430,7 +432,9 @@ function start() {
     dialog.querySelector(".close").onclick = () => dialog.close();
     dialog.onclick = (event) => { if (event.target === dialog) dialog.close(); };
   }
-  $("viewer").onclose = () => $("grid").children[state.viewed]?.querySelector(".shot").focus();
+  $("viewer").onclose = () => { // told a task late: by then "/" may have moved the reader to the search field
+    if (!takesText(document.activeElement)) $("grid").children[state.viewed]?.querySelector(".shot").focus();
+  };
   $("previous").onclick = () => step(-1);
   $("next").onclick = () => step(1);
   $("theme").onclick = nextTheme;

@@ -121,6 +121,15 @@ def test_the_button_copies_the_command(page, report):
     assert page.input_value("#text") == "contextgen replay out/picnic-2.png"
 
 
+def test_a_search_begun_in_the_viewer_keeps_the_keys(page):
+    page.locator("[data-name=picnic-0] .shot").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("/")
+    page.evaluate("() => new Promise((resume) => setTimeout(resume, 50))")
+    page.keyboard.type("rain")
+    assert names(page) == ["camp-1"]
+
+
 def test_all_of_it_by_keyboard(page):
     page.locator("[data-name=picnic-0] .shot").focus()
     page.keyboard.press("ArrowRight")
