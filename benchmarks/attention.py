@@ -70,16 +70,18 @@ def step(model: FluxTransformer2DModel, arrangement: Any, sequence: JointSequenc
     def noise(*shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=random).to(model.device, dtype)
 
+    hidden_states = arrangement.place(
+        noise(1, sequence.canvas.count, channels), noise(1, sum(sequence.lengths[2:]), channels)
+    )
+    text = arrangement.text_of(noise(1, TEXT_LENGTH, model.config.joint_attention_dim))
     output = model(
-        hidden_states=arrangement.place(
-            noise(1, sequence.canvas.count, channels), noise(1, sum(sequence.lengths[2:]), channels)
-        ),
-        encoder_hidden_states=noise(1, TEXT_LENGTH, model.config.joint_attention_dim),
+        hidden_states=hidden_states,
+        encoder_hidden_states=text,
         pooled_projections=noise(1, model.config.pooled_projection_dim),
         timestep=torch.tensor([0.7], device=model.device, dtype=dtype),
         guidance=torch.tensor([3.5], device=model.device, dtype=dtype),
         img_ids=arrangement.img_ids,
-        txt_ids=torch.zeros(TEXT_LENGTH, 3, device=model.device),
+        txt_ids=torch.zeros(text.shape[1], 3, device=model.device),
         joint_attention_kwargs={"arrangement": arrangement},
         return_dict=False,
     )[0]

@@ -24,9 +24,10 @@ SCRIPTS: dict[str, list[str]] = {  # the calls of each, in this order: the fits 
     "attention": [
         "--dtype float32 --canvas 512 768",
         "--dtype float32 --canvas 1024 --runs 1",
-        "--dtype bfloat16 --canvas 768 --runs 1",
+        "--dtype bfloat16 --canvas 512 --references 2 4 --runs 1",
     ],
     "complexity": [""],
+    "parallel": [""],
     "modulation": [""],
     "memory": ["--canvas 256 512"],
     "throughput": [""],
