@@ -1,8 +1,8 @@
 """Times one denoising step by one process, and by several that share it (`--parallel`), alternating.
 
-`python benchmarks/parallel.py [--processes 2] [--canvas 512] [--references 4] [--runs 3] [--device cuda]` writes a JSON
-line for each way. On a CPU every process has one thread, on GPUs a card of its own; the transformer and the sequence are
-those of `attention.py`. `of_ideal` is the speed-up over the number of processes.
+`python benchmarks/parallel.py [--processes 2] [--canvas 512] [--references 4] [--runs 3] [--device cuda]` writes a
+JSON line for each way. On a CPU every process has one thread, on GPUs a card of its own; the transformer and the
+sequence are those of `attention.py`. `of_ideal` is the speed-up over the number of processes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 import statistics
 import time
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -89,7 +90,7 @@ def main() -> None:
     shape = {**TINY, "heads": asked.processes} if asked.tiny else FLUX if asked.device == "cuda" else SMALL
     os.environ["OMP_NUM_THREADS"] = "1"
     with TemporaryDirectory() as folder:
-        arguments = (asked, shape, os.path.join(folder, "store"))
+        arguments = (asked, shape, str(Path(folder) / "store"))
         multiprocessing.spawn(measure, arguments, nprocs=asked.processes)
 
 

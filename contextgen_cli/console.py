@@ -34,6 +34,7 @@ class Settings:
     verbosity: int = 0
 
 
+_LEGIBLE = 5  # cells of a terminal's line that a column which folds must have
 _OURS = "contextgen"  # the library whose warnings are meant for the user
 # CLIP reads only the beginning of a prompt and T5 all of it: said with every picture, of nothing that is wrong
 _EXPECTED = (
@@ -83,16 +84,25 @@ def emit_bytes(data: bytes) -> None:
         sys.stdout.buffer.flush()
 
 
-def emit_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Write rows in aligned columns: folded into a terminal's width, never cut off elsewhere."""
+def emit_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, yielding: Sequence[str] = ()) -> None:
+    """Write rows in aligned columns: folded into a terminal's width, never cut off elsewhere.
+
+    Where there is room for all other columns as they are, only the `yielding` ones fold.
+    """
+    from rich.cells import cell_len
     from rich.table import Table
 
+    cells = [[significant(cell) if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    needed = [_LEGIBLE if column in yielding else width for column, width in zip(columns, widths, strict=True)]
+    roomy = bool(yielding) and sum(needed) + 2 * (len(columns) - 1) <= _console().width
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(significant(cell) if isinstance(cell, float) else str(cell) for cell in row))
+        whole = roomy and column not in yielding
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
+    for row in cells:
+        table.add_row(*row)
     emit_rich(table)
 
 

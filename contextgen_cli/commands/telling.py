@@ -176,7 +176,7 @@ def show_plan(there: Stock, footprints: Mapping[str, Footprint], ranks: int, cod
             }
         )
         return
-    console.emit_table(*_table(states, footprints))
+    console.emit_table(*_table(states, footprints), yielding=["picture", "matrix"])
     tell_footprints(footprints)
     console.note(f"{_amount(there)}, {console.significant(there.todo.tflop)} TFLOP{_predicted(seconds)}")
 

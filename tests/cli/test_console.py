@@ -105,6 +105,18 @@ def test_words_are_folded_between_words_on_a_narrow_terminal(tmp_path):
         assert re.search(r"unknown\s+key|of\s+the\s+base|version\s+torch", told)
 
 
+def test_a_plan_folds_its_names_before_its_numbers(contextgen, tiny, tmp_path):
+    places = ["a meadow at the edge of a wood", "the seaside"]
+    path = write_scene(tmp_path / "s.yaml", prompt="in ${where}", matrix={"where": places})
+    asked = ("render", path, *tiny, "-o", tmp_path / "out")
+    contextgen(*asked, "--limit", 1)
+    _, written = on_a_terminal(*asked, "--dry-run")
+    rows = visible_lines(written)
+    assert max(map(len, rows)) <= 60
+    numbers = re.compile(r" \d+x\d+ +\d+ +\d+ +[\d.]+ +[\d.]+ GiB +(done|to do) ")
+    assert len(list(filter(numbers.search, rows))) == len(places)
+
+
 def test_words_are_never_folded_off_a_terminal(contextgen, monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     assert max(map(len, contextgen("models").lines)) > 60
