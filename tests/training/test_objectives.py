@@ -11,8 +11,8 @@ from shapes import TINY, Shapes, stage
 
 from contextgen import ContextGenPipeline
 from contextgen.training.encoding import encode
-from contextgen.training.losses import Flow, make_objective
-from contextgen.training.objectives import between, draw_times, preference_loss, velocity_errors
+from contextgen.training.losses import Flow, Objective, make_objective
+from contextgen.training.objectives import Loss, between, draw_times, preference_loss, velocity_errors
 from contextgen.training.preparing import Prepared, prepare
 from contextgen.training.starting import freeze, parameters_of
 
@@ -75,13 +75,13 @@ def test_preference_begins_undecided_and_learns_to_prefer_the_target(pipe: Conte
     layouts = [replace(sample, target=sample.layout) for sample in samples(pipe)]
     with torch.no_grad():
         target_error, layout_error = _flow(pipe, samples(pipe)), _flow(pipe, layouts)
-    assert objective.loss(samples(pipe), generator()).value.item() == pytest.approx(math.log(2), abs=1e-5)
+    assert _loss(objective, samples(pipe)).value.item() == pytest.approx(math.log(2), abs=1e-5)
     optimizer = torch.optim.SGD(moving.values(), lr=1e-3)
     for _ in range(5):
         optimizer.zero_grad()
-        objective.loss(samples(pipe), generator()).value.backward()
+        _loss(objective, samples(pipe)).value.backward()
         optimizer.step()
-    learned = objective.loss(samples(pipe), generator())
+    learned = _loss(objective, samples(pipe))
     assert learned.value.item() < math.log(2) - 0.01
     assert learned.figures["preferred"] > 0.5
     with torch.no_grad():
@@ -115,6 +115,13 @@ def test_an_emptied_caption_leaves_the_template(pipe: ContextGenPipeline) -> Non
     assert kept == _flow(pipe, given, text_drop=1e-9)
 
 
+def test_draws_are_the_mean_of_as_many_losses(pipe: ContextGenPipeline) -> None:
+    given, drawn = samples(pipe), generator()
+    objective = Flow(pipe, stage(batch=len(given), text_drop=0.5))
+    losses = [objective.loss(objective.ready(given), drawn).value.item() for _ in range(3)]
+    assert _flow(pipe, given, text_drop=0.5, draws=3) == pytest.approx(sum(losses) / 3, rel=1e-6)
+
+
 def test_box_weight_counts_the_tokens_that_a_box_touches(pipe: ContextGenPipeline) -> None:
     (sample,) = samples(pipe, 1)
     side, (left, top, right, bottom) = pipe.card.token_side, Shapes(1).batch(0, 1)[0].instances[0].box
@@ -126,7 +133,11 @@ def test_box_weight_counts_the_tokens_that_a_box_touches(pipe: ContextGenPipelin
 
 
 def _flow(pipe: ContextGenPipeline, given: list[Prepared], **changes: float) -> float:
-    return Flow(pipe, stage(**{"text_drop": 0, "batch": len(given), **changes})).loss(given, generator()).value.item()
+    return _loss(Flow(pipe, stage(**{"text_drop": 0, "batch": len(given), **changes})), given).value.item()
+
+
+def _loss(objective: Objective, given: list[Prepared]) -> Loss:
+    return objective.loss(objective.ready(given), generator())
 
 
 def _gradients(pipe: ContextGenPipeline, attention: str) -> dict[str, torch.Tensor]:
@@ -138,5 +149,5 @@ def _gradients(pipe: ContextGenPipeline, attention: str) -> dict[str, torch.Tens
     drawn = generator()
     for start in range(0, len(given), objective.at_once):
         part = given[start : start + objective.at_once]
-        (objective.loss(part, drawn).value * len(part) / len(given)).backward()
+        (objective.loss(objective.ready(part), drawn).value * len(part) / len(given)).backward()
     return {name: p.grad.clone() for name, p in moving.items() if p.grad is not None}

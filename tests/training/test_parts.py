@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,9 @@ from shapes import TINY, Shapes, stage
 
 from contextgen import ContextGenPipeline
 from contextgen.codec import PatchCodec
-from contextgen.training.losses import make_objective
-from contextgen.training.preparing import Prepared, prepare
+from contextgen.training.losses import Objective, make_objective
+from contextgen.training.objectives import Loss
+from contextgen.training.preparing import Prepared, ahead, prepare
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +26,8 @@ def samples(pipe: ContextGenPipeline, count: int = 3) -> list[Prepared]:
     return [prepare(example, pipe.card) for example in Shapes(1).batch(0, count)]
 
 
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(5)
+def told_of(objective: Objective, given: list[Prepared], seed: int = 5) -> Loss:
+    return objective.loss(objective.ready(given), torch.Generator().manual_seed(seed))
 
 
 def test_a_new_codec_learns_to_give_pictures_back(pipe: ContextGenPipeline) -> None:
@@ -33,12 +35,12 @@ def test_a_new_codec_learns_to_give_pictures_back(pipe: ContextGenPipeline) -> N
     painter = ContextGenPipeline(**{**pipe.components, "vae": PatchCodec(8, (4, 8, 8, 8), 1)})
     objective = make_objective(painter, stage(objective="codec", batch=3), {}, False)
     given, optimizer = samples(pipe), torch.optim.Adam(painter.vae.parameters(), 1e-2)
-    first = objective.loss(given, generator())
+    first = told_of(objective, given)
     for _ in range(30):
         optimizer.zero_grad()
-        objective.loss(given, generator()).value.backward()
+        told_of(objective, given).value.backward()
         optimizer.step()
-    last = objective.loss(given, generator())
+    last = told_of(objective, given)
     assert last.value.item() < 0.6 * first.value.item()
     assert last.figures["psnr"] > first.figures["psnr"] + 2
 
@@ -47,8 +49,25 @@ def test_the_codec_learns_with_noise_between_its_halves(pipe: ContextGenPipeline
     torch.manual_seed(0)
     painter = ContextGenPipeline(**{**pipe.components, "vae": PatchCodec(8, (4, 8, 8, 8), 1)})
     objective, given = make_objective(painter, stage(objective="codec", batch=3), {}, False), samples(pipe)
-    losses = [objective.loss(given, torch.Generator().manual_seed(seed)).value.item() for seed in (1, 1, 2)]
+    losses = [told_of(objective, given, seed).value.item() for seed in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_items_ahead_are_the_same_and_made_before_they_are_asked_for() -> None:
+    second_is_made = threading.Event()
+
+    def items():
+        yield 1
+        second_is_made.set()
+        yield 2
+        raise OSError("the disk is gone")
+
+    coming = ahead(items())
+    assert next(coming) == 1
+    assert second_is_made.wait(10)
+    assert next(coming) == 2
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(coming)
 
 
 def test_another_codec_is_refused(pipe: ContextGenPipeline) -> None:
@@ -59,7 +78,7 @@ def test_another_codec_is_refused(pipe: ContextGenPipeline) -> None:
 def test_text_encoders_learn_the_grounds_colour_and_nothing_of_the_boxes(pipe: ContextGenPipeline) -> None:
     objective = make_objective(pipe, stage(objective="text", batch=3), {}, False)
     given = samples(pipe)
-    told = objective.loss(given, generator())
+    told = told_of(objective, given)
     assert told.value.item() == pytest.approx(told.figures["clip"] + told.figures["t5"])
     assert told.value.item() > 0
     assert _loss(objective, [_painted(sample, inside=True) for sample in given]) == pytest.approx(told.value.item())
@@ -67,7 +86,7 @@ def test_text_encoders_learn_the_grounds_colour_and_nothing_of_the_boxes(pipe: C
 
 
 def _loss(objective, given: list[Prepared]) -> float:
-    return objective.loss(given, generator()).value.item()
+    return told_of(objective, given).value.item()
 
 
 def _painted(sample: Prepared, inside: bool) -> Prepared:

@@ -77,7 +77,8 @@ def test_gradients_are_clipped_and_activations_computed_again_where_asked_for(tm
     pipe, card = open_model(told, accelerator)
     run = StageRun(Run(told, pipe, accelerator, card), 0)
     assert pipe.transformer.is_gradient_checkpointing
-    record = run.take_step([[prepare(example, pipe.card) for example in Shapes().batch(0, 2)]], time.monotonic())
+    batch = [prepare(example, pipe.card) for example in Shapes().batch(0, 2)]
+    record = run.take_step(list(run.ready(iter([batch]))), time.monotonic())
     gradients = [p.grad.flatten() for p in pipe.transformer.parameters() if p.grad is not None]
     assert record.gradient_norm > 1e-2
     assert torch.cat(gradients).norm().item() == pytest.approx(1e-3, rel=1e-3)
@@ -176,8 +177,9 @@ def test_a_gradient_that_is_no_number_moves_nothing(tmp_path: Path) -> None:
     weight = pipe.transformer.proj_out.weight
     weight.register_hook(lambda gradient: gradient * torch.nan)
     before = weight.detach().clone()
+    batch = [prepare(example, pipe.card) for example in Shapes().batch(0, 2)]
     with pytest.raises(Diverged, match="norm"):
-        run.take_step([[prepare(example, pipe.card) for example in Shapes().batch(0, 2)]], time.monotonic())
+        run.take_step(list(run.ready(iter([batch]))), time.monotonic())
     assert torch.equal(weight, before)
 
 

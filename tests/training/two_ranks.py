@@ -25,8 +25,8 @@ pipe, card = open_model(told, accelerator)
 run = StageRun(Run(told, pipe, accelerator, card), 0)
 losses = []
 indices = list(run.indices)
-for index in indices:
-    batch = [prepare(example, pipe.card) for example in Shapes().batch(index, 2)]
+prepared = ([prepare(example, pipe.card) for example in Shapes().batch(index, 2)] for index in indices)
+for batch in run.ready(prepared):
     losses.append(run.take_step([batch], time.monotonic()).loss)
 weights = torch.cat([parameter.detach().flatten() for parameter in pipe.transformer.parameters()])
 everyones = accelerator.gather(weights[None])

@@ -27,13 +27,15 @@ class Captioning:
         self.at_once = batch
         self._pipe = pipe
 
-    def loss(self, samples: Sequence[Prepared], generator: torch.Generator) -> Loss:
+    def ready(self, samples: Sequence[Prepared]) -> Sequence[Prepared]:
+        """As they are."""
+        return samples
+
+    def loss(self, ready: Sequence[Prepared], generator: torch.Generator) -> Loss:
         """Mean squared errors of both thumbnails, whose colours are in [-1, 1]."""
-        sequence, pooled = encode_prompts(self._pipe, [sample.prompt for sample in samples])
-        targets = (
-            torch.from_numpy(np.stack([sample.target for sample in samples])).permute(0, 3, 1, 2).to(pooled.device)
-        )
-        grids = [sample.boxed.reshape(sample.sequence.canvas.height, -1) for sample in samples]
+        sequence, pooled = encode_prompts(self._pipe, [sample.prompt for sample in ready])
+        targets = torch.from_numpy(np.stack([sample.target for sample in ready])).permute(0, 3, 1, 2).to(pooled.device)
+        grids = [sample.boxed.reshape(sample.sequence.canvas.height, -1) for sample in ready]
         boxed = torch.from_numpy(np.stack(grids))[:, None].to(targets)
         losses = [_thumbnail_error(vector, targets, boxed) for vector in (pooled, sequence.mean(dim=1))]
         return Loss(losses[0] + losses[1], {"clip": losses[0].item(), "t5": losses[1].item()})

@@ -108,6 +108,7 @@ class Stage:
         batch: samples of one canvas size that a process takes a step, times `accumulate`.
         attention: `masked` computes a batch at once, `exact` sample by sample without what nobody reads.
         clip: the largest norm of a gradient.
+        draws: how many noises and times a sample of `flow` is trained with at once.
         text_drop: how often the caption is emptied.
         logit_mean, logit_std: of the normal distribution whose sigmoid is the time t; a larger mean has more noise.
         box_weight: extra weight in the loss of the canvas tokens that a box touches.
@@ -123,6 +124,7 @@ class Stage:
     attention: str = "masked"
     optimizer: Optimizer = Optimizer()
     clip: float = 0.5
+    draws: int = 1
     text_drop: float = 0.2
     logit_mean: float = 0.0
     logit_std: float = 1.0

@@ -10,7 +10,6 @@ import torch
 
 from contextgen.layout import Pixels
 from contextgen.pipeline import ContextGenPipeline
-from contextgen.sequence import JointSequence
 from contextgen.training.preparing import Prepared
 
 _PIXELS_A_CALL = 1 << 22  # of images encoded at once: 64 of 256 px, 7 of 768 px
@@ -30,7 +29,6 @@ class Encoded:
     layout: torch.Tensor
     context: tuple[torch.Tensor, ...]
     weights: torch.Tensor
-    sequences: tuple[JointSequence, ...]
 
 
 @torch.no_grad()
@@ -49,7 +47,6 @@ def encode(pipe: ContextGenPipeline, samples: Sequence[Prepared], box_weight: fl
         torch.stack(layouts),
         tuple(context),
         1 + box_weight * boxed,
-        tuple(sample.sequence for sample in samples),
     )
 
 

@@ -1,11 +1,15 @@
-"""Prepared samples -> a loss: what each objective trains, and the path from a sample to its number."""
+"""Prepared samples -> a loss: what each objective trains, and the path from a sample to its number.
+
+The path has two halves: `ready` computes what the training does not change, so that a GPU can be given it ahead of its
+step; `loss` computes the rest.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -35,7 +39,11 @@ class Objective(Protocol):
     at_once: int
     ignorance: float
 
-    def loss(self, samples: Sequence[Prepared], generator: torch.Generator) -> Loss:
+    def ready(self, samples: Sequence[Prepared]) -> Any:
+        """What `loss` wants of some samples, whatever the trained weights are; its length is their number."""
+        ...
+
+    def loss(self, ready: Any, generator: torch.Generator) -> Loss:
         """The mean loss of some samples; all that is random comes from `generator` (a CPU one)."""
         ...
 
@@ -81,24 +89,30 @@ class Flow:
             else ExactAttention(pipe.transformer, rules, "released")
         )
 
-    def loss(self, samples: Sequence[Prepared], generator: torch.Generator) -> Loss:
-        """Mean squared velocity error over the canvas tokens."""
+    def ready(self, samples: Sequence[Prepared]) -> Ready:
+        """Latents of the images and the arrangement of the sequences, on the device."""
         encoded = encode(self._pipe, samples, self._stage.box_weight)
-        drawn = _draw(encoded.target, self._stage, generator)
-        return Loss(self._errors(encoded.target, drawn, self._conditioning(samples, encoded, drawn), encoded).mean())
-
-    def _conditioning(self, samples: Sequence[Prepared], encoded: Encoded, drawn: _Drawn) -> Conditioning:
-        """Layout, references and text; an emptied caption leaves the template."""
-        prompts = ["" if empty else sample.prompt for sample, empty in zip(samples, drawn.emptied, strict=True)]
-        with torch.set_grad_enabled(self._trains_text):
-            prompt_embeds, pooled_prompt_embeds = encode_prompts(self._pipe, prompts)
-        device = encoded.target.device
-        embeds = prompt_embeds, pooled_prompt_embeds
+        device, sequences = encoded.target.device, [sample.sequence for sample in samples]
+        prompts = [sample.prompt for sample in samples]
         if isinstance(self._attention, BatchedAttention):
-            batched = self._attention.arrange(encoded.sequences, device)
-            return Conditioning(batched, encoded.context, *embeds, _GUIDANCE)
-        single = self._attention.arrange(encoded.sequences[0], device)
-        return Conditioning(single, encoded.context[0][None], *embeds, _GUIDANCE)
+            return Ready(prompts, encoded, self._attention.arrange(sequences, device), encoded.context)
+        single = self._attention.arrange(sequences[0], device)
+        return Ready(prompts, encoded, single, encoded.context[0][None])
+
+    def loss(self, ready: Ready, generator: torch.Generator) -> Loss:
+        """Mean squared velocity error over the canvas tokens, and over the stage's draws."""
+        errors = []
+        for _ in range(self._stage.draws):
+            drawn = _draw(ready.encoded.target, self._stage, generator)
+            errors.append(self._errors(ready.encoded.target, drawn, self._conditioning(ready, drawn), ready.encoded))
+        return Loss(torch.cat(errors).mean())
+
+    def _conditioning(self, ready: Ready, drawn: _Drawn) -> Conditioning:
+        """Layout, references and text; an emptied caption leaves the template."""
+        prompts = ["" if empty else prompt for prompt, empty in zip(ready.prompts, drawn.emptied, strict=True)]
+        with torch.set_grad_enabled(self._trains_text):
+            embeds = encode_prompts(self._pipe, prompts)
+        return Conditioning(ready.arrangement, ready.context, *embeds, _GUIDANCE)
 
     def _errors(
         self,
@@ -126,11 +140,11 @@ class Preference(Flow):
         super().__init__(pipe, stage)
         self._frozen = frozen
 
-    def loss(self, samples: Sequence[Prepared], generator: torch.Generator) -> Loss:
+    def loss(self, ready: Ready, generator: torch.Generator) -> Loss:
         """The preference of the target, with the same noise and time for both pictures."""
-        encoded = encode(self._pipe, samples, self._stage.box_weight)
+        encoded = ready.encoded
         drawn = _draw(encoded.target, self._stage, generator)
-        given = self._conditioning(samples, encoded, drawn)
+        given = self._conditioning(ready, drawn)
         pictures = (encoded.target, encoded.layout)
         with torch.no_grad():
             lref_w, lref_l = (self._errors(x_0, drawn, given, encoded, self._frozen) for x_0 in pictures)
@@ -138,6 +152,25 @@ class Preference(Flow):
         losses = preference_loss(l_w, l_l, lref_w, lref_l, self._stage.beta)
         preferred = (l_w - lref_w < l_l - lref_l).float().mean().item()
         return Loss(losses.mean(), {"preferred": preferred, "target_error": l_w.mean().item()})
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Samples on the device.
+
+    Attributes:
+        prompts: their captions.
+        arrangement: of the attention that is trained through.
+        context: packed latents of layouts and references, as the arrangement takes them.
+    """
+
+    prompts: Sequence[str]
+    encoded: Encoded
+    arrangement: Any
+    context: Any
+
+    def __len__(self) -> int:
+        return len(self.prompts)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ from contextgen.data.example import Example, Source
 from contextgen.layout import Pixels, compose, given_layout, prepare_reference
 from contextgen.sequence import JointSequence, arrange
 
+Item = TypeVar("Item")
 _AHEAD = 4  # batches that a worker may be ahead
 
 
@@ -87,6 +90,15 @@ def batches(
         worker_init_fn=_stay_with_the_trainer if workers else None,
     )
     return iter(loader)
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each made in a thread while the one before it is used."""
+    with ThreadPoolExecutor(1, "ahead") as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def _stay_with_the_trainer(worker: int) -> None:

@@ -29,14 +29,18 @@ class Reconstruction:
         self.at_once = stage.batch
         self._codec = pipe.vae
 
-    def loss(self, samples: Sequence[Prepared], generator: torch.Generator) -> Loss:
-        """The mean over pixels; the figure is the error in decibels of a picture's range."""
+    def ready(self, samples: Sequence[Prepared]) -> torch.Tensor:
+        """The targets, (B, 3, H, W)."""
         targets = torch.from_numpy(np.stack([sample.target for sample in samples])).permute(0, 3, 1, 2)
-        latents = self._codec.encode(targets.to(self._codec.device)).latents
+        return targets.to(self._codec.device)
+
+    def loss(self, ready: torch.Tensor, generator: torch.Generator) -> Loss:
+        """The mean over pixels; the figure is the error in decibels of a picture's range."""
+        latents = self._codec.encode(ready).latents
         deviation = _NOISE * torch.rand(len(latents), 1, 1, 1, generator=generator)
         noise = deviation * torch.randn(latents.shape, generator=generator)
         decoded = self._codec.decode(latents + noise.to(latents)).sample.float()
-        wanted = targets.to(decoded)
+        wanted = ready.to(decoded)
         squared = F.mse_loss(decoded, wanted)
         scale = (latents.float().square().mean() - 1).square()
         loss = F.l1_loss(decoded, wanted) + _SQUARED_WEIGHT * squared + _SCALE_WEIGHT * scale

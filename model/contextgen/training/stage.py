@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +22,13 @@ from contextgen.training.config import Stage, TrainConfig, decisive
 from contextgen.training.losses import make_objective, trained_components
 from contextgen.training.objectives import Loss
 from contextgen.training.optimizing import WeightAverage, make_optimizer, rate_share
-from contextgen.training.preparing import Prepared
+from contextgen.training.preparing import Prepared, ahead
 from contextgen.training.sampling import paint_sheet
 from contextgen.training.saving import save_adapter, save_model
 from contextgen.training.starting import freeze, parameters_of
 from contextgen.training.watching import Diverged, Monitor, StepRecord
+
+Parts = Sequence[Any]  # of a batch, as its objective readied them
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,20 @@ class StageRun:
             count,
         )
 
-    def take_step(self, batches: Sequence[Sequence[Prepared]], began: float) -> StepRecord:
+    def ready(self, batches: Iterator[Sequence[Prepared]]) -> Iterator[Parts]:
+        """What the training does not change of each batch, in parts for one forward pass each.
+
+        It is made as it is asked for; on a GPU, a batch ahead of it.
+        """
+        coming = map(self._ready, batches)
+        return coming if self.run.accelerator.device.type == "cpu" else ahead(coming)
+
+    def _ready(self, batch: Sequence[Prepared]) -> Parts:
+        at_once = self._objective.at_once
+        with self._autocast():
+            return [self._objective.ready(batch[start : start + at_once]) for start in range(0, len(batch), at_once)]
+
+    def take_step(self, batches: Sequence[Parts], began: float) -> StepRecord:
         """Descend once over `accumulate` batches.
 
         Args:
@@ -129,11 +145,11 @@ class StageRun:
         self.step += 1
         return self._record(loss, float(norm), time.monotonic() - began)
 
-    def _descend(self, batches: Sequence[Sequence[Prepared]]) -> Loss:
+    def _descend(self, batches: Sequence[Parts]) -> Loss:
         """Gradients of the mean loss over all samples of all processes, and that loss."""
-        accelerator, at_once = self.run.accelerator, self._objective.at_once
+        accelerator = self.run.accelerator
         generator = torch.Generator().manual_seed(self._seed())
-        parts = [batch[start : start + at_once] for batch in batches for start in range(0, len(batch), at_once)]
+        parts = list(chain(*batches))
         total = sum(len(part) for part in parts)
         value, figures = torch.zeros((), device=accelerator.device), dict[str, float]()
         with self._autocast():  # around all parts: weights are rounded once

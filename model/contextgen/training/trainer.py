@@ -148,7 +148,7 @@ def _work(stage: StageRun, source: Source, metrics: Metrics | None, watcher: Wat
     run, settings = stage.run, stage.stage
     config, accelerator = run.config, run.accelerator
     watcher.stage_started(settings.name, stage.step, settings.steps)
-    coming = batches(source, settings.batch, run.pipe.card, stage.indices, config.workers)
+    coming = stage.ready(batches(source, settings.batch, run.pipe.card, stage.indices, config.workers))
     while stage.step < settings.steps:
         began = time.monotonic()
         record = stage.take_step(list(islice(coming, settings.accumulate)), began)
