@@ -15,7 +15,7 @@ from contextgen.pipeline import ContextGenPipeline
 from contextgen.training.checkpoints import write_whole
 from contextgen.training.config import Lora, TrainConfig
 
-_LORA_TARGETS = (  # of the released adapter; a regular expression for whole names of layers
+LORA_TARGETS = (  # of the released adapter; a regular expression for whole names of layers
     r"x_embedder"
     r"|transformer_blocks\.\d+\.(norm1\.linear|attn\.to_[qkv]|attn\.to_out\.0|ff\.net\.2)"
     r"|single_transformer_blocks\.\d+\.(norm\.linear|proj_mlp|proj_out|attn\.to_[qkv])"
@@ -89,7 +89,7 @@ def _add_lora(pipe: ContextGenPipeline, lora: Lora, adapter: str | None, seed: i
 
         torch.manual_seed(seed)
         pipe.transformer.add_adapter(
-            LoraConfig(r=lora.rank, lora_alpha=lora.alpha, init_lora_weights="gaussian", target_modules=_LORA_TARGETS)
+            LoraConfig(r=lora.rank, lora_alpha=lora.alpha, init_lora_weights="gaussian", target_modules=LORA_TARGETS)
         )
     else:
         apply_adapter(pipe.transformer, find_adapter(adapter), fuse=False)
