@@ -217,6 +217,7 @@ def line(
         "relative_difference": apart(velocities[ways[1]], reference),
     }
     if model.device.type == "cuda":
+        figures["first_seconds"] = round(seconds[ways[1]][0], 3)
         figures["of_peak"] = round(work["exact"] / exact / peak(model.device, model.dtype), 2)
     if truth is not None:
         figures |= {f"{way[0]}_error": apart(velocities[way], truth) for way in ways}

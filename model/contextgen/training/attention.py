@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from diffusers import FluxTransformer2DModel
 from diffusers.models.embeddings import apply_rotary_emb
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
 from contextgen.blocks import BlockPlan, Rows, Rule, block_plans
@@ -22,6 +23,7 @@ from contextgen.exact import Attention, Rotary, install
 from contextgen.sequence import Indices, JointSequence
 
 Masks = npt.NDArray[np.bool_]
+_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 @dataclass(frozen=True)
@@ -165,11 +167,13 @@ def _attention(
 ) -> torch.Tensor:
     """Softmax attention, (B, N, heads, head_dim), in the precision of the values.
 
-    In bfloat16 on a CPU plain products run twice as fast as torch's fused kernel, forward and backward.
+    In bfloat16 on a CPU plain products run twice as fast as torch's fused kernel, forward and backward. On a Hopper GPU
+    torch would choose cuDNN where there is a mask, which fails on some of the shapes here (torch 2.11).
     """
     query, key, value = (rows.to(value.dtype).transpose(1, 2) for rows in (query, key, value))
     if value.device.type != "cpu" or value.dtype != torch.bfloat16:
-        return scaled_dot_product_attention(query, key, value, attn_mask=allowed).transpose(1, 2)
+        with sdpa_kernel(_KERNELS):
+            return scaled_dot_product_attention(query, key, value, attn_mask=allowed).transpose(1, 2)
     scores = query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)
     if allowed is not None:
         scores = scores.masked_fill(~allowed, -torch.inf)
