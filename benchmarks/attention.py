@@ -29,7 +29,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from contextgen.attention import MaskedAttention, blocks
-from contextgen.blocks import Rule, block_rules
+from contextgen.blocks import block_rules
 from contextgen.card import ModelCard
 from contextgen.compiling import compile_blocks
 from contextgen.exact import ExactAttention
@@ -106,11 +106,9 @@ def arranged(model: FluxTransformer2DModel, kind: str, laid_out: JointSequence) 
 
 def set_kernels(model: FluxTransformer2DModel, kernels: str) -> None:
     """The attention kernels of an exact model: a backend of diffusers, or those that a render takes by `default`."""
+    backend = None if kernels == "default" else AttentionBackendName(kernels)
     for block in blocks(model):
-        name = kernels
-        if kernels == "cla":
-            name = "_native_cudnn" if block.attn.processor.plan.rule is Rule.CLA else "native"
-        block.attn.processor._attention_backend = None if name == "default" else AttentionBackendName(name)
+        block.attn.processor._attention_backend = backend
 
 
 @cache

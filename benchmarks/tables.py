@@ -1,7 +1,8 @@
 """Writes docs/performance.md's figures: `python benchmarks/tables.py` measures everything and fills the page.
 
 `--measure attention memory` measures only these anew, `--measure` alone nothing: the page is filled from
-benchmarks/results, a file of JSON lines for each script. Measure on a machine that does nothing else.
+benchmarks/results, a file of JSON lines for each table. On a GPU only the tables whose names end in `-gpu` are
+measured, elsewhere only the others. Measure on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import machine
+import torch
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -33,22 +35,30 @@ SCRIPTS: dict[str, list[str]] = {  # the calls of each, in this order: the fits 
     "throughput": [""],
     "startup": [""],
     "approximate": ["", "--steps 28"],
+    "attention-gpu": [
+        "--dtype bfloat16 --canvas 768 --kernels native _native_cudnn",
+        "--dtype bfloat16 --canvas 1024 --references 4 8 --runs 2 --kernels native _native_cudnn",
+    ],
+    "memory-gpu": ["--flux --canvas 768 --scene scenes/many.yaml"],
 }
+ON_GPU = "-gpu"
 
 
 def measure(name: str) -> None:
-    """Run a script and keep its lines, the machine's first."""
+    """Run the script of a table and keep its lines, the machine's first."""
+    script = name.removesuffix(ON_GPU)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "model")])}
     lines = []
     for arguments in SCRIPTS[name]:
-        command = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *arguments.split()]
+        command = [sys.executable, str(ROOT / "benchmarks" / f"{script}.py"), *arguments.split()]
         done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
         lines += [line for line in done.stdout.splitlines() if line.startswith("{")]
-    (RESULTS / f"{name}.jsonl").write_text("\n".join([json.dumps(machine.describe()), *lines]) + "\n", "utf-8")
+    where = machine.describe("cpu" if name == script else "cuda")
+    (RESULTS / f"{name}.jsonl").write_text("\n".join([json.dumps(where), *lines]) + "\n", "utf-8")
 
 
 def table(name: str) -> str:
-    """The figures of a script as Markdown, or that there are none."""
+    """The figures of a table as Markdown, or that there are none."""
     file = RESULTS / f"{name}.jsonl"
     if not file.is_file():
         return "*Not measured yet.*"
@@ -76,8 +86,9 @@ def filled(page: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    at_hand = [name for name in SCRIPTS if name.endswith(ON_GPU) == torch.cuda.is_available()]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--measure", nargs="*", choices=SCRIPTS, default=list(SCRIPTS), metavar="SCRIPT")
+    parser.add_argument("--measure", nargs="*", choices=SCRIPTS, default=at_hand, metavar="TABLE")
     asked = parser.parse_args(arguments)
     RESULTS.mkdir(exist_ok=True)
     for name in SCRIPTS:

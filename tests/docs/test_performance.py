@@ -27,8 +27,9 @@ def test_the_page_is_filled_from_the_results(tables) -> None:
 def test_every_script_is_there_and_explained(tables) -> None:
     explained = (BENCHMARKS / "README.md").read_text("utf-8")
     for name in tables.SCRIPTS:
-        assert (BENCHMARKS / f"{name}.py").is_file()
-        assert f"`{name}.py`" in explained
+        script = f"{name.removesuffix(tables.ON_GPU)}.py"
+        assert (BENCHMARKS / script).is_file()
+        assert f"`{script}`" in explained
 
 
 def test_the_machine_is_told_without_its_name(tables) -> None:
