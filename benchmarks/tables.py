@@ -64,14 +64,11 @@ def table(name: str) -> str:
         return "*Not measured yet.*"
     where, *lines = (json.loads(line) for line in file.read_text("utf-8").splitlines())
     heads = list(lines[0])
-    rows = [heads, ["---"] * len(heads), *([str(line[head]) for head in heads] for line in lines)]
-    body = "\n".join("| " + " | ".join(_words(cell) for cell in row) + " |" for row in rows)
+    words = [head.replace("_", " ") for head in heads]
+    rows = [words, ["---"] * len(heads), *([str(line[head]) for head in heads] for line in lines)]
+    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     picture = f"![Seconds a step by number of references](images/{name}.svg)\n\n" if name == "complexity" else ""
     return f"{picture}On {where['machine']}; torch {where['torch']}, Python {where['python']}.\n\n{body}"
-
-
-def _words(cell: str) -> str:
-    return cell.replace("_", " ")
 
 
 def filled(page: str) -> str:

@@ -68,10 +68,9 @@ def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, 
 
     from contextgen.parallel import Parallel
     from contextgen.pipeline import ContextGenPipeline
-    from contextgen.quantizing import check_quantization
 
-    if settings.quantize is not None:
-        check_quantization(settings.quantize, torch.device(device.name))
+    check_here(settings, device)
+    text_cache = None if settings.cache is None else _text_cache(Path(settings.cache), model)
     pipe = ContextGenPipeline.from_pretrained(
         model.folder,
         adapter=model.adapter_folder,
@@ -87,9 +86,25 @@ def open_pipeline(model: Model, settings: Settings, device: Device, dtype: str, 
     if settings.compile:
         _log.info("compiled in %.1f s", pipe.compile_blocks())
     pipe.cache_steps, pipe.reuse_references = settings.cache_steps, settings.reuse_references
-    if settings.cache is not None:
-        pipe.text_cache = _text_cache(Path(settings.cache), model)
+    pipe.text_cache = text_cache
     return pipe
+
+
+def check_here(settings: Settings, device: Device) -> None:
+    """Whether this machine can do what is asked for, before anything is loaded.
+
+    Raises:
+        contextgen.unsupported.Unsupported: what a quantization needs is not here.
+        OutputError: the cache is no folder.
+    """
+    if settings.quantize is not None:
+        import torch
+
+        from contextgen.quantizing import check_quantization
+
+        check_quantization(settings.quantize, torch.device(device.name))
+    if settings.cache is not None and Path(settings.cache).exists() and not Path(settings.cache).is_dir():
+        raise OutputError(f"--cache {settings.cache} is a file", hint="Give a folder, which need not be there yet.")
 
 
 def _place(pipe: Any, device: str, memory: str) -> None:

@@ -11,7 +11,7 @@ from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe
 from contextgen_cli.catalogue import alias_of, limits
 from contextgen_cli.devices import DTYPES, QUANTIZED, Footprint, choose_device, default_dtype, footprint
 from contextgen_cli.errors import DeviceError, OutOfMemory, SceneError, UsageError, WeightsError
-from contextgen_cli.opening import Model, find_model, open_pipeline
+from contextgen_cli.opening import Model, check_here, find_model, open_pipeline
 from contextgen_cli.output import Composition
 from contextgen_cli.scene.images import open_layout, open_reference, silhouette
 from contextgen_cli.settings import Settings
@@ -53,6 +53,8 @@ class Renderer:
         """
         model, settings = self._model_of(scene), self._settings
         _check_settings(model, settings)
+        with foreign.opening():
+            check_here(settings, self._device)
         return Recipe(
             model=model.weights,
             adapter=model.adapter,
@@ -195,7 +197,7 @@ class Renderer:
         model = self._model_of(job.scene)
         with foreign.opening():
             parts = model.parts()
-        if self._settings.quantize is not None:
+        if self._settings.quantize is not None and self._device.name != "cpu":  # there it is loaded whole, then rounded
             bytes_a_number = QUANTIZED[self._settings.quantize]
             parts["transformer"] = int(parts["transformer"] * bytes_a_number / DTYPES[self._dtype])
         chosen = footprint(self._device, self._settings.memory, self._dtype, parts, job.cost.bytes, processes)

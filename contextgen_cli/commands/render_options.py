@@ -94,7 +94,8 @@ class SharingType(click.ParamType):  # type: ignore[type-arg]
             return value
         way, _, processes = value.partition("=")
         if way not in PARALLELS or not re.fullmatch(r"[1-9][0-9]{0,3}", processes) or int(processes) < 2:
-            self.fail(f"{value!r} is not how processes share a picture: write ulysses=2 or ring=2", param, ctx)
+            hint = "write ulysses=N or ring=N with N from 2 to 9999"
+            self.fail(f"{value!r} is not how processes share a picture: {hint}", param, ctx)
         return Sharing(way, int(processes))
 
 

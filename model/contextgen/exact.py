@@ -191,7 +191,7 @@ def _spans_of(rows: torch.Tensor, joint: int) -> Spans:
     In ICA every cell of the canvas reads all joint rows and some references: without gradients the references are put
     behind the joint rows in place, each time for the next reader, so that the joint rows are never copied.
     """
-    if rows.requires_grad or rows.shape[1] <= joint:
+    if torch.is_grad_enabled() or rows.shape[1] <= joint:
         return lambda spans: _side_by_side([rows[:, span] for span in spans])
     references = rows[:, joint:].clone()
 

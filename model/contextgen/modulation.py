@@ -69,8 +69,15 @@ def _in_place_of(places: Sequence[tuple[Any, str]], modules: Sequence[torch.nn.M
 
 
 def weights_state(transformer: FluxTransformer2DModel) -> Hashable | None:
-    """Changes whenever the adaLN layers' weights do; None where that cannot be seen, as with an adapter kept apart."""
-    layers = [norm.linear for norm in adaptive_norms(transformer)]
+    """Changes whenever the weights that make modulations do; None where that cannot be seen, as with an adapter kept
+    apart."""
+    embedding = [
+        layer
+        for embedder in transformer.time_text_embed.children()
+        for name, layer in embedder.named_children()
+        if name.startswith("linear")
+    ]
+    layers = embedding + [norm.linear for norm in adaptive_norms(transformer)]
     if any(type(layer) is not torch.nn.Linear for layer in layers):
         return None
     weights = [weight for layer in layers for weight in layer.parameters() if weight.device.type != "meta"]

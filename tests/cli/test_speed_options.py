@@ -31,19 +31,28 @@ def test_a_damaged_cache_is_told(contextgen, tiny, scene, tmp_path):
     assert "written anew" in result.err
 
 
+@pytest.mark.parametrize("plan", [(), ("--dry-run",)])
+def test_a_cache_that_is_a_file_is_refused(contextgen, tiny, scene, tmp_path, plan):
+    (tmp_path / "file").touch()
+    result = contextgen("render", scene, *tiny, "--cache", tmp_path / "file", "-o", tmp_path / "out", *plan)
+    assert result.code == 3
+    assert "file is a file" in result.err
+
+
 def test_a_cache_that_cannot_be_made_is_refused(contextgen, tiny, scene, tmp_path):
     (tmp_path / "file").touch()
-    result = contextgen("render", scene, *tiny, "--cache", tmp_path / "file", "-o", tmp_path / "out")
+    result = contextgen("render", scene, *tiny, "--cache", tmp_path / "file" / "texts", "-o", tmp_path / "out")
     assert result.code == 3
     assert "cannot be made" in result.err
 
 
+@pytest.mark.parametrize("plan", [(), ("--dry-run",)])
 @pytest.mark.parametrize(("name", "package"), [("int8", "torchao"), ("nf4", "bitsandbytes")])
 def test_a_quantization_without_its_package_says_what_to_install(
-    contextgen, tiny, scene, tmp_path, monkeypatch, name, package
+    contextgen, tiny, scene, tmp_path, monkeypatch, name, package, plan
 ):
     monkeypatch.setattr(quantizing.importlib.util, "find_spec", lambda name: None)
-    result = contextgen("render", scene, *tiny, "--quantize", name, "-o", tmp_path / "out")
+    result = contextgen("render", scene, *tiny, "--quantize", name, "-o", tmp_path / "out", *plan)
     assert result.code == 3
     assert f"needs the package {package}" in result.err
     assert "contextgen[quant]" in result.err

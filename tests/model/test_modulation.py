@@ -89,11 +89,12 @@ def test_seeds_and_layouts_share_them(pipe: ContextGenPipeline, call: dict, comp
         assert len(computed) == before + 1
 
 
-def test_changed_weights_are_seen(call: dict, computed: list[int]) -> None:
+@pytest.mark.parametrize("layer", ["norm_out.linear", "time_text_embed.text_embedder.linear_1"])
+def test_changed_weights_are_seen(call: dict, computed: list[int], layer: str) -> None:
     pipe = load()
     first = pipe(**call).images
     with torch.no_grad():
-        pipe.transformer.norm_out.linear.weight.mul_(1.5)
+        pipe.transformer.get_submodule(layer).weight.mul_(1.5)
     second = pipe(**call).images
     assert len(computed) == 2
     assert not torch.equal(first, second)
@@ -140,6 +141,11 @@ def test_lean_is_the_same_picture_without_encoders_and_modulation_on_the_device(
     assert torch.equal(lean(**call).images, pipe(**call).images)
     for encoder in (lean.text_encoder, lean.text_encoder_2):
         assert {weight.device.type for weight in encoder.parameters()} == {"meta"}
-    assert lean._execution_device == torch.device("cpu")
-    lean.remove_all_hooks()
-    assert lean._lean_device is None
+
+
+def test_lean_keeps_the_modulation_off_the_device() -> None:
+    lean = load()
+    lean.enable_lean_offload("meta")
+    modulating = {id(weight) for norm in adaptive_norms(lean.transformer) for weight in norm.linear.parameters()}
+    elsewhere = {id(weight) for weight in lean.transformer.parameters() if weight.device.type == "cpu"}
+    assert elsewhere == modulating

@@ -46,6 +46,13 @@ def test_whatever_the_numbers_depend_on_is_told_apart(tmp_path: Path, change: tu
         TextCache(tmp_path, model).get(text, length, dtype, CPU, never)
 
 
+def test_another_torch_encodes_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    TextCache(tmp_path, "m").get("a crab", 3, torch.float32, CPU, lambda: MADE)
+    monkeypatch.setattr(torch, "__version__", "0.1")
+    with pytest.raises(AssertionError, match="encoded again"):
+        TextCache(tmp_path, "m").get("a crab", 3, torch.float32, CPU, never)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "one bit", "another file", "empty"])
 def test_a_damaged_file_is_said_so_and_written_anew(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture

@@ -118,6 +118,7 @@ def test_what_may_change_between_two_runs_decides_nothing(tmp_path: Path) -> Non
         {"weights": Lora(), "train_text_encoders": True},
         {"weights": Lora(), "stages": (Stage("codec", 1, objective="codec"),)},
         {"weights": Lora(), "stages": (Stage("text", 1, objective="text"),)},
+        {"stages": (Stage("dpo", 1, objective="dpo", draws=2),)},
     ],
 )
 def test_a_run_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:

@@ -131,6 +131,17 @@ def test_a_longer_stage_goes_on_and_other_changes_are_refused(tmp_path: Path) ->
         train(config(tmp_path, stage(steps=3, batch=5)), Notes(), open_shapes)
 
 
+def test_an_option_that_is_new_since_the_checkpoint_changes_nothing(tmp_path: Path) -> None:
+    train(config(tmp_path, stage(steps=1)), Notes(), open_shapes)
+    file = kept(tmp_path)[-1] / "progress.json"
+    stated = json.loads(file.read_text())
+    del stated["decisive"]["stages"][0]["draws"]
+    file.write_text(json.dumps(stated))
+    told = Notes()
+    train(config(tmp_path, stage(steps=2)), told, open_shapes)
+    assert [record.stage_step for record in told.records] == [2]
+
+
 def test_the_average_is_what_is_saved(tmp_path: Path) -> None:
     run = config(tmp_path, stage(steps=3, ema=0.9, checkpoint_every=1))
     train(run, Notes(), open_shapes)

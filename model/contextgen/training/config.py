@@ -161,6 +161,9 @@ class TrainConfig:
             raise ValueError("at least one stage is needed")
         if (self.start.model is None) == (self.start.new is None):
             raise ValueError("a run starts from either a model or a new one")
+        for stage in self.stages:
+            if stage.draws > 1 and stage.objective != "flow":
+                raise ValueError(f"stage {stage.name}: draws is for the objective flow, and not {stage.objective}")
         elsewhere = self.train_text_encoders or any(stage.objective in ("codec", "text") for stage in self.stages)
         if self.weights is not None and elsewhere:
             raise ValueError("a low-rank adapter changes the transformer only: neither text encoders nor a codec")

@@ -1,7 +1,7 @@
 """Prepared samples -> a loss: what each objective trains, and the path from a sample to its number.
 
 The path has two halves: `ready` computes what the training does not change, so that a GPU can be given it ahead of its
-step; `loss` computes the rest.
+step, in the precision that the weights have; `loss` computes the rest.
 """
 
 from __future__ import annotations

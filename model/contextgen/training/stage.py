@@ -118,7 +118,7 @@ class StageRun:
 
     def _ready(self, batch: Sequence[Prepared]) -> Parts:
         at_once, device = self._objective.at_once, self.run.accelerator.device
-        with torch.accelerator.device_index(device.index), self._autocast():  # a thread's own: it begins with neither
+        with torch.accelerator.device_index(device.index):  # the thread's; autocast would share its cache
             return [self._objective.ready(batch[start : start + at_once]) for start in range(0, len(batch), at_once)]
 
     def take_step(self, batches: Sequence[Parts], began: float) -> StepRecord:

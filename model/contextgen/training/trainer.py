@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from accelerate import Accelerator
 from contextgen.data.example import Source
 from contextgen.training import checkpoints, sources
 from contextgen.training.checkpoints import Progress
-from contextgen.training.config import ImigData, SynthData, TrainConfig, decisive
+from contextgen.training.config import ImigData, Stage, Start, SynthData, TrainConfig, decisive
 from contextgen.training.preparing import batches
 from contextgen.training.stage import Run, StageRun, changed_by, result_name, steps_before
 from contextgen.training.starting import open_model
@@ -107,10 +108,17 @@ def refuse_changes(config: TrainConfig, progress: Progress) -> None:
     if stage >= len(config.stages):
         changed = [f"stages[{stage}]"]
     else:
-        changed = list(_differences(progress.decisive, decisive(config, stage)))
+        changed = list(_differences(_with_defaults(progress.decisive), decisive(config, stage)))
         changed += [f"stages[{stage}].steps"] * (progress.stage_step > config.stages[stage].steps)
     if changed:
         raise ChangedConfig(f"{config.output} holds a run that was told otherwise: {', '.join(changed)}")
+
+
+def _with_defaults(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run was told, with the options that there have been since then as they stand where nobody names them."""
+    unnamed = decisive(TrainConfig(Path(), Start("any"), (Stage("any", 0),)), 0)
+    stages = [{**unnamed["stages"][0], **stage} for stage in told["stages"]]
+    return {**unnamed, **told, "stages": stages}
 
 
 def is_finished(config: TrainConfig, progress: Progress) -> bool:
