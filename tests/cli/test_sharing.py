@@ -34,9 +34,9 @@ def test_two_processes_paint_the_same_picture_and_one_writes_it(contextgen, tiny
     ("options", "words"),
     [
         (("--parallel", "ulysses=3"), "ulysses=3 deals out whole attention heads, and tiny-kontext has 2"),
-        (("--parallel", "ulysses"), "write ulysses=2 or ring=2"),
-        (("--parallel", "ring=1"), "write ulysses=2 or ring=2"),
-        (("--parallel", "star=2"), "write ulysses=2 or ring=2"),
+        (("--parallel", "ulysses"), "write ulysses=N or ring=N with N from 2"),
+        (("--parallel", "ring=1"), "write ulysses=N or ring=N with N from 2"),
+        (("--parallel", "star=2"), "write ulysses=N or ring=N with N from 2"),
         (("--parallel", "ring=2", "--processes", "2"), "starts the processes that share a picture by itself"),
         (("--parallel", "ring=2", "--attention", "masked"), "needs the exact attention"),
         (("--parallel", "ring=2", "--cache-steps", "first-block"), "exclude each other"),

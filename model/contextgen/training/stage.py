@@ -118,7 +118,8 @@ class StageRun:
 
     def _ready(self, batch: Sequence[Prepared]) -> Parts:
         at_once, device = self._objective.at_once, self.run.accelerator.device
-        with torch.accelerator.device_index(device.index):  # the thread's; autocast would share its cache
+        current = None if device.type == "cpu" else device.index  # a thread begins with the first GPU
+        with torch.accelerator.device_index(current):  # and no autocast, whose cache all threads would share
             return [self._objective.ready(batch[start : start + at_once]) for start in range(0, len(batch), at_once)]
 
     def take_step(self, batches: Sequence[Parts], began: float) -> StepRecord:
