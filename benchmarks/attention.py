@@ -18,8 +18,9 @@ import copy
 import json
 import statistics
 import time
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ from contextgen.exact import ExactAttention
 from contextgen.sequence import Grid, JointSequence, ReferenceTokens
 from contextgen.training.starting import LORA_TARGETS
 
+Result = TypeVar("Result")
 TEXT_LENGTH = 512
 SMALL = {"heads": 8, "n_double": 4, "n_single": 8}  # 0.3 B parameters
 FLUX = {"heads": 24, "n_double": 19, "n_single": 38}  # 12 B
@@ -135,14 +137,18 @@ def peak(device: torch.device, dtype: torch.dtype) -> float:
     return 2 * side**3 / statistics.median(seconds[2:]) / 1e12
 
 
-def timed(call: Any, device: torch.device) -> tuple[float, torch.Tensor]:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+def timed(call: Callable[[], Result], device: torch.device) -> tuple[float, Result]:
+    """The seconds of a call until the device is done, and what it returned."""
+    synchronize(device)
     began = time.perf_counter()
     result = call()
+    synchronize(device)
+    return time.perf_counter() - began, result
+
+
+def synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - began, result
 
 
 def keep_adapter_apart(model: FluxTransformer2DModel, rank: int) -> None:
@@ -232,6 +238,8 @@ def run(asked: argparse.Namespace) -> None:
         shape = {**shape, "n_double": asked.blocks[0], "n_single": asked.blocks[1]}
     for dtype in asked.dtype:
         model = transformer(getattr(torch, dtype), asked.device, **shape)
+        if asked.adapter is None:
+            asked.adapter = 512 if model.device.type == "cuda" else 0
         if asked.adapter:
             keep_adapter_apart(model, asked.adapter)
         if asked.compile:
@@ -251,10 +259,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--kernels", nargs="+", default=["default"])
-    parser.add_argument("--adapter", type=int, metavar="RANK", default=512 if torch.cuda.is_available() else 0)
+    parser.add_argument("--adapter", type=int, metavar="RANK", help="0: none; by default 512 on a GPU")
     parser.add_argument("--blocks", type=int, nargs=2, metavar=("DOUBLE", "SINGLE"))
     parser.add_argument("--truth", action="store_true")
-    parser.add_argument("--compile", action="store_true", help="the exact step's blocks")
+    parser.add_argument("--compile", action="store_true", help="the blocks, whichever way their attention is computed")
     parser.add_argument("--tiny", action="store_true", help="a model of three blocks, to try the script")
     run(parser.parse_args())
 

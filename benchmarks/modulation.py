@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 from contextlib import nullcontext
 
 import attention
@@ -26,19 +25,15 @@ def measure(asked: argparse.Namespace) -> dict[str, float]:
     laid_out = attention.sequence(asked.canvas, 2)
     arrangement = attention.arranged(model, "exact", laid_out)
     pooled = torch.randn(1, model.config.pooled_projection_dim).to(model.device, dtype)
-    began = time.perf_counter()
-    given = modulations(model, torch.linspace(1, 0, asked.steps, device=model.device, dtype=dtype), pooled, 3.5)
-    _synchronize(model)
-    once = time.perf_counter() - began
+    times = torch.linspace(1, 0, asked.steps, device=model.device, dtype=dtype)
+    once, given = attention.timed(lambda: modulations(model, times, pooled, 3.5), model.device)
     seconds: dict[str, list[float]] = {"layers": [], "given": []}
     for _ in range(asked.runs + 1):
         for name, kept in seconds.items():
             with modulated(model, given[0]) if name == "given" else nullcontext():
-                began = time.perf_counter()
-                attention.step(model, arrangement, laid_out)
-                _synchronize(model)
-                kept.append(time.perf_counter() - began)
-    layers, without = (statistics.median(times[1:]) for times in seconds.values())
+                spent, _ = attention.timed(lambda: attention.step(model, arrangement, laid_out), model.device)
+                kept.append(spent)
+    layers, without = (statistics.median(kept[1:]) for kept in seconds.values())
     weights = [weight for norm in adaptive_norms(model) for weight in norm.linear.parameters()]
     return {
         "canvas": asked.canvas,
@@ -49,11 +44,6 @@ def measure(asked: argparse.Namespace) -> dict[str, float]:
         "of_all_weights": round(sum(w.numel() for w in weights) / sum(w.numel() for w in model.parameters()), 3),
         "kept_a_prompt_mib": round(sum(part.nbytes for step in given for part in step) / 2**20, 1),
     }
-
-
-def _synchronize(model: torch.nn.Module) -> None:
-    if model.device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 def main() -> None:

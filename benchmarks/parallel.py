@@ -11,24 +11,14 @@ import argparse
 import json
 import os
 import statistics
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
-from attention import FLUX, SMALL, TINY, arranged, sequence, step, transformer
+from attention import FLUX, SMALL, TINY, apart, arranged, sequence, step, timed, transformer
 from torch import distributed, multiprocessing
 
 from contextgen.parallel import PARALLELS, Parallel, SharedArrangement
-
-
-def timed(model: Any, arrangement: Any, laid_out: Any) -> tuple[float, torch.Tensor]:
-    began = time.perf_counter()
-    velocity = step(model, arrangement, laid_out).float()
-    if model.device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - began, velocity
 
 
 @torch.no_grad()
@@ -49,11 +39,11 @@ def measure(rank: int, asked: argparse.Namespace, shape: dict[str, int], store: 
     velocities = {}
     for _ in range(asked.runs + 1):  # the first round warms up
         if rank == 0:
-            seconds, expected = timed(model, whole, laid_out)
+            seconds, expected = timed(lambda: step(model, whole, laid_out), model.device)
             alone.append(seconds)
         for way, arrangement in shared.items():
             distributed.barrier()
-            seconds, velocities[way] = timed(model, arrangement, laid_out)
+            seconds, velocities[way] = timed(lambda given=arrangement: step(model, given, laid_out), model.device)
             together[way].append(seconds)
     distributed.destroy_process_group()
     if rank:
@@ -61,7 +51,6 @@ def measure(rank: int, asked: argparse.Namespace, shape: dict[str, int], store: 
     one = statistics.median(alone[1:])
     for way, times in together.items():
         seconds = statistics.median(times[1:])
-        difference = (velocities[way] - expected).norm() / expected.norm()
         line = {
             "parallel": f"{way}={asked.processes}",
             "canvas": asked.canvas,
@@ -71,7 +60,7 @@ def measure(rank: int, asked: argparse.Namespace, shape: dict[str, int], store: 
             "of_ideal": round(one / seconds / asked.processes, 2),
             "alone_seconds": round(one, 3),
             "together_seconds": round(seconds, 3),
-            "relative_difference": float(f"{difference:.1e}"),
+            "relative_difference": apart(velocities[way].float(), expected.float()),
         }
         print(json.dumps(line), flush=True)
 
