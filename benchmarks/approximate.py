@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from contextgen import ContextGenPipeline
-from contextgen.evaluation.answers import model_answers
+from contextgen.backends.flux_kontext.step_cache import STEP_CACHES
 from contextgen.evaluation.fidelity import psnr
-from contextgen.evaluation.figures import Ruler
-from contextgen.evaluation.scenes import held_out_scene
-from contextgen.step_cache import STEP_CACHES
+from contextgen.evaluation.held_out_scenes import held_out_scene
+from contextgen.evaluation.metrics import Ruler
+from contextgen.evaluation.systems import model_answers
 
 QUANTIZED = {"int8": "torchao", "nf4": "bitsandbytes"}
 

@@ -29,13 +29,13 @@ from diffusers.models.attention_dispatch import AttentionBackendName
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from contextgen.attention import MaskedAttention, blocks
-from contextgen.blocks import block_rules
-from contextgen.card import ModelCard
-from contextgen.compiling import compile_blocks
-from contextgen.exact import ExactAttention
-from contextgen.sequence import Grid, JointSequence, ReferenceTokens
-from contextgen.training.starting import LORA_TARGETS
+from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
+from contextgen.backends.flux_kontext.attention.masked_attention import MaskedAttention, blocks
+from contextgen.backends.flux_kontext.compiling import compile_blocks
+from contextgen.method.blocks import block_rules
+from contextgen.method.sequence import Grid, JointSequence, ReferenceTokens
+from contextgen.training.model_loading import LORA_TARGETS
+from contextgen.weights.card import ModelCard
 
 Result = TypeVar("Result")
 TEXT_LENGTH = 512

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 from contextgen import ContextGenPipeline
-from contextgen.card import CARD_FILE, ModelCard
-from contextgen.checkpoints import find
 from contextgen.data.objects import objects
-from contextgen.data.scenes import draw
-from contextgen.evaluation.calibrating import mag_ratios
+from contextgen.data.synthetic_scenes import draw
+from contextgen.evaluation.mag_calibration import mag_ratios
+from contextgen.weights.card import CARD_FILE, ModelCard
+from contextgen.weights.checkpoints import find
 
 SIDE = 256  # pixels, of the scenes as they are drawn
 DIGITS = 4

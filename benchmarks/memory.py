@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.batch.plan import Overrides, plan
-from contextgen_cli.rendering import Renderer
+from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.renderer import Renderer
 from contextgen_cli.scene.loading import LoadOptions, load
 from contextgen_cli.scene.scene import Size
-from contextgen_cli.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 TOKENIZERS = ROOT / "tests" / "golden" / "tiny-kontext"

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 import attention
 import torch
 
-from contextgen.modulation import adaptive_norms, modulated, modulations
+from contextgen.backends.flux_kontext.modulation import adaptive_norms, modulated, modulations
 
 
 @torch.no_grad()

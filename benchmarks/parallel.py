@@ -18,7 +18,7 @@ import torch
 from attention import FLUX, SMALL, TINY, apart, arranged, sequence, step, timed, transformer
 from torch import distributed, multiprocessing
 
-from contextgen.parallel import PARALLELS, Parallel, SharedArrangement
+from contextgen.backends.flux_kontext.attention.parallel import PARALLELS, Parallel, SharedArrangement
 
 
 @torch.no_grad()

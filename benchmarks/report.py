@@ -21,12 +21,12 @@ from pathlib import Path
 
 from PIL import Image, ImageFilter
 
-from contextgen.card import ModelCard
-from contextgen_cli import rendering
+from contextgen.weights.card import ModelCard
 from contextgen_cli.batch import ledger
 from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
-from contextgen_cli.commands.remembering import remember
-from contextgen_cli.output import encode
+from contextgen_cli.models import renderer
+from contextgen_cli.records.output import encode
+from contextgen_cli.records.recording import remember
 from contextgen_cli.scene.scene import Box, Instance, Reference, Sampling, Scene, Size, Source
 
 SCENES = Path(__file__).parents[1] / "scenes"
@@ -87,7 +87,7 @@ def attempts(count: int, side: int, folder: Path) -> Iterator[ledger.Attempt]:
     for number in range(count):
         if number % SEEDS == 0:
             shown = scene(number // SEEDS, side)
-            layout = rendering.compose(shown, ModelCard())
+            layout = renderer.compose(shown, ModelCard())
         seed = number % SEEDS
         job = Job(replace(shown, seeds=(seed,)), seed, f"{number:064x}", RECIPE, _digests(shown), Cost(1, 1.0, 1))
         said = {"job": job.id, "scene": shown.name, "seed": seed, "host": "node-1", "rank": number % 2}

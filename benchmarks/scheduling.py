@@ -1,9 +1,9 @@
 """Simulates how long ranks wait for one another: jobs taken one by one, dearest first, against a static split.
 
-`python benchmarks/scheduling.py [JOBS]` draws so many jobs (10,000) with the cost of one to eight references, lays
-them on the real board (`contextgen_cli.batch.board`, a store of torch.distributed) and lets 8, 64 and 512 ranks that
-only wait take them, on a simulated clock; the same jobs are dealt out by accelerate's `split_between_processes`. One
-JSON line each: makespan over ideal, where ideal is all work divided by the ranks, or the longest job if that is more.
+`python benchmarks/scheduling.py [JOBS]` draws so many jobs (10,000) with the cost of one to eight references, puts
+them into the real job store (`contextgen_cli.batch.job_store`) and lets 8, 64 and 512 ranks that only wait take them,
+on a simulated clock; the same jobs are dealt out by accelerate's `split_between_processes`. One JSON line each:
+makespan over ideal, where ideal is all work divided by the ranks, or the longest job if that is more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from accelerate import PartialState
 from torch.distributed import HashStore
 
-from contextgen_cli.batch.board import Board
+from contextgen_cli.batch.job_store import Board
 from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
 from contextgen_cli.scene.scene import Scene, Size
 

@@ -16,9 +16,9 @@ from typing import Any
 from unittest.mock import patch
 
 from contextgen_cli.batch.plan import Job, Overrides, plan
-from contextgen_cli.rendering import Renderer
+from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.renderer import Renderer
 from contextgen_cli.scene.loading import LoadOptions, load
-from contextgen_cli.settings import Settings
 
 
 class Painter:
@@ -42,8 +42,8 @@ class Painter:
             return
         self.pipe.empty_caches()
         with (
-            patch("contextgen.pipeline.modulated", lambda *_: nullcontext()),
-            patch("contextgen.pipeline.modulations", lambda transformer, t, *_: [()] * len(t)),
+            patch("contextgen.backends.flux_kontext.pipeline.modulated", lambda *_: nullcontext()),
+            patch("contextgen.backends.flux_kontext.pipeline.modulations", lambda transformer, t, *_: [()] * len(t)),
         ):
             self.renderer.render(job, lambda done: None)
 

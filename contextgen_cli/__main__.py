@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import sys
 
-from contextgen_cli import interruption
 from contextgen_cli.errors import EXIT_INTERRUPTED
+from contextgen_cli.terminal import interruption
 
 
 def main() -> None:
     """Run the command line and exit with its code (see `contextgen_cli.errors`)."""
     interruption.listen()
     try:
-        from contextgen_cli import cli, streams
+        from contextgen_cli import cli
+        from contextgen_cli.terminal import streams
 
         streams.adopt()
         code = cli.run()

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from contextgen_cli import __version__, console, interruption, streams
+from contextgen_cli import __version__
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, ContextgenError
-from contextgen_cli.scene.nearest import nearest
+from contextgen_cli.scene.check.suggestions import nearest
+from contextgen_cli.terminal import console, interruption, streams
 
 COMMANDS = (
     "init",

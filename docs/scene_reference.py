@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contextgen_cli.scene import limits
-from contextgen_cli.scene.structure import read_schema
+from contextgen_cli.scene.check.schema import read_schema
 
 _INTRODUCTION = """\
 # Scene files

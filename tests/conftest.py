@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 
-from contextgen_cli import cli, console
+from contextgen_cli import cli
+from contextgen_cli.terminal import console
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tiny model gains nothing from threads, and tests run side by side
 os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the hub client is imported

@@ -12,8 +12,8 @@ from PIL import Image
 
 from contextgen_cli.batch import ledger
 from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
-from contextgen_cli.commands.remembering import remember
-from contextgen_cli.output import encode, write
+from contextgen_cli.records.output import encode, write
+from contextgen_cli.records.recording import remember
 from contextgen_cli.scene.loading import LoadOptions, load
 
 RECIPE = Recipe(Weights("mini", "5e" * 32), None, "float32", "exact", "released", 4, 2.5)

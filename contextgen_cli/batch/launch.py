@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from contextgen_cli.batch.board import INTERRUPTED, NOW, OVER, Board
-from contextgen_cli.batch.handing import Event
+from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, Board
+from contextgen_cli.batch.launcher_env import ALONE, World, store_of
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.rank import MakeRenderer, Seat
-from contextgen_cli.batch.stock import Stock
-from contextgen_cli.batch.supervising import Supervisor
+from contextgen_cli.batch.resume import Stock
+from contextgen_cli.batch.serialization import Event
+from contextgen_cli.batch.supervisor import Supervisor
 from contextgen_cli.batch.worker import UNDONE, Listener, Orders, Outcome, Renderer, work
-from contextgen_cli.batch.world import ALONE, World, store_of
 from contextgen_cli.errors import EnvironmentProblem
 
 Interrupted = Callable[[], bool]

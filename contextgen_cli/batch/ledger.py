@@ -6,7 +6,7 @@ shared file system (NFS included, where O_APPEND alone does not), is let go when
 beside a picture. A line is one write, so that a kill leaves at most its beginning; the next append ends such a torn
 line, and reading skips it with a doubt that names it. A line that is there twice does no harm: the latest counts.
 
-The ledger is a memory, never the proof: a job is done where its whole picture is (`contextgen_cli.output`).
+The ledger is a memory, never the proof: a job is done where its whole picture is (`contextgen_cli.records.output`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.errors import ContextgenError, OutputError
-from contextgen_cli.output import unwritable
+from contextgen_cli.records.output import unwritable
 
 LEDGER = "ledger.jsonl"
 FORMAT_VERSION = 1

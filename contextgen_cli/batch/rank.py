@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from typing import TYPE_CHECKING
 
-from contextgen_cli.batch.handing import Event
+from contextgen_cli.batch.launcher_env import VARIABLES
 from contextgen_cli.batch.plan import Job
+from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.worker import Orders, Outcome, Overview, Renderer, work
-from contextgen_cli.batch.world import VARIABLES
 from contextgen_cli.errors import DeviceLost, EnvironmentProblem
 
 if TYPE_CHECKING:

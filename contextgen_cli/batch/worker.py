@@ -20,7 +20,7 @@ from contextgen_cli.batch import ledger
 from contextgen_cli.batch.ledger import Attempt, Reason
 from contextgen_cli.batch.plan import Job, refuse_changed
 from contextgen_cli.errors import ContextgenError, EnvironmentProblem, OutOfMemory
-from contextgen_cli.output import Composition, Destination, Placed, Taken, encode, is_whole, write
+from contextgen_cli.records.output import Composition, Destination, Placed, Taken, encode, is_whole, write
 
 if TYPE_CHECKING:
     from PIL.Image import Image

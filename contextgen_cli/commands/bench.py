@@ -8,14 +8,24 @@ from pathlib import Path
 
 import click
 
-from contextgen_cli import benchmarking, console, interruption, progress
-from contextgen_cli.benchmarking import ABLATIONS, LEVELS, Bench, Trial
-from contextgen_cli.commands import options
-from contextgen_cli.commands.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
-from contextgen_cli.devices import DTYPES
+from contextgen_cli.app.bench import (
+    ABLATIONS,
+    FIGURES,
+    LEVELS,
+    SHEET,
+    Bench,
+    Trial,
+    known,
+    refuse_earlier_figures,
+    save,
+)
+from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
+from contextgen_cli.models.devices import DTYPES
+from contextgen_cli.models.numerics import Settings
 from contextgen_cli.scene.limits import LARGEST_STEPS
-from contextgen_cli.settings import Settings
+from contextgen_cli.terminal import console, interruption, progress
 
 _QUICK = Trial(levels=("plain", "silhouette"), scenes=16, steps=6)
 
@@ -37,7 +47,7 @@ class Extent:
             levels=tuple(dict.fromkeys(self.level)) or usual.levels,
             scenes=self.scenes or usual.scenes,
             steps=self.steps or usual.steps,
-            ablations=benchmarking.known(self.ablation),
+            ablations=known(self.ablation),
         )
 
 
@@ -111,7 +121,7 @@ telling_options = gather(
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
         section=PICTURES,
-        help=f"Write {benchmarking.FIGURES} and a {benchmarking.SHEET} of layout, picture and truth.",
+        help=f"Write {FIGURES} and a {SHEET} of layout, picture and truth.",
     ),
     options.json_option,
     options.progress_option,
@@ -139,7 +149,7 @@ def synthetic(extent: Extent, tested: Tested, telling: Telling) -> int:
     """
     # 1. Refuse what would have no good end.
     if telling.output is not None:
-        benchmarking.refuse_earlier_figures(telling.output)
+        refuse_earlier_figures(telling.output)
     # 2. Open the model.
     console.adopt_logging()
     bench = Bench(tested.settings(), extent.trial())
@@ -171,7 +181,7 @@ def run(bench: Bench, telling: Telling) -> int:
 def tell(bench: Bench, seconds: float, code: int, telling: Telling) -> None:
     """Write the figures: a table for a person, JSON lines for a program, files if asked for."""
     results = len(bench.findings.results)
-    paths = benchmarking.save(telling.output, bench) if telling.output is not None and results else []
+    paths = save(telling.output, bench) if telling.output is not None and results else []
     if telling.as_json:
         for record in bench.findings.records():
             console.emit_json({"type": "row", **record})

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contextgen_cli import catalogue, console, rendering
-from contextgen_cli.commands import options
-from contextgen_cli.commands.options import PICTURES, gather, option
-from contextgen_cli.commands.scenes import Checks, check_options, load_checked
+from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.options import PICTURES, gather, option
+from contextgen_cli.commands.shared.scene_arguments import Checks, check_options, load_checked
 from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT, EXIT_USAGE, EnvironmentProblem, UsageError
-from contextgen_cli.output import Destination, encode, write
+from contextgen_cli.models import catalogue, renderer
+from contextgen_cli.records.output import Destination, encode, write
 from contextgen_cli.scene.scene import Scene, Size
+from contextgen_cli.terminal import console
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -89,7 +90,7 @@ def command(
     to_open: list[Path] = []
     for scene in found:
         sized = scene if size is None else scene.resized(size)
-        layout = rendering.compose(sized, catalogue.read_card(sized, model))
+        layout = renderer.compose(sized, catalogue.read_card(sized, model))
         shown = _annotated(layout, sized) if showing.annotate else layout
         written = None if destination is None else _put(destination, sized, shown, as_json)
         if showing.preview:
@@ -131,7 +132,7 @@ def _put_aside(scene: Scene, layout: Image) -> Path:
 
 
 def _annotated(layout: Image, scene: Scene) -> Image:
-    from contextgen_cli.drawing import Mark, annotate
+    from contextgen_cli.terminal.previews import Mark, annotate
 
     marks = [
         Mark(f"{number} {instance.reference}", instance.box.pixels)
@@ -144,7 +145,7 @@ def _preview(layout: Image) -> None:
     if not console.has_colours():
         console.note("no preview: standard output is no terminal with colours")
         return
-    from contextgen_cli.drawing import blocks
+    from contextgen_cli.terminal.previews import blocks
 
     columns, rows = console.size()
     console.emit_rich(blocks(layout, columns, rows - 1))  # the prompt needs a row too

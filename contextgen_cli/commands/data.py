@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from contextgen_cli import console, synthesizing
-from contextgen_cli.commands.options import (
+from contextgen_cli.app import data
+from contextgen_cli.app.data import LEVELS, SPLITS, Wanted
+from contextgen_cli.commands.shared.options import (
     SectionedCommand,
     SizeType,
     console_options,
@@ -16,10 +17,10 @@ from contextgen_cli.commands.options import (
     progress_option,
 )
 from contextgen_cli.errors import EXIT_DONE
-from contextgen_cli.output import new_folder
-from contextgen_cli.progress import counted
+from contextgen_cli.records.output import new_folder
 from contextgen_cli.scene.scene import Size
-from contextgen_cli.synthesizing import LEVELS, SPLITS, Wanted
+from contextgen_cli.terminal import console
+from contextgen_cli.terminal.progress import counted
 
 GROUP_EXAMPLES = """\b
 Examples:
@@ -78,9 +79,9 @@ def synth(
 
     `contextgen train` reads the folder as it reads IMIG-100K.
     """
-    drawn = synthesizing.open_scenes(Wanted(scenes, seed, level, size.width, size.height, split))
+    drawn = data.open_scenes(Wanted(scenes, seed, level, size.width, size.height, split))
     with new_folder(output) as folder, counted(progress, "scenes", scenes) as written:
-        synthesizing.write_scenes(drawn, folder, written)
+        data.write_scenes(drawn, folder, written)
     if as_json:
         console.emit_json({"type": "summary", "scenes": scenes, "path": str(output), "exit": EXIT_DONE})
     else:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from contextgen_cli import __version__, catalogue, console
-from contextgen_cli.commands import options
-from contextgen_cli.devices import devices, gibibytes
+from contextgen_cli import __version__
+from contextgen_cli.commands.shared import options
 from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT
+from contextgen_cli.models import catalogue
+from contextgen_cli.models.devices import devices, gibibytes
+from contextgen_cli.terminal import console
 
 _LIBRARIES = (
     "torch",

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import click
 
-from contextgen_cli import console
-from contextgen_cli.commands.options import console_options, option, size_option, verb
+from contextgen_cli.commands.shared.options import console_options, option, size_option, verb
 from contextgen_cli.errors import EXIT_DONE, UsageError
-from contextgen_cli.output import write
-from contextgen_cli.scene.imported import Imported, MaskDrawing, Target
-from contextgen_cli.scene.importing import Format, read
-from contextgen_cli.scene.problems import shown
+from contextgen_cli.records.output import write
+from contextgen_cli.scene.check.problems import shown
+from contextgen_cli.scene.imports.formats import Format, read
+from contextgen_cli.scene.imports.imported import Imported, MaskDrawing, Target
 from contextgen_cli.scene.scene import Size
 from contextgen_cli.scene.writing import to_yaml
+from contextgen_cli.terminal import console
 
 _LISTED = 10  # missing files that are named one by one
 

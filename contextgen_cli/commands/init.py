@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from contextgen_cli import console
-from contextgen_cli.commands.options import console_options, option, verb
+from contextgen_cli.commands.shared.options import console_options, option, verb
 from contextgen_cli.errors import EXIT_DONE, OutputError, UsageError
-from contextgen_cli.output import is_other_file, write_all
+from contextgen_cli.records.output import is_other_file, write_all
 from contextgen_cli.resources import resource
-from contextgen_cli.scene.problems import shown
+from contextgen_cli.scene.check.problems import shown
+from contextgen_cli.terminal import console
 
 _SCENE_NAME = "scene.yaml"
 _ENDINGS = (".yaml", ".yml")

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from contextgen_cli import console
 from contextgen_cli.batch.plan import Weights
-from contextgen_cli.commands import options
-from contextgen_cli.commands.options import option
+from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.options import option
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, ContextgenError, UsageError
-from contextgen_cli.output import read_record
-from contextgen_cli.recollection import Recollection, recollect
+from contextgen_cli.records.output import read_record
+from contextgen_cli.records.record import Recollection, recollect
 from contextgen_cli.scene.writing import to_yaml
+from contextgen_cli.terminal import console
 
 
 @options.verb(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from contextgen_cli import catalogue, console
-from contextgen_cli.catalogue import KnownModel
-from contextgen_cli.commands import options
-from contextgen_cli.devices import disk_size
+from contextgen_cli.commands.shared import options
 from contextgen_cli.errors import EXIT_DONE
+from contextgen_cli.models import catalogue
+from contextgen_cli.models.catalogue import KnownModel
+from contextgen_cli.models.devices import disk_size
+from contextgen_cli.terminal import console
 
 
 @options.verb(

@@ -9,20 +9,27 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from contextgen_cli import console, devices, interruption, progress
-from contextgen_cli.batch import launch, stock, world
-from contextgen_cli.batch.board import OVER, Board
+from contextgen_cli.batch import launch, launcher_env, resume
+from contextgen_cli.batch.job_store import OVER, Board
 from contextgen_cli.batch.launch import Crew, Interrupted
+from contextgen_cli.batch.launcher_env import World
+from contextgen_cli.batch.picture_group import Team
 from contextgen_cli.batch.plan import Overrides, plan, sha256_of
-from contextgen_cli.batch.stock import Stock
-from contextgen_cli.batch.team import Team
+from contextgen_cli.batch.resume import Stock
 from contextgen_cli.batch.worker import Listener, Orders, Outcome, Overview
 from contextgen_cli.batch.worker import Renderer as Painting
-from contextgen_cli.batch.world import World
-from contextgen_cli.commands import options
-from contextgen_cli.commands.ranks import RankRenderer
-from contextgen_cli.commands.remembering import remember
-from contextgen_cli.commands.render_options import (
+from contextgen_cli.commands.render_output import (
+    Tally,
+    preview,
+    show_plan,
+    sum_up,
+    tell,
+    tell_footprints,
+    tell_set_aside,
+)
+from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.ranks import RankRenderer
+from contextgen_cli.commands.shared.render_options import (
     Keeping,
     Reporting,
     Running,
@@ -34,10 +41,7 @@ from contextgen_cli.commands.render_options import (
     sampling_options,
     selection_options,
 )
-from contextgen_cli.commands.scenes import Checks, check_options, load_checked
-from contextgen_cli.commands.telling import Tally, preview, show_plan, sum_up, tell, tell_footprints, tell_set_aside
-from contextgen_cli.devices import Footprint
-from contextgen_cli.digests import ImageMemory
+from contextgen_cli.commands.shared.scene_arguments import Checks, check_options, load_checked
 from contextgen_cli.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -47,11 +51,16 @@ from contextgen_cli.errors import (
     EnvironmentProblem,
     UsageError,
 )
-from contextgen_cli.output import STDOUT, Destination
-from contextgen_cli.rendering import Renderer
-from contextgen_cli.scene.nearest import nearest
+from contextgen_cli.models import devices
+from contextgen_cli.models.devices import Footprint
+from contextgen_cli.models.digests import ImageMemory
+from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.renderer import Renderer
+from contextgen_cli.records.output import STDOUT, Destination
+from contextgen_cli.records.recording import remember
+from contextgen_cli.scene.check.suggestions import nearest
 from contextgen_cli.scene.scene import Scene
-from contextgen_cli.settings import Settings
+from contextgen_cli.terminal import console, interruption, progress
 
 
 @options.verb(
@@ -89,7 +98,7 @@ def command(
     of the pictures go to standard output, one a line. A picture that is there already is left alone, so the same
     command again goes on where a run ended, however it ended.
     """
-    crew = assemble(running, settings, world.find())
+    crew = assemble(running, settings, launcher_env.find())
     destination = Destination.parse(keeping.output, remember=not keeping.no_metadata)
     orders = Orders(
         destination,
@@ -117,7 +126,7 @@ def command(
         renderer = Renderer(settings)
         asked, portion = chosen(found, selection), selection.portion
         whole = plan(asked, overrides, renderer.recipe, renderer.cost, portion, memory.digest)
-        there = stock.take_stock(whole, orders)
+        there = resume.take_stock(whole, orders)
         for doubt in [*renderer.doubts(whole), *there.past.doubts]:
             console.warn(doubt)
         memory.keep()
@@ -129,7 +138,7 @@ def command(
         tell_footprints(work.footprints())
         destination.check(len(whole.jobs))
         destination.refuse_another(whole.jobs[0].id if whole.jobs else "")
-        stock.tidy(there, orders)
+        resume.tidy(there, orders)
         # 6. Paint.
         return run(work, reporting)
 

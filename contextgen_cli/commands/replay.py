@@ -11,26 +11,7 @@ from typing import Any
 
 import click
 
-from contextgen_cli import catalogue, console, interruption, progress
-from contextgen_cli.batch.plan import Job, Plan
-from contextgen_cli.batch.worker import Orders, Outcome, Overview, work
-from contextgen_cli.commands import options
-from contextgen_cli.commands.options import MODEL, PICTURES, gather, option
-from contextgen_cli.commands.remembering import remember
-from contextgen_cli.commands.telling import tell_failure, tell_footprints
-from contextgen_cli.devices import MEMORY_PRESETS
-from contextgen_cli.errors import (
-    EXIT_DONE,
-    EXIT_INTERRUPTED,
-    EXIT_JOBS_FAILED,
-    ContextgenError,
-    EnvironmentProblem,
-    UsageError,
-)
-from contextgen_cli.inputs import finder
-from contextgen_cli.output import Destination
-from contextgen_cli.rendering import Renderer
-from contextgen_cli.replaying import (
+from contextgen_cli.app.replay import (
     Comparison,
     Replay,
     changes,
@@ -40,7 +21,27 @@ from contextgen_cli.replaying import (
     refuse_originals,
     settings_for,
 )
-from contextgen_cli.settings import Settings
+from contextgen_cli.batch.plan import Job, Plan
+from contextgen_cli.batch.worker import Orders, Outcome, Overview, work
+from contextgen_cli.commands.render_output import tell_failure, tell_footprints
+from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.options import MODEL, PICTURES, gather, option
+from contextgen_cli.errors import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_JOBS_FAILED,
+    ContextgenError,
+    EnvironmentProblem,
+    UsageError,
+)
+from contextgen_cli.models import catalogue
+from contextgen_cli.models.devices import MEMORY_PRESETS
+from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.renderer import Renderer
+from contextgen_cli.records.inputs import finder
+from contextgen_cli.records.output import Destination
+from contextgen_cli.records.recording import remember
+from contextgen_cli.terminal import console, interruption, progress
 
 _SAME, _PIXELS, _DIFFERENT, _FAILED = VERDICTS = ("same_bytes", "same_pixels", "different", "failed")
 

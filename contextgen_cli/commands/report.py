@@ -11,18 +11,20 @@ from pathlib import Path
 
 import click
 
-from contextgen_cli import __version__, catalogue, console
+from contextgen_cli import __version__
 from contextgen_cli.batch import ledger
-from contextgen_cli.commands import options
-from contextgen_cli.commands.options import PICTURES, SCENES, gather, option
+from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.options import PICTURES, SCENES, gather, option
 from contextgen_cli.errors import EXIT_DONE, UsageError
-from contextgen_cli.inputs import finder
-from contextgen_cli.output import is_other_file, write
+from contextgen_cli.models import catalogue
+from contextgen_cli.records.inputs import finder
+from contextgen_cli.records.output import is_other_file, write
 from contextgen_cli.report import contact_sheet, page
-from contextgen_cli.report.again import Again
 from contextgen_cli.report.entries import Entry
 from contextgen_cli.report.entries import gather as gather_entries
+from contextgen_cli.report.replay_command import Again
 from contextgen_cli.report.subjects import Subjects
+from contextgen_cli.terminal import console
 
 PAGE = "report.html"
 _SIDE, _SMALL_SIDE = 256, 128  # pixels of a thumbnail; small where there are very many

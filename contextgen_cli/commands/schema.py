@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from contextgen_cli import console
-from contextgen_cli.commands.options import verb
+from contextgen_cli.commands.shared.options import verb
 from contextgen_cli.errors import EXIT_DONE
 from contextgen_cli.resources import resource
+from contextgen_cli.terminal import console
 
 
 @verb(

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
-from contextgen_cli import console, interruption, training, training_file, watching
-from contextgen_cli.commands.options import MODEL, console_options, json_option, option, progress_option, verb
+from contextgen_cli.app import train, training_file
+from contextgen_cli.commands.shared.options import MODEL, console_options, json_option, option, progress_option, verb
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE
-from contextgen_cli.progress import duration
+from contextgen_cli.terminal import console, interruption, training_progress
+from contextgen_cli.terminal.progress import duration
 
 
 @verb(
@@ -42,21 +43,21 @@ def command(config: Path, fresh: bool, device: str, as_json: bool, progress: str
     if read.values is None:
         console.problems(read.problems)
         return EXIT_USAGE
-    told = training.configuration(read.values, config.parent)
+    told = train.configuration(read.values, config.parent)
     console.adopt_logging()
     # 2. Make room, if it is to begin anew.
-    speaks = training.is_main_process()
+    speaks = train.is_main_process()
     if fresh and speaks and told.output.exists():
-        with training.alone(told.output):
+        with train.alone(told.output):
             console.note(f"moved the earlier run to {moved_aside(told.output)}")
     # 3. Train.
     began = time.monotonic()
     with contextlib.ExitStack() as held:
         if speaks:
-            held.enter_context(training.alone(told.output))
+            held.enter_context(train.alone(told.output))
         stop_asked = held.enter_context(interruption.noted())
-        watcher = held.enter_context(watching.display(progress, stop_asked, speaks=speaks))
-        ended = training.run(told, watcher, on_cpu=device == "cpu")
+        watcher = held.enter_context(training_progress.display(progress, stop_asked, speaks=speaks))
+        ended = train.run(told, watcher, on_cpu=device == "cpu")
     # 4. Say how it ended.
     code = EXIT_INTERRUPTED if ended.how == "stopped" else EXIT_DONE
     if speaks:
@@ -71,7 +72,7 @@ def moved_aside(output: Path) -> Path:
     return free
 
 
-def sum_up(ended: training.Ended, seconds: float, code: int, *, as_json: bool) -> None:
+def sum_up(ended: train.Ended, seconds: float, code: int, *, as_json: bool) -> None:
     """Write how a run ended, and where its result lies if it has come to one."""
     result = str(ended.result) if code == EXIT_DONE else None
     if as_json:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 
 import click
 
-from contextgen_cli import __version__, catalogue, console
-from contextgen_cli.commands.options import (
+from contextgen_cli import __version__
+from contextgen_cli.commands.shared.options import (
     confine_option,
     console_options,
     option,
@@ -18,8 +18,10 @@ from contextgen_cli.commands.options import (
     verb,
 )
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE
+from contextgen_cli.models import catalogue
+from contextgen_cli.scene.check.problems import Problem, as_github, as_json, as_sarif
 from contextgen_cli.scene.loading import Loaded, LoadOptions, load
-from contextgen_cli.scene.problems import Problem, as_github, as_json, as_sarif
+from contextgen_cli.terminal import console
 
 
 @verb(

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from contextgen_cli.batch.ledger import RENDERED, Attempt, Ledger
 from contextgen_cli.errors import UsageError
-from contextgen_cli.recollection import Recollection, recollect
+from contextgen_cli.records.record import Recollection, recollect
 from contextgen_cli.report.thumbnails import NOT_SEEN, Seen, look, on_all_cores
 
 MISSING, DAMAGED = "missing", "damaged"  # outcomes that are not the run's

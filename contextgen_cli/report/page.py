@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from contextgen_cli.devices import gibibytes
-from contextgen_cli.report.again import Again
+from contextgen_cli.models.devices import gibibytes
 from contextgen_cli.report.entries import Entry
+from contextgen_cli.report.replay_command import Again
 from contextgen_cli.report.subjects import Shown, Subjects, place, share
 from contextgen_cli.resources import resource
 

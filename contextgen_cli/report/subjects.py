@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contextgen_cli.errors import SceneError
-from contextgen_cli.inputs import Finder
+from contextgen_cli.records.inputs import Finder
 from contextgen_cli.report.thumbnails import data_address, reduced
-from contextgen_cli.scene.images import open_layout, open_reference
+from contextgen_cli.scene.check.images import open_layout, open_reference
 from contextgen_cli.scene.scene import Fit, Instance, Reference, Scene, Size
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Subjects:
 
 
 def place(instance: Instance, cutout: Cutout, canvas: Size) -> Share:
-    """Where the layout image has a subject (`contextgen.layout`, to a pixel or so)."""
+    """Where the layout image has a subject (`contextgen.method.layout`, to a pixel or so)."""
     left, top, right, bottom = instance.box.pixels
     width, height = right - left, bottom - top
     x, y = left + width / 2, top + height / 2

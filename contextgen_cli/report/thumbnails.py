@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from contextgen_cli.output import RECORD_KEY
+from contextgen_cli.records.output import RECORD_KEY
 
 if TYPE_CHECKING:
     from PIL.Image import Image

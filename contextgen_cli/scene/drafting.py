@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from contextgen_cli.scene.nodes import Key, KeyPath, Node, child, children, descendant, items
+from contextgen_cli.scene.parse.nodes import Key, KeyPath, Node, child, children, descendant, items
 from contextgen_cli.scene.scene import DEFAULT_SEEDS, Box, Fit, Instance, Reference, Sampling, Scene, Size, Source
 
 _HORIZONTAL = ("x", "width", "left", "right")

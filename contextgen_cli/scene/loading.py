@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from contextgen_cli.scene import checks, image_checks, matrix, naming, sources, structure
-from contextgen_cli.scene.assignments import assigned
+from contextgen_cli.scene import naming
+from contextgen_cli.scene.check import checks, image_checks, schema
+from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.check.problems import Problem, Severity
 from contextgen_cli.scene.drafting import Draft, draft
-from contextgen_cli.scene.finding import find
-from contextgen_cli.scene.nodes import Node, children, spot
-from contextgen_cli.scene.problems import Problem, Severity
-from contextgen_cli.scene.report import Report
+from contextgen_cli.scene.parse import matrix, sources
+from contextgen_cli.scene.parse.assignments import assigned
+from contextgen_cli.scene.parse.finding import find
+from contextgen_cli.scene.parse.nodes import Node, children, spot
 from contextgen_cli.scene.scene import Scene, Source
 
 
@@ -116,7 +118,7 @@ def _rows(root: Node, source: Source, report: Report, options: LoadOptions) -> I
 def _checked(root: Node, source: Source, report: Report, options: LoadOptions) -> Draft | None:
     """The draft of a document in which no error was found."""
     errors = report.error_count
-    broken = structure.check(root, report)
+    broken = schema.check(root, report)
     drafted = draft(root, broken, sources.folder_of(source.path))
     checks.check(drafted, report, options.models)
     if not options.confine or checks.is_confined(drafted, report):

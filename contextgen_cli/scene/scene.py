@@ -20,7 +20,7 @@ DEFAULT_SEEDS = (0,)
 
 
 class Fit(str, Enum):
-    """How a reference fills its box (see `contextgen.layout`)."""
+    """How a reference fills its box (see `contextgen.method.layout`)."""
 
     AREA = "area"
     STRETCH = "stretch"

@@ -10,15 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from contextgen_cli.scene.scalars import resolved
-from contextgen_cli.scene.scene import (
-    FORMAT_VERSION,
-    Box,
-    Instance,
-    Reference,
-    Scene,
-    Size,
-)
+from contextgen_cli.scene.parse.scalars import resolved
+from contextgen_cli.scene.scene import FORMAT_VERSION, Box, Instance, Reference, Scene, Size
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _SAFE_BARE = re.compile(r"[A-Za-z_./][\w./-]*(?: [\w./-]+)*")

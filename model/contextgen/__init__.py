@@ -1,6 +1,6 @@
 """ContextGen (ICLR 2026): identity-consistent multi-instance image generation, as a diffusers pipeline.
 
-Names are loaded on first use, so that `contextgen.layout` and `contextgen.sequence` stay free of torch.
+Names are loaded on first use, so that `contextgen.method.layout` and `contextgen.method.sequence` stay free of torch.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contextgen.card import ModelCard
-    from contextgen.layout import Instance
-    from contextgen.pipeline import ContextGenPipeline
+    from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
+    from contextgen.method.layout import Instance
+    from contextgen.weights.card import ModelCard
 
 __all__ = ["ContextGenPipeline", "Instance", "ModelCard"]
 

@@ -13,7 +13,7 @@ from torch import distributed
 from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
 from contextgen_cli.batch.rank import Seat
 from contextgen_cli.errors import DeviceError, DeviceLost, JobError, OutOfMemory, OutputError
-from contextgen_cli.output import Composition
+from contextgen_cli.records.output import Composition
 from contextgen_cli.scene.scene import Sampling, Scene, Size
 
 RECIPE = Recipe(Weights("m", "0"), None, "float32", "exact", "released", 2, 3.5)

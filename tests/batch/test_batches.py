@@ -15,7 +15,7 @@ import pytest
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 
 from contextgen_cli.batch.ledger import LEDGER, read
-from contextgen_cli.output import read_record
+from contextgen_cli.records.output import read_record
 
 RENDER = [sys.executable, "-m", "contextgen_cli", "render"]
 TINY = ["--model", str(TINY_MODEL), "--adapter", str(TINY_ADAPTER), "--device", "cpu", "--steps", "1"]

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 from painters import RECIPE, job, record_of
 
-from contextgen_cli.batch.board import INTERRUPTED, NOW, OVER, Board
-from contextgen_cli.batch.handing import Event, event_from_json, event_to_json, job_from_json, job_to_json
+from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, Board
 from contextgen_cli.batch.launch import Crew, _Run
+from contextgen_cli.batch.launcher_env import ALONE, World, find
 from contextgen_cli.batch.ledger import Reason
 from contextgen_cli.batch.plan import Cost, Overrides, Plan, Portion, Weights, plan
-from contextgen_cli.batch.stock import Stock
+from contextgen_cli.batch.resume import Stock
+from contextgen_cli.batch.serialization import Event, event_from_json, event_to_json, job_from_json, job_to_json
 from contextgen_cli.batch.worker import Orders, Outcome, Status
-from contextgen_cli.batch.world import ALONE, World, find
 from contextgen_cli.errors import EnvironmentProblem, OutputError, UsageError
-from contextgen_cli.output import Destination
-from contextgen_cli.progress import Silence
+from contextgen_cli.records.output import Destination
 from contextgen_cli.scene.scene import Box, Fit, Instance, Reference, Source
+from contextgen_cli.terminal.progress import Silence
 
 
 @pytest.mark.parametrize("shards", [1, 2, 3, 7, 30])

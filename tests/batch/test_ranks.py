@@ -12,11 +12,11 @@ from painters import job
 from contextgen_cli.batch.launch import Crew, open_board, together
 from contextgen_cli.batch.ledger import Reason, append, read
 from contextgen_cli.batch.plan import Plan
-from contextgen_cli.batch.stock import take_stock, tidy
+from contextgen_cli.batch.resume import take_stock, tidy
 from contextgen_cli.batch.worker import Orders, Outcome, Status
 from contextgen_cli.errors import EnvironmentProblem, OutputError
-from contextgen_cli.output import Destination
-from contextgen_cli.progress import Silence
+from contextgen_cli.records.output import Destination
+from contextgen_cli.terminal.progress import Silence
 
 
 class Hearing(Silence):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from painters import job, make_joint
 
+from contextgen_cli.batch.picture_group import Team
 from contextgen_cli.batch.rank import Seat
-from contextgen_cli.batch.team import Team
 from contextgen_cli.errors import DeviceError, EnvironmentProblem, JobError
 
 

@@ -12,8 +12,8 @@ import pytest
 from painting import GOLDEN, TINY_MODEL, write_scene
 from PIL import Image, ImageChops
 
-from contextgen_cli import drawing
-from contextgen_cli.drawing import Mark, annotate, blocks
+from contextgen_cli.terminal import previews
+from contextgen_cli.terminal.previews import Mark, annotate, blocks
 
 CASES = sorted(path.parent for path in (GOLDEN / "layouts").glob("*/case.json"))
 
@@ -165,7 +165,7 @@ def test_annotations_are_boxes_with_readable_labels():
 
 def test_labels_count_from_one_and_name_the_references(contextgen, scene, tmp_path, monkeypatch):
     labels = []
-    monkeypatch.setattr(drawing, "annotate", lambda layout, marks: labels.extend(m.label for m in marks) or layout)
+    monkeypatch.setattr(previews, "annotate", lambda layout, marks: labels.extend(m.label for m in marks) or layout)
     contextgen("compose", scene, "-o", tmp_path / "a.png", "--annotate")
     assert labels == ["1 bag", "2 crab"]
 

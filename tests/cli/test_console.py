@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from painting import write_scene
 
-from contextgen_cli import console
 from contextgen_cli.commands import render as render_command
+from contextgen_cli.terminal import console
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contextgen_cli import digests
+from contextgen_cli.models import digests
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import pytest
 from painting import TINY_MODEL
 from safetensors.torch import load_file
 
-from contextgen.parallel import PARALLELS
-from contextgen.quantizing import QUANTIZATIONS
-from contextgen.step_cache import STEP_CACHES
-from contextgen_cli import devices, nvml
-from contextgen_cli.devices import QUANTIZED, Device, choose_device, default_dtype, footprint
+from contextgen.backends.flux_kontext.attention.parallel import PARALLELS
+from contextgen.backends.flux_kontext.quantizing import QUANTIZATIONS
+from contextgen.backends.flux_kontext.step_cache import STEP_CACHES
 from contextgen_cli.errors import DeviceError
-from contextgen_cli.opening import find_model
+from contextgen_cli.models import devices, nvml
+from contextgen_cli.models.devices import QUANTIZED, Device, choose_device, default_dtype, footprint
+from contextgen_cli.models.loading import find_model
 
 GIB = 1 << 30
 GPU = Device("cuda:0", "a GPU", 16 * GIB, 24 * GIB)
@@ -108,7 +108,7 @@ def test_a_footprint_is_the_weights_the_activations_and_a_reserve(dtype, size):
 
 
 def test_devices_by_name(monkeypatch):
-    monkeypatch.setattr("contextgen_cli.devices.devices", lambda: [GPU, CPU])
+    monkeypatch.setattr("contextgen_cli.models.devices.devices", lambda: [GPU, CPU])
     assert [choose_device(name) for name in (None, "cuda", "cuda:0", "cpu")] == [GPU, GPU, GPU, CPU]
     assert [default_dtype(device) for device in (GPU, CPU)] == ["bfloat16", "float32"]
 
@@ -132,7 +132,7 @@ def test_the_driver_is_asked_for_memory_and_cuda_only_where_it_does_not_know(uui
 
 
 def test_without_the_driver_nothing_is_known(monkeypatch):
-    monkeypatch.setattr("contextgen_cli.nvml._LIBRARY", "no-such-library.so")
+    monkeypatch.setattr("contextgen_cli.models.nvml._LIBRARY", "no-such-library.so")
     assert nvml.memory("1-2") is None
 
 

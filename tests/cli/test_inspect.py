@@ -9,7 +9,7 @@ import pytest
 from painting import write_scene
 from PIL import Image
 
-from contextgen_cli.output import encode
+from contextgen_cli.records.output import encode
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ import pytest
 from painting import TINY_MODEL, write_scene
 from PIL import Image
 
-from contextgen.card import ModelCard
-from contextgen.checkpoints import DEFAULT, find
-from contextgen.evaluation.grounds import nearest_ground
+from contextgen.evaluation.background_metric import nearest_ground
+from contextgen.weights.card import ModelCard
+from contextgen.weights.checkpoints import DEFAULT, find
 from contextgen_cli.resources import resource
 
 FIRST_SCENE = resource("scenes/two-subjects.yaml")

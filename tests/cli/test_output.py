@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from contextgen_cli import output
 from contextgen_cli.errors import OutputError, UsageError
-from contextgen_cli.output import Destination, Taken, encode, read_record, write
+from contextgen_cli.records import output
+from contextgen_cli.records.output import Destination, Taken, encode, read_record, write
 
 PICTURE = Image.new("RGB", (8, 8), "red")
 JOB, OTHER = "a" * 64, "b" * 64

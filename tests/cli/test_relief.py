@@ -10,16 +10,16 @@ import pytest
 import torch
 from painting import TINY_ADAPTER, TINY_MODEL
 
-from contextgen_cli import rendering
 from contextgen_cli.batch.ledger import read
 from contextgen_cli.batch.plan import Cost, Job, Overrides, plan
 from contextgen_cli.batch.rank import Seat
-from contextgen_cli.commands.ranks import RankRenderer
-from contextgen_cli.devices import Device
+from contextgen_cli.commands.shared.ranks import RankRenderer
 from contextgen_cli.errors import EXIT_ENVIRONMENT, OutOfMemory
-from contextgen_cli.rendering import Renderer
+from contextgen_cli.models import renderer
+from contextgen_cli.models.devices import Device
+from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.renderer import Renderer
 from contextgen_cli.scene.loading import LoadOptions, load
-from contextgen_cli.settings import Settings
 
 GIB = 1 << 30
 TINY = Settings(model=str(TINY_MODEL), adapter=str(TINY_ADAPTER), device="cpu", offline=True)
@@ -42,8 +42,8 @@ def opened(monkeypatch) -> Presets:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return SimpleNamespace(empty_caches=lambda: presets.append("emptied"))
 
-    monkeypatch.setattr(rendering, "open_pipeline", open_pipeline)
-    monkeypatch.setattr(rendering, "choose_device", lambda name: Device("cuda:0", "a GPU", 16 * GIB, 24 * GIB))
+    monkeypatch.setattr(renderer, "open_pipeline", open_pipeline)
+    monkeypatch.setattr(renderer, "choose_device", lambda name: Device("cuda:0", "a GPU", 16 * GIB, 24 * GIB))
     return presets
 
 
@@ -130,7 +130,7 @@ def test_a_model_that_cannot_be_opened_ends_the_run_whatever_the_reason(contextg
     def open_pipeline(*_: object) -> None:
         raise KeyError("broken install")
 
-    monkeypatch.setattr(rendering, "open_pipeline", open_pipeline)
+    monkeypatch.setattr(renderer, "open_pipeline", open_pipeline)
     options = ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu", "--seed", "1", "--seed", "2")
     ended = contextgen("render", scene, "-o", tmp_path / "out", *options, "--processes", "0")
     assert ended.code == EXIT_ENVIRONMENT

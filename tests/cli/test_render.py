@@ -22,11 +22,11 @@ from painting import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, write_sce
 from PIL import Image, ImageChops, ImageColor
 
 from contextgen_cli.batch.launch import Crew
+from contextgen_cli.batch.launcher_env import World
 from contextgen_cli.batch.ledger import LEDGER
-from contextgen_cli.batch.world import World
 from contextgen_cli.commands import render
-from contextgen_cli.devices import Device
-from contextgen_cli.output import read_record
+from contextgen_cli.models.devices import Device
+from contextgen_cli.records.output import read_record
 
 CASES = sorted(path.parent for path in (GOLDEN / "cases").glob("*/case.json"))
 
@@ -174,7 +174,7 @@ def test_fail_fast_stops_at_the_first_failure(contextgen, tiny, tmp_path, monkey
 
 def vanish_when_painting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a reference vanish between the plan and the job of the scene called `name`."""
-    from contextgen_cli.rendering import Renderer
+    from contextgen_cli.models.renderer import Renderer
 
     paint = Renderer.render
 
@@ -285,7 +285,7 @@ def test_the_model_is_opened_once_and_as_asked(contextgen, tiny, scene, tmp_path
 
 
 def test_what_does_not_fit_is_refused_before_it_loads(contextgen, tiny, scene, tmp_path, monkeypatch):
-    monkeypatch.setattr("contextgen_cli.devices._main_memory", lambda: (1 << 20, 1 << 20))
+    monkeypatch.setattr("contextgen_cli.models.devices._main_memory", lambda: (1 << 20, 1 << 20))
     result = contextgen("render", scene, *tiny, "-o", tmp_path / "out")
     assert (result.code, result.out) == (3, "")
     assert "not enough memory: about" in result.err
@@ -294,7 +294,7 @@ def test_what_does_not_fit_is_refused_before_it_loads(contextgen, tiny, scene, t
 
 def test_every_process_must_find_room(contextgen, tiny, scene, tmp_path, monkeypatch):
     free = 3 << 29  # enough for one tiny model
-    monkeypatch.setattr("contextgen_cli.devices._main_memory", lambda: (free, free))
+    monkeypatch.setattr("contextgen_cli.models.devices._main_memory", lambda: (free, free))
     more = ("--count", 3, "--dry-run")
     assert contextgen("render", scene, *tiny, *more, "--processes", 1).code == 0
     refused = contextgen("render", scene, *tiny, *more, "--processes", 2)
@@ -413,7 +413,7 @@ def test_a_bug_in_one_job_leaves_a_log_and_the_rest_goes_on(contextgen, tiny, sc
     def broken(*arguments: object) -> None:
         raise KeyError("spans")
 
-    monkeypatch.setattr("contextgen_cli.rendering.Renderer.render", broken)
+    monkeypatch.setattr("contextgen_cli.models.renderer.Renderer.render", broken)
     result = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "--count", 2)
     assert (result.code, result.out) == (1, "")
     assert result.err.count("report it with the log") == 2
@@ -443,7 +443,7 @@ def test_dry_run_says_what_the_run_will_say_of_memory(contextgen, tiny, scene, t
 
 def test_dry_run_of_what_does_not_fit_shows_the_plan_and_then_why(contextgen, tiny, scene, monkeypatch):
     tight = Device("cpu", "1 thread", 1 << 20, 1 << 30)
-    monkeypatch.setattr("contextgen_cli.devices.devices", lambda: [tight])
+    monkeypatch.setattr("contextgen_cli.models.devices.devices", lambda: [tight])
     result = contextgen("render", scene, *tiny, "--dry-run")
     assert result.code == 3
     assert result.lines[1].endswith("too much")

@@ -10,9 +10,9 @@ import pytest
 from painting import TINY_ADAPTER, TINY_MODEL, draw_reference, write_scene
 from PIL import Image
 
-from contextgen import quantizing
+from contextgen.backends.flux_kontext import quantizing
 from contextgen_cli import cli
-from contextgen_cli.output import encode, read_record
+from contextgen_cli.records.output import encode, read_record
 
 TINY = ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu")
 

@@ -16,7 +16,7 @@ from folders import OTHER_RECIPE, attempt, made_up, paint
 from PIL import Image
 
 from contextgen_cli.batch import ledger
-from contextgen_cli.output import encode
+from contextgen_cli.records.output import encode
 from contextgen_cli.report.contact_sheet import LARGEST_SIDE, Grid
 
 NASTY = "</script><script>alert(1)</script> \"quoted\" & 'so' <!-- 🦀 \u2028 ${x}"

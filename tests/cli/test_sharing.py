@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contextgen_cli.devices import Device, check_together
 from contextgen_cli.errors import DeviceError
-from contextgen_cli.output import read_record
+from contextgen_cli.models.devices import Device, check_together
+from contextgen_cli.records.output import read_record
 
 
 def pixels(path) -> np.ndarray:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from contextgen import quantizing
-from contextgen.pipeline import ContextGenPipeline
-from contextgen_cli.output import encode, read_record
+from contextgen.backends.flux_kontext import quantizing
+from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
+from contextgen_cli.records.output import encode, read_record
 
 
 def test_a_cache_makes_the_same_picture_without_encoding(contextgen, tiny, scene, tmp_path, monkeypatch):

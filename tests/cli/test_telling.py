@@ -8,7 +8,7 @@ import pytest
 from test_worker import job
 
 from contextgen_cli.batch.worker import Outcome, Status
-from contextgen_cli.commands.telling import Tally, sum_up
+from contextgen_cli.commands.render_output import Tally, sum_up
 
 
 def tally() -> Tally:

@@ -16,12 +16,12 @@ from PIL import Image
 from contextgen_cli.batch.launch import alone
 from contextgen_cli.batch.ledger import read
 from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights, sha256_of
-from contextgen_cli.batch.stock import take_stock
+from contextgen_cli.batch.resume import take_stock
 from contextgen_cli.batch.worker import Orders, Outcome, Overview, Status, work
 from contextgen_cli.errors import DeviceError, JobError, OutOfMemory, OutputError
-from contextgen_cli.output import Composition, Destination, encode, read_record, write
-from contextgen_cli.progress import Clock, JsonLines, PlainLines, Silence, duration, stopwatch
+from contextgen_cli.records.output import Composition, Destination, encode, read_record, write
 from contextgen_cli.scene.scene import Sampling, Scene, Size
+from contextgen_cli.terminal.progress import Clock, JsonLines, PlainLines, Silence, duration, stopwatch
 
 RECIPE = Recipe(Weights("m", "0"), None, "float32", "exact", "released", 2, 3.5)
 
@@ -253,7 +253,7 @@ def slow_job(steps: int) -> Job:
 
 def test_a_slow_picture_is_told_of_now_and_then(monkeypatch, capsys):
     now = [0.0]
-    monkeypatch.setattr("contextgen_cli.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("contextgen_cli.terminal.progress.time.monotonic", lambda: now[0])
     slow, lines = slow_job(9), PlainLines()
     lines.started(Overview(1, 0, 1.0))
     lines.job_started(slow)
@@ -266,7 +266,7 @@ def test_a_slow_picture_is_told_of_now_and_then(monkeypatch, capsys):
 
 def test_json_tells_ten_steps_a_second_and_the_last(monkeypatch, capsys):
     now = [1.0]
-    monkeypatch.setattr("contextgen_cli.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("contextgen_cli.terminal.progress.time.monotonic", lambda: now[0])
     quick, lines = slow_job(4), JsonLines()
     lines.started(Overview(1, 0, 1.0))
     lines.job_started(quick)
@@ -279,7 +279,7 @@ def test_json_tells_ten_steps_a_second_and_the_last(monkeypatch, capsys):
 
 def test_the_time_left_follows_the_cost(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("contextgen_cli.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("contextgen_cli.terminal.progress.time.monotonic", lambda: now[0])
     cheap = job("a", 1.0)
     clock = Clock(Overview(2, 0, 10.0))
     assert clock.seconds_left is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.text import Text
 
-from contextgen_cli.wrapping import folded
+from contextgen_cli.terminal.wrapping import folded
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from contextgen.data.backgrounds import BACKGROUNDS, background
-from contextgen.evaluation.grounds import nearest_ground
+from contextgen.data.scenery.backgrounds import BACKGROUNDS, background
+from contextgen.evaluation.background_metric import nearest_ground
 
 every_background = pytest.mark.parametrize("place", BACKGROUNDS, ids=lambda place: place.name)
 

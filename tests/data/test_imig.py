@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contextgen.data.imig import ImigFolders
-from contextgen.data.imig_writing import write_basic
+from contextgen.data.imig.imig_dataset import ImigFolders
+from contextgen.data.imig.imig_writing import write_basic
 from contextgen.data.stream import StreamSpec, SyntheticStream
 
 SPEC = StreamSpec(levels={"plain": 1, "flexible": 1}, sizes=((128, 128, 1),), counts=(1, 3))

@@ -8,8 +8,8 @@ import pytest
 from contextgen.data.hints import DRAWING_CARD, layout_image
 from contextgen.data.objects import objects
 from contextgen.data.posing import NO_TINT
-from contextgen.data.scenes import LEVELS, draw
-from contextgen.layout import compose, prepare_reference
+from contextgen.data.synthetic_scenes import LEVELS, draw
+from contextgen.method.layout import compose, prepare_reference
 
 
 def scenes(level, number=8, count=3, hints=None):

@@ -7,11 +7,11 @@ import pytest
 from painting import TINY_ADAPTER, TINY_MODEL
 from PIL import Image
 
-from contextgen.evaluation.answers import ABLATIONS, comparisons, model_answers
+from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.evaluation.benchmark import measured, rows
-from contextgen.evaluation.scenes import held_out_scene
+from contextgen.evaluation.held_out_scenes import held_out_scene
 from contextgen.evaluation.sheet import contact_sheet
-from contextgen.pipeline import ContextGenPipeline
+from contextgen.evaluation.systems import ABLATIONS, comparisons, model_answers
 
 SCENES = 3
 

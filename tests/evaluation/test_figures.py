@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from contextgen.data.backgrounds import BACKGROUNDS
 from contextgen.data.objects import is_held_out, objects
 from contextgen.data.posing import Pose, cut_out
-from contextgen.data.scenes import SyntheticScene
+from contextgen.data.scenery.backgrounds import BACKGROUNDS
+from contextgen.data.synthetic_scenes import SyntheticScene
 from contextgen.evaluation import fidelity, identity
-from contextgen.evaluation.averages import Averages, Rate
-from contextgen.evaluation.figures import LEAST_VISIBLE, Ruler, SceneFigures, asked_for
-from contextgen.evaluation.outlines import intersection_over_union
-from contextgen.evaluation.scenes import HINTED, LEVELS, held_out_scene
+from contextgen.evaluation.aggregate import Averages, Rate
+from contextgen.evaluation.held_out_scenes import HINTED, LEVELS, held_out_scene
+from contextgen.evaluation.mask_iou import intersection_over_union
+from contextgen.evaluation.metrics import LEAST_VISIBLE, Ruler, SceneFigures, asked_for
 
 FEW = 6
 ALONE = next(number for number in range(99) if len(held_out_scene("plain", number).names) == 1)

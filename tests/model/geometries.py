@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from diffusers import FluxTransformer2DModel
 
-from contextgen.sequence import Grid, JointSequence, ReferenceTokens
+from contextgen.method.sequence import Grid, JointSequence, ReferenceTokens
 
 
 def random_sequence(seed: int) -> JointSequence:

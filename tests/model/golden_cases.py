@@ -14,9 +14,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from contextgen import ContextGenPipeline, Instance
-from contextgen.card import ModelCard
-from contextgen.layout import Layout, Reference, compose, given_layout, prepare_reference
-from contextgen.sequence import JointSequence, arrange
+from contextgen.method.layout import Layout, Reference, compose, given_layout, prepare_reference
+from contextgen.method.sequence import JointSequence, arrange
+from contextgen.weights.card import ModelCard
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TINY = GOLDEN / "tiny-kontext"

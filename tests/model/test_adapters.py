@@ -11,9 +11,9 @@ from golden_cases import CASES, TINY, load, read, relative
 from safetensors.torch import load_file, save_file
 
 from contextgen import ContextGenPipeline
-from contextgen.adapters import check_adapter, linear_layers
-from contextgen.checkpoints import AdapterMismatch, FolderIncomplete
-from contextgen.lora import apply_adapter
+from contextgen.backends.flux_kontext.adapters import check_adapter, linear_layers
+from contextgen.backends.flux_kontext.lora import apply_adapter
+from contextgen.weights.checkpoints import AdapterMismatch, FolderIncomplete
 
 ADAPTER = next((TINY / "adapter").glob("*.safetensors"))
 LAYER = "transformer.transformer_blocks.0.attn.to_q"

@@ -7,10 +7,10 @@ import pytest
 import torch
 from geometries import random_sequence, small_transformer, velocity
 
-from contextgen.attention import MaskedAttention, mask
-from contextgen.blocks import BlockPlan, Rows, Rule, block_plans, block_rules
-from contextgen.exact import ExactAttention
-from contextgen.sequence import JointSequence
+from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
+from contextgen.backends.flux_kontext.attention.masked_attention import MaskedAttention, mask
+from contextgen.method.blocks import BlockPlan, Rows, Rule, block_plans, block_rules
+from contextgen.method.sequence import JointSequence
 
 CLA, ICA = Rule.CLA, Rule.ICA
 ALL, JOINT, CANVAS = Rows.ALL, Rows.JOINT, Rows.CANVAS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from golden_cases import GOLDEN, TINY
 
-from contextgen.card import ModelCard
+from contextgen.weights.card import ModelCard
 
 
 @pytest.fixture

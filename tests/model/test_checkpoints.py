@@ -16,8 +16,9 @@ from golden_cases import TINY
 from huggingface_hub import errors as hub
 from safetensors.torch import load_file
 
-from contextgen import ContextGenPipeline, checkpoints
-from contextgen.checkpoints import (
+from contextgen import ContextGenPipeline
+from contextgen.weights import checkpoints
+from contextgen.weights.checkpoints import (
     CheckpointError,
     DiskFull,
     FolderIncomplete,

@@ -9,11 +9,11 @@ import torch
 from geometries import random_sequence, small_transformer, velocity
 from torch._dynamo.utils import counters
 
-from contextgen.attention import MaskedAttention
-from contextgen.blocks import block_rules
-from contextgen.compiling import compile_blocks, seconds_compiling
-from contextgen.exact import ExactAttention
-from contextgen.unsupported import Unsupported
+from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
+from contextgen.backends.flux_kontext.attention.masked_attention import MaskedAttention
+from contextgen.backends.flux_kontext.compiling import compile_blocks, seconds_compiling
+from contextgen.backends.unsupported import Unsupported
+from contextgen.method.blocks import block_rules
 
 CPU = torch.device("cpu")
 

@@ -8,8 +8,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from contextgen import ContextGenPipeline
-from contextgen.cost import predict
-from contextgen.modulation import modulations
+from contextgen.backends.flux_kontext.cost import predict
+from contextgen.backends.flux_kontext.modulation import modulations
 
 
 @pytest.mark.parametrize("ica", ["released", "paper"])
@@ -28,7 +28,7 @@ def test_prediction_is_what_the_transformer_does(
         with modulating:
             return modulations(*arguments)
 
-    monkeypatch.setattr("contextgen.pipeline.modulations", counted)
+    monkeypatch.setattr("contextgen.backends.flux_kontext.pipeline.modulations", counted)
     try:
         with sdpa_kernel(SDPBackend.MATH):  # the only backend of a CPU that the counter sees
             pipe(**{**case.call, "num_inference_steps": 1})

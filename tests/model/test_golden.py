@@ -9,8 +9,8 @@ from golden_cases import CASES, LAYOUTS, Case, read, relative
 from PIL import Image
 
 from contextgen import ContextGenPipeline
-from contextgen.attention import mask
-from contextgen.blocks import Rule
+from contextgen.backends.flux_kontext.attention.masked_attention import mask
+from contextgen.method.blocks import Rule
 
 
 @pytest.fixture(params=CASES)

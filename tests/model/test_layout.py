@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contextgen.card import ModelCard
-from contextgen.layout import Instance, compose, given_layout, prepare_reference, reference_size
+from contextgen.method.layout import Instance, compose, given_layout, prepare_reference, reference_size
+from contextgen.weights.card import ModelCard
 
 CARD = ModelCard()
 

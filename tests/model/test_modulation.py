@@ -12,10 +12,10 @@ from geometries import random_sequence, small_transformer, velocity
 from golden_cases import load, read
 
 from contextgen import ContextGenPipeline
-from contextgen.attention import MaskedAttention
-from contextgen.blocks import block_rules
-from contextgen.exact import ExactAttention
-from contextgen.modulation import adaptive_norms, modulated, modulations, move_without_modulation
+from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
+from contextgen.backends.flux_kontext.attention.masked_attention import MaskedAttention
+from contextgen.backends.flux_kontext.modulation import adaptive_norms, modulated, modulations, move_without_modulation
+from contextgen.method.blocks import block_rules
 
 POOLED = torch.randn(1, 10, generator=torch.Generator().manual_seed(2))
 TIMES = torch.tensor([0.9, 0.7, 0.1])
@@ -30,7 +30,10 @@ def call() -> dict:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows with every schedule whose modulations are computed."""
     calls: list[int] = []
-    monkeypatch.setattr("contextgen.pipeline.modulations", lambda *given: (calls.append(1), modulations(*given))[1])
+    monkeypatch.setattr(
+        "contextgen.backends.flux_kontext.pipeline.modulations",
+        lambda *given: (calls.append(1), modulations(*given))[1],
+    )
     return calls
 
 
@@ -106,7 +109,7 @@ def test_a_picture_is_to_the_bit_that_of_the_layers_themselves(
 ) -> None:
     pipe = load(fuse_adapter=fuse_adapter)
     given = pipe(**call).images
-    monkeypatch.setattr("contextgen.pipeline.modulated", lambda *_: nullcontext())
+    monkeypatch.setattr("contextgen.backends.flux_kontext.pipeline.modulated", lambda *_: nullcontext())
     assert torch.equal(given, pipe(**call).images)
 
 

@@ -11,9 +11,9 @@ from geometries import random_sequence, small_transformer, velocity
 from golden_cases import load, read, relative
 from torch import distributed, multiprocessing
 
-from contextgen.blocks import block_rules
-from contextgen.exact import ExactAttention
-from contextgen.parallel import PARALLELS, Parallel, SharedArrangement, check_parallel
+from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
+from contextgen.backends.flux_kontext.attention.parallel import PARALLELS, Parallel, SharedArrangement, check_parallel
+from contextgen.method.blocks import block_rules
 
 SIZE = 2
 SEEDS = range(8)

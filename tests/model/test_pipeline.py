@@ -71,7 +71,7 @@ def test_text_and_images_are_encoded_once(
 def test_prompts_used_last_are_kept(
     pipe: ContextGenPipeline, call: dict, monkeypatch: pytest.MonkeyPatch, prompts: str, encoded: int
 ) -> None:
-    monkeypatch.setattr("contextgen.pipeline._KEPT_PROMPTS", 2)
+    monkeypatch.setattr("contextgen.backends.flux_kontext.pipeline._KEPT_PROMPTS", 2)
     bounded = ContextGenPipeline(**pipe.components)
     bounded.set_progress_bar_config(disable=True)
     texts = counted(monkeypatch, bounded, "encode_prompt")

@@ -10,13 +10,13 @@ import torch
 from geometries import random_sequence, small_transformer, velocity
 from golden_cases import TINY, load, read, relative
 
-from contextgen import quantizing
-from contextgen.attention import MaskedAttention
-from contextgen.blocks import block_rules
-from contextgen.exact import ExactAttention
-from contextgen.modulation import adaptive_norms
-from contextgen.quantizing import check_quantization, quantize
-from contextgen.unsupported import Unsupported
+from contextgen.backends.flux_kontext import quantizing
+from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
+from contextgen.backends.flux_kontext.attention.masked_attention import MaskedAttention
+from contextgen.backends.flux_kontext.modulation import adaptive_norms
+from contextgen.backends.flux_kontext.quantizing import check_quantization, quantize
+from contextgen.backends.unsupported import Unsupported
+from contextgen.method.blocks import block_rules
 
 CPU = torch.device("cpu")
 ERRORS = {"int8": 0.05, "nf4": 0.5}
@@ -60,7 +60,7 @@ def test_a_missing_package_is_named_before_weights_load(
     name: str, package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(quantizing.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr("contextgen.pipeline.FluxKontextPipeline.from_pretrained", None)
+    monkeypatch.setattr("contextgen.backends.flux_kontext.pipeline.FluxKontextPipeline.from_pretrained", None)
     with pytest.raises(Unsupported, match=package) as caught:
         load(quantize=name)
     assert "contextgen[quant]" in caught.value.hint

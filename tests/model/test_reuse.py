@@ -8,11 +8,11 @@ from geometries import random_sequence, small_transformer
 from golden_cases import read, relative
 
 from contextgen import ContextGenPipeline
-from contextgen.attention import MaskedAttention
-from contextgen.blocks import block_rules
-from contextgen.exact import ExactAttention
-from contextgen.reuse import alternating
-from contextgen.velocity import Conditioning, velocity
+from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
+from contextgen.backends.flux_kontext.attention.masked_attention import MaskedAttention
+from contextgen.backends.flux_kontext.attention.reference_cache import alternating
+from contextgen.backends.flux_kontext.velocity import Conditioning, velocity
+from contextgen.method.blocks import block_rules
 
 
 @pytest.fixture

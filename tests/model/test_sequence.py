@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contextgen.card import ModelCard
-from contextgen.layout import Instance, prepare_reference
-from contextgen.sequence import Grid, JointSequence, ReferenceTokens, arrange, box_to_tokens
+from contextgen.method.layout import Instance, prepare_reference
+from contextgen.method.sequence import Grid, JointSequence, ReferenceTokens, arrange, box_to_tokens
+from contextgen.weights.card import ModelCard
 
 SUBJECT = np.array([[True, False, True]])
 

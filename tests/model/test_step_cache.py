@@ -9,8 +9,8 @@ import torch
 from golden_cases import read, relative
 
 from contextgen import ContextGenPipeline
-from contextgen.evaluation.calibrating import mag_ratios
-from contextgen.step_cache import STEP_CACHES, FirstBlock, Mag, Taylor, step_cache
+from contextgen.backends.flux_kontext.step_cache import STEP_CACHES, FirstBlock, Mag, Taylor, step_cache
+from contextgen.evaluation.mag_calibration import mag_ratios
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def call() -> dict:
 
 
 def painted(pipe: ContextGenPipeline, call: dict, monkeypatch: pytest.MonkeyPatch, cache) -> torch.Tensor:
-    monkeypatch.setattr("contextgen.pipeline.step_cache", lambda *_: cache)
+    monkeypatch.setattr("contextgen.backends.flux_kontext.pipeline.step_cache", lambda *_: cache)
     return pipe(**call).images
 
 
@@ -51,7 +51,9 @@ def test_what_is_skipped_is_near_and_the_same_under_the_masks(
 
 
 def test_a_line_is_followed_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("contextgen.step_cache.velocity", lambda transformer, x_t, t, given: 3 * t + 1)
+    monkeypatch.setattr(
+        "contextgen.backends.flux_kontext.step_cache.velocity", lambda transformer, x_t, t, given: 3 * t + 1
+    )
     cache = Taylor()
     times = torch.linspace(1, 0.1, 12).split(1)
     for t in times:

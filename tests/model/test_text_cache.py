@@ -11,7 +11,7 @@ from golden_cases import load, read
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from contextgen.text_cache import TextCache
+from contextgen.backends.flux_kontext.text_cache import TextCache
 
 CPU = torch.device("cpu")
 MADE = torch.randn(1, 3, 4), torch.randn(1, 5)
@@ -97,7 +97,7 @@ def test_a_disk_that_fills_up_keeps_no_part_of_a_file(
         Path(name).write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr("contextgen.text_cache.save_file", full)
+    monkeypatch.setattr("contextgen.backends.flux_kontext.text_cache.save_file", full)
     assert same(TextCache(tmp_path, "m").get("a crab", 3, torch.float32, CPU, lambda: MADE), MADE)
     assert not list(tmp_path.iterdir())
 

@@ -18,7 +18,7 @@ every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: sou
 
 @every_source
 def test_only_the_console_prints(source: Source) -> None:
-    if source.name != "contextgen_cli.console":
+    if source.name != "contextgen_cli.terminal.console":
         assert not list(_lines(source, _prints))
 
 

@@ -1,81 +1,69 @@
-"""Who may import whom (docs/architecture.md). Imports inside functions and for types count too."""
+"""Who may import whom: the upper floor the lower only (docs/architecture.md). Imports inside functions count too."""
 
 from __future__ import annotations
 
 import ast
-from fnmatch import fnmatchcase
+import re
 
 import pytest
 from sources import SOURCES, Source
 
 from contextgen_cli.cli import COMMANDS
 
-# A layer is a module or a package with all that is in it; the longest name that fits a module is its layer.
-ALLOWED = {
-    "contextgen_cli": "",
-    "contextgen_cli.errors": "",
-    "contextgen_cli.resources": "",
-    "contextgen_cli.scene": "scene.* errors resources",
-    "contextgen_cli.output": "scene.scene errors",
-    "contextgen_cli.batch": "batch.* output scene.scene scene.limits errors",
-    "contextgen_cli.foreign": "errors",
-    "contextgen_cli.devices": "nvml errors",
-    "contextgen_cli.digests": "output errors",
-    "contextgen_cli.settings": "devices errors",
-    "contextgen_cli.catalogue": "scene.scene foreign errors contextgen.card contextgen.checkpoints",
-    "contextgen_cli.opening": "batch.plan digests devices settings foreign errors contextgen.*",
-    "contextgen_cli.rendering": (
-        "scene.* batch.plan opening output catalogue devices settings foreign errors contextgen contextgen.*"
-    ),
-    "contextgen_cli.synthesizing": "errors contextgen.data.*",
-    "contextgen_cli.benchmarking": "opening settings output devices foreign errors contextgen contextgen.*",
-    "contextgen_cli.training_file": "scene.*",
-    "contextgen_cli.training": "errors foreign contextgen.training.*",
-    "contextgen_cli.watching": "console progress contextgen.training.watching",
-    "contextgen_cli.interruption": "",
-    "contextgen_cli.streams": "errors",
-    "contextgen_cli.wrapping": "",
-    "contextgen_cli.console": "scene.problems streams wrapping errors contextgen_cli",
-    "contextgen_cli.progress": "console batch.*",
-    "contextgen_cli.drawing": "scene.scene",
-    "contextgen_cli.recollection": "scene.scene scene.writing batch.plan output errors",
-    "contextgen_cli.inputs": "scene.scene",
-    "contextgen_cli.report": (
-        "report.* scene.scene scene.images batch.ledger inputs recollection devices output errors resources"
-    ),
-    "contextgen_cli.replaying": "scene.scene batch.plan inputs recollection rendering settings output errors",
-    "contextgen_cli.commands": (
-        "commands.* scene.* batch.* training training_file watching rendering synthesizing benchmarking catalogue"
-        " inputs recollection report.* replaying settings devices digests output drawing console progress interruption"
-        " errors resources contextgen_cli"
-    ),
-    "contextgen_cli.cli": "scene.nearest console streams interruption errors contextgen_cli",
-    "contextgen_cli.__main__": "cli streams interruption errors contextgen_cli",
-    "contextgen": "contextgen.*",
-    "contextgen.card": "contextgen.blocks",
-    "contextgen.layout": "contextgen.card",
-    "contextgen.sequence": "contextgen.card contextgen.layout",
-    "contextgen.attention": "contextgen.sequence contextgen.layout contextgen.blocks",
+# Top to bottom. A package may import itself, what is below its floor, and nothing beside it.
+COMMAND_LINE = (
+    {"__main__"},
+    {"cli"},
+    {"studio", "commands"},
+    {"app", "report"},
+    {"models", "terminal"},
+    {"batch"},
+    {"records"},
+    {"scene"},
+    {"errors", "resources", ""},
+)
+LIBRARY = ({""}, {"training", "evaluation"}, {"backends", "data"}, {"codec", "method"}, {"weights"})
+FORBIDDEN = {  # beside the floors: what a package must never know
+    "contextgen_cli.app": r"contextgen_cli\.terminal(\..*)?",
+    "contextgen_cli.report": r"contextgen_cli\.terminal(\..*)?",
+    "contextgen_cli.commands": r"contextgen(\..*)?",
+    "contextgen_cli.terminal": r"contextgen_cli\.batch\.(?!plan|worker)\w+",
+    "contextgen_cli.batch": r"contextgen_cli\.scene\.(?!scene|limits)\w+|contextgen(\..*)?",
+    "contextgen_cli.records": r"contextgen(\..*)?",
+    "contextgen_cli.scene": r"contextgen(\..*)?",
+    "contextgen.method": r"torch|diffusers",
 }
 HEAVY = {"torch", "diffusers", "transformers", "numpy", "accelerate", "safetensors", "contextgen"}
 
 
-def layer(module: str) -> str:
-    return max((name for name in ALLOWED if f"{module}.".startswith(f"{name}.")), key=len)
+def place(module: str) -> tuple[str, str]:
+    """The distribution's root package and the package below it: `contextgen_cli.scene.check.images` -> scene."""
+    root, _, rest = module.partition(".")
+    return root, rest.split(".")[0]
 
 
-def may_import(layer: str, target: str) -> bool:
-    """Whether the table has the target, which it writes without the `contextgen_cli.` in front."""
-    short = target.removeprefix("contextgen_cli.")
-    return any(fnmatchcase(short, pattern) for pattern in ALLOWED[layer].split())
+def may_import(importer: str, target: str) -> bool:
+    """Whether the floors and the table let one module import another."""
+    for package, pattern in FORBIDDEN.items():
+        if f"{importer}.".startswith(f"{package}.") and re.fullmatch(pattern, target):
+            return False
+    (root, package), (target_root, target_package) = place(importer), place(target)
+    if root == "contextgen":
+        return target_root == root and _below(LIBRARY, package, target_package)
+    return target_root == "contextgen" or _below(COMMAND_LINE, package, target_package)
+
+
+def _below(floors: tuple[set[str], ...], package: str, target: str) -> bool:
+    above, below = (next(index for index, floor in enumerate(floors) if name in floor) for name in (package, target))
+    return package == target or above < below
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
-def test_imports_point_one_way(source: Source) -> None:
+def test_imports_point_down(source: Source) -> None:
     wrong = [
         f"{source.path.name}:{line} imports {target}"
         for target, line in source.imports()
-        if not may_import(layer(source.name), target)
+        if not may_import(source.name, target)
     ]
     assert not wrong
 
@@ -86,14 +74,21 @@ def test_a_verb_imports_no_other_verb() -> None:
     assert not wrong
 
 
-def test_only_training_and_evaluation_import_the_pipeline() -> None:
-    importers = {
-        source.name
-        for source in SOURCES
-        for target, _ in source.imports()
-        if target == "contextgen.pipeline" and source.name.startswith("contextgen.")
-    }
-    assert {name.split(".")[1] for name in importers} <= {"training", "evaluation"}
+def test_click_is_known_to_front_ends_only() -> None:
+    knowing = {place(source.name)[1] for source in SOURCES if _imports_of(source) & {"click"}}
+    assert knowing <= {"cli", "commands", "terminal"}
+
+
+def test_families_of_models_know_nothing_of_each_other() -> None:
+    wrong = []
+    for source in SOURCES:
+        family = re.match(r"contextgen\.backends\.(\w+)\.", source.name)
+        others = re.compile(r"contextgen\.backends\.(?!base|unsupported)(\w+)\.")
+        for target, line in source.imports():
+            named = others.match(f"{target}.")
+            if family and named and named[1] != family[1]:
+                wrong.append(f"{source.name}:{line} imports {target}")
+    assert not wrong
 
 
 def test_the_command_line_imports_nothing_heavy_at_the_top() -> None:
@@ -117,19 +112,28 @@ def names(node: ast.Import | ast.ImportFrom) -> list[str]:
     return [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
 
 
+def _imports_of(source: Source) -> set[str]:
+    nodes = [node for node in ast.walk(source.tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {name.split(".")[0] for node in nodes for name in names(node)}
+
+
 @pytest.mark.parametrize(
-    ("layer", "target", "allowed"),
+    ("importer", "target", "allowed"),
     [
-        ("contextgen_cli.scene", "contextgen_cli.errors", True),
-        ("contextgen_cli.scene", "contextgen_cli.console", False),
-        ("contextgen_cli.batch", "contextgen_cli.rendering", False),
-        ("contextgen_cli.batch", "contextgen_cli.scene.loading", False),
-        ("contextgen_cli.commands", "contextgen.pipeline", False),
-        ("contextgen_cli.rendering", "contextgen.pipeline", True),
-        ("contextgen", "contextgen_cli.scene", False),
-        ("contextgen.attention", "contextgen.pipeline", False),
-        ("contextgen.layout", "contextgen.sequence", False),
+        ("contextgen_cli.scene.loading", "contextgen_cli.errors", True),
+        ("contextgen_cli.scene.loading", "contextgen_cli.terminal.console", False),
+        ("contextgen_cli.batch.plan", "contextgen_cli.models.renderer", False),
+        ("contextgen_cli.batch.plan", "contextgen_cli.scene.loading", False),
+        ("contextgen_cli.records.record", "contextgen_cli.batch.plan", False),
+        ("contextgen_cli.app.replay", "contextgen_cli.commands.replay", False),
+        ("contextgen_cli.app.replay", "contextgen_cli.terminal.console", False),
+        ("contextgen_cli.commands.replay", "contextgen.method.layout", False),
+        ("contextgen_cli.models.renderer", "contextgen.backends.base", True),
+        ("contextgen.method.layout", "contextgen_cli.scene.scene", False),
+        ("contextgen.method.layout", "contextgen.backends.flux_kontext.pipeline", False),
+        ("contextgen.weights.card", "contextgen.method.blocks", False),
+        ("contextgen.training.trainer", "contextgen.evaluation.systems", False),
     ],
 )
-def test_the_rule_itself(layer: str, target: str, allowed: bool) -> None:
-    assert may_import(layer, target) is allowed
+def test_the_rule_itself(importer: str, target: str, allowed: bool) -> None:
+    assert may_import(importer, target) is allowed

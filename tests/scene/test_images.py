@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from contextgen_cli.scene.images import ImageError, header, open_layout, open_reference
+from contextgen_cli.scene.check.images import ImageError, header, open_layout, open_reference
 from contextgen_cli.scene.scene import Box, Reference, Size
 
 SIZE = (24, 16)

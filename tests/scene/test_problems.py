@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contextgen_cli.scene.problems import Problem, Severity, as_github, as_json, as_sarif, as_text
+from contextgen_cli.scene.check.problems import Problem, Severity, as_github, as_json, as_sarif, as_text
 
 PROBLEM = Problem(
     Severity.ERROR,

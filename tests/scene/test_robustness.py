@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contextgen_cli.scene.problems import as_github, as_json, as_sarif, as_text
+from contextgen_cli.scene.check.problems import as_github, as_json, as_sarif, as_text
 
 from .conftest import GOOD, Check
 

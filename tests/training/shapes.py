@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from contextgen.data.example import Example
-from contextgen.layout import Instance
+from contextgen.method.layout import Instance
+from contextgen.training.callbacks import StepRecord
 from contextgen.training.config import Optimizer, Stage, Start, TrainConfig
-from contextgen.training.watching import StepRecord
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny-kontext"
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from contextgen.blocks import block_rules
-from contextgen.exact import ExactAttention
-from contextgen.sequence import Grid
-from contextgen.training.attention import BatchedAttention
+from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
+from contextgen.method.blocks import block_rules
+from contextgen.method.sequence import Grid
+from contextgen.training.preprocessing.batched_attention import BatchedAttention
 from tests.model.geometries import random_sequence, small_transformer
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from shapes import TINY
 
-from contextgen_cli import training
+from contextgen_cli.app import train
 from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT, EXIT_USAGE
 
 RUN = f"""\
@@ -136,7 +136,7 @@ def test_changes_are_refused_and_fresh_begins_anew_beside_the_old(contextgen: Co
 @pytest.mark.parametrize("options", [(), ("--fresh",)])
 def test_two_runs_never_share_an_output(contextgen: Command, tmp_path: Path, options: tuple[str, ...]) -> None:
     config = write(tmp_path)
-    with training.alone(tmp_path / "runs" / "out"):
+    with train.alone(tmp_path / "runs" / "out"):
         refused = contextgen("train", config, "--device", "cpu", *options)
     assert refused.code == EXIT_USAGE
     assert "another training writes to" in refused.err

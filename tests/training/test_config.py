@@ -22,9 +22,9 @@ from contextgen.training.config import (
     TrainConfig,
     decisive,
 )
-from contextgen.training.fresh import Geometry
+from contextgen.training.new_model import Geometry
+from contextgen_cli.app.train import configuration
 from contextgen_cli.resources import resource
-from contextgen_cli.training import configuration
 
 SCHEMA = json.loads(resource("schemas/train.schema.json").read_text("utf-8"))
 STAGE = "stages.items.properties"

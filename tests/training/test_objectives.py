@@ -10,11 +10,11 @@ import torch
 from shapes import TINY, Shapes, stage
 
 from contextgen import ContextGenPipeline
-from contextgen.training.encoding import encode
-from contextgen.training.losses import Flow, Objective, make_objective
-from contextgen.training.objectives import Loss, between, draw_times, preference_loss, velocity_errors
-from contextgen.training.preparing import Prepared, prepare
-from contextgen.training.starting import freeze, parameters_of
+from contextgen.training.model_loading import freeze, parameters_of
+from contextgen.training.objectives.formulas import Loss, between, draw_times, preference_loss, velocity_errors
+from contextgen.training.objectives.losses import Flow, Objective, make_objective
+from contextgen.training.preprocessing.encoding import encode
+from contextgen.training.preprocessing.preparation import Prepared, prepare
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from contextgen.training.config import Optimizer
-from contextgen.training.optimizing import WeightAverage, rate_share
+from contextgen.training.optim import WeightAverage, rate_share
 
 
 def test_the_rate_rises_in_a_line_and_falls_in_half_a_cosine() -> None:

@@ -16,14 +16,14 @@ from shapes import TINY, Notes, Shapes, config, stage
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from contextgen import ContextGenPipeline
-from contextgen.training import checkpoints
+from contextgen.training import checkpointing
+from contextgen.training.callbacks import Diverged, Monitor
 from contextgen.training.config import Lora, Optimizer, Samples, Start
-from contextgen.training.preparing import prepare
+from contextgen.training.model_loading import open_model
+from contextgen.training.preprocessing.preparation import prepare
 from contextgen.training.saving import ADAPTER_FILE
 from contextgen.training.stage import Run, StageRun
-from contextgen.training.starting import open_model
 from contextgen.training.trainer import ChangedConfig, Ending, train
-from contextgen.training.watching import Diverged, Monitor
 
 
 def open_shapes(data: object, seed: int) -> Shapes:
@@ -60,7 +60,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     assert ours.keys() == theirs.keys()
     assert any(name.startswith("average.") for name in ours)
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    ends = [checkpoints.read_progress(kept(run.output)[-1]) for run in (parts, whole)]
+    ends = [checkpointing.read_progress(kept(run.output)[-1]) for run in (parts, whole)]
     assert ends[0].monitor == ends[1].monitor
 
 

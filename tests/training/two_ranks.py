@@ -11,9 +11,9 @@ import torch
 from accelerate import Accelerator
 from shapes import Notes, Shapes, config, stage
 
-from contextgen.training.preparing import prepare
+from contextgen.training.model_loading import open_model
+from contextgen.training.preprocessing.preparation import prepare
 from contextgen.training.stage import Run, StageRun
-from contextgen.training.starting import open_model
 from contextgen.training.trainer import train
 
 told = config(Path(sys.argv[1]), stage(steps=2))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from contextgen.layout import Instance
+from contextgen.method.layout import Instance
 
 
 @dataclass(frozen=True)

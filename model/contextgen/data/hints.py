@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from contextgen.card import ModelCard
-from contextgen.layout import Instance, Reference, compose, prepare_reference
+from contextgen.method.layout import Instance, Reference, compose, prepare_reference
+from contextgen.weights.card import ModelCard
 
 HINTS = ("plain", "blurred", "silhouette", "absent")
 DRAWING_CARD = ModelCard(

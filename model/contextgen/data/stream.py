@@ -10,7 +10,7 @@ import numpy as np
 from contextgen.data.example import Example
 from contextgen.data.hints import HINTS
 from contextgen.data.objects import Object, objects
-from contextgen.data.scenes import LEVELS, MOST, SyntheticScene, draw
+from contextgen.data.synthetic_scenes import LEVELS, MOST, SyntheticScene, draw
 from contextgen.data.variations import recoloured, textured_shape
 
 _SIDES = (64, 384)  # pixels: the smallest and the largest of a canvas

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from contextgen.data.brushes import Array, clamped, noise
 from contextgen.data.objects import Object, bled
+from contextgen.data.scenery.brushes import Array, clamped, noise
 
 _SIDE = 112  # pixels of a cut-out
 _COLOURS = {

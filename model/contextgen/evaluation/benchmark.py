@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from contextgen.data.scenes import SyntheticScene
-from contextgen.evaluation.answers import Answer
-from contextgen.evaluation.averages import Averages
-from contextgen.evaluation.figures import Ruler, SceneFigures
-from contextgen.evaluation.scenes import held_out_scene
+from contextgen.data.synthetic_scenes import SyntheticScene
+from contextgen.evaluation.aggregate import Averages
+from contextgen.evaluation.held_out_scenes import held_out_scene
+from contextgen.evaluation.metrics import Ruler, SceneFigures
+from contextgen.evaluation.systems import Answer
 
 
 @dataclass(frozen=True)

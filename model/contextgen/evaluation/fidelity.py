@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from contextgen.layout import Mask
+from contextgen.method.layout import Mask
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3)
 Array = npt.NDArray[np.float32]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from contextgen.data.scenes import SyntheticScene
-from contextgen.evaluation.answers import layout_of, on_grey
+from contextgen.data.synthetic_scenes import SyntheticScene
+from contextgen.evaluation.systems import layout_of, on_grey
 
 _ACROSS = 3  # scenes in a row
 _GAP, _WIDE_GAP = 2, 12  # pixels: between the pictures of a scene, between scenes

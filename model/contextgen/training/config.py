@@ -24,7 +24,7 @@ class Start:
     Attributes:
         model: an alias, a folder or a hub id.
         adapter: fused into the weights; under LoRA it is the adapter that is trained on.
-        new: the geometry of an untrained model (`contextgen.training.fresh`), in place of `model`.
+        new: the geometry of an untrained model (`contextgen.training.new_model`), in place of `model`.
     """
 
     model: str | None = None
@@ -85,7 +85,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class ImigData:
-    """Folders in IMIG-100K's formats (`contextgen.data.imig`), every target resized to `size` (width, height)."""
+    """Folders in IMIG-100K's formats (`data.imig`), every target resized to `size` (width, height)."""
 
     folders: tuple[Folder, ...]
     size: tuple[int, int] = (768, 768)

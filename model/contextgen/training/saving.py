@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from contextgen.adapters import PREFIX
-from contextgen.card import CARD_FILE
-from contextgen.pipeline import ContextGenPipeline
+from contextgen.backends.flux_kontext.adapters import PREFIX
+from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.training.config import Lora
+from contextgen.weights.card import CARD_FILE
 
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 _SHARD = "15MB"

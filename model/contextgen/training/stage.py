@@ -14,19 +14,19 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.data.example import Example
-from contextgen.pipeline import ContextGenPipeline
-from contextgen.training import checkpoints
-from contextgen.training.checkpoints import Progress
+from contextgen.training import checkpointing
+from contextgen.training.callbacks import Diverged, Monitor, StepRecord
+from contextgen.training.checkpointing import Progress
 from contextgen.training.config import Stage, TrainConfig, decisive
-from contextgen.training.losses import make_objective, trained_components
-from contextgen.training.objectives import Loss
-from contextgen.training.optimizing import WeightAverage, make_optimizer, rate_share
-from contextgen.training.preparing import Prepared, ahead
-from contextgen.training.sampling import paint_sheet
+from contextgen.training.model_loading import freeze, parameters_of
+from contextgen.training.objectives.formulas import Loss
+from contextgen.training.objectives.losses import make_objective, trained_components
+from contextgen.training.optim import WeightAverage, make_optimizer, rate_share
+from contextgen.training.preprocessing.preparation import Prepared, ahead
+from contextgen.training.sample_sheet import paint_sheet
 from contextgen.training.saving import save_adapter, save_model
-from contextgen.training.starting import freeze, parameters_of
-from contextgen.training.watching import Diverged, Monitor, StepRecord
 
 Parts = Sequence[Any]  # of a batch, as its objective readied them
 
@@ -204,7 +204,7 @@ class StageRun:
         Raises:
             OSError: the disk is full, or may not be written.
         """
-        plain, tensors = checkpoints.split_state(self._optimizer.state_dict())
+        plain, tensors = checkpointing.split_state(self._optimizer.state_dict())
         progress = Progress(
             step=self._before + self.step,
             stage=self._index,
@@ -216,16 +216,16 @@ class StageRun:
         )
         changed = changed_by(self.run, self._index + 1)
         average = None if self._average is None else self._average.averages
-        return checkpoints.write(folder, progress, changed, average, tensors, self._save_result)
+        return checkpointing.write(folder, progress, changed, average, tensors, self._save_result)
 
     def restore(self, checkpoint: Path, progress: Progress) -> None:
         """Go on from a checkpoint of this stage, whose weights are in place already."""
         self.step = progress.stage_step
         self._monitor = progress.monitor
-        state = checkpoints.join_state(progress.optimizer, checkpoints.read_optimizer(checkpoint))
+        state = checkpointing.join_state(progress.optimizer, checkpointing.read_optimizer(checkpoint))
         self._optimizer.load_state_dict(state)
         if self._average is not None:
-            self._average.restore(checkpoints.read_average(checkpoint))
+            self._average.restore(checkpointing.read_average(checkpoint))
 
     def finish(self) -> None:
         """Settle on the weights that the stage leaves behind."""

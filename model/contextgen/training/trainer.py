@@ -15,13 +15,14 @@ import torch
 from accelerate import Accelerator
 
 from contextgen.data.example import Source
-from contextgen.training import checkpoints, sources
-from contextgen.training.checkpoints import Progress
+from contextgen.training import checkpointing
+from contextgen.training.callbacks import Metrics, Watcher
+from contextgen.training.checkpointing import Progress
 from contextgen.training.config import ImigData, Stage, Start, SynthData, TrainConfig, decisive
-from contextgen.training.preparing import batches
+from contextgen.training.model_loading import open_model
+from contextgen.training.preprocessing import sample_sources
+from contextgen.training.preprocessing.preparation import batches
 from contextgen.training.stage import Run, StageRun, changed_by, result_name, steps_before
-from contextgen.training.starting import open_model
-from contextgen.training.watching import Metrics, Watcher
 
 OpenSource = Callable[[SynthData | ImigData, int], Source]
 CHECKPOINTS = "checkpoints"
@@ -41,7 +42,7 @@ class ChangedConfig(ValueError):
 
 
 def train(
-    config: TrainConfig, watcher: Watcher, open_source: OpenSource = sources.open_source, *, on_cpu: bool = False
+    config: TrainConfig, watcher: Watcher, open_source: OpenSource = sample_sources.open_source, *, on_cpu: bool = False
 ) -> Ending:
     """Train, or go on where the last run of this configuration stopped.
 
@@ -53,8 +54,8 @@ def train(
 
     Raises:
         ChangedConfig: the output folder's checkpoints are of a run that went otherwise.
-        contextgen.training.watching.Diverged: the last good checkpoint is kept.
-        contextgen.checkpoints.CheckpointError: the model to start from cannot be used.
+        contextgen.training.callbacks.Diverged: the last good checkpoint is kept.
+        contextgen.weights.checkpoints.CheckpointError: the model to start from cannot be used.
         ImportError: a package that the configuration needs is missing.
         ValueError, OSError: data that are missing or broken; a disk that is full.
     """
@@ -62,8 +63,8 @@ def train(
     accelerator = Accelerator(cpu=on_cpu)
     accelerator.wait_for_everyone()
     folder = config.output / CHECKPOINTS
-    checkpoint = checkpoints.latest(folder)
-    progress = checkpoints.read_progress(checkpoint) if checkpoint is not None else None
+    checkpoint = checkpointing.latest(folder)
+    progress = checkpointing.read_progress(checkpoint) if checkpoint is not None else None
     if progress is not None:
         refuse_changes(config, progress)
         if is_finished(config, progress):
@@ -80,11 +81,11 @@ def train(
     # 3. Stage after stage; the first one that is left goes on from the checkpoint.
     first = progress.stage if progress is not None else 0
     if first:
-        _load(run, first, checkpoints.result_of(folder / checkpoints.name_of(steps_before(config, first))))
+        _load(run, first, checkpointing.result_of(folder / checkpointing.name_of(steps_before(config, first))))
     for index in range(first, len(config.stages)):
         stage = StageRun(run, index)
         if index == first and checkpoint is not None and progress is not None:
-            _load(run, first + 1, checkpoints.read_weights(checkpoint))
+            _load(run, first + 1, checkpointing.read_weights(checkpoint))
             stage.restore(checkpoint, progress)
             watcher.told(f"going on from {checkpoint}")
         if not _work(stage, opened[index], metrics, watcher):
@@ -93,7 +94,7 @@ def train(
 
     # 4. Save what it has come to.
     if accelerator.is_main_process:
-        checkpoints.write_whole(config.output / run.result_name, run.save_result)
+        checkpointing.write_whole(config.output / run.result_name, run.save_result)
     accelerator.wait_for_everyone()
     return Ending.FINISHED
 

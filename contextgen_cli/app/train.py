@@ -1,0 +1,125 @@
+"""A training file -> a run: the border to `contextgen.training`, which alone is told of tensors."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contextgen_cli.errors import UsageError
+from contextgen_cli.models import error_translation
+
+if TYPE_CHECKING:
+    from contextgen.training.callbacks import Watcher
+    from contextgen.training.config import Stage, TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: `finished`, `already finished` or `stopped`; and where its result lies."""
+
+    how: str
+    result: Path
+
+
+def run(config: TrainConfig, watcher: Watcher, *, on_cpu: bool = False) -> Ended:
+    """Train to the end, or until the watcher asks to stop.
+
+    Raises:
+        ContextgenError: whatever the user can do something about.
+    """
+    error_translation.quieten()
+    from contextgen.training.stage import result_name
+    from contextgen.training.trainer import train
+
+    with error_translation.training():
+        ending = train(config, watcher, on_cpu=on_cpu)
+    return Ended(ending.value, config.output / result_name(config))
+
+
+@contextlib.contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Hold the output folder inside the block: two runs in it would mix their checkpoints.
+
+    Raises:
+        UsageError: another training holds it.
+        ContextgenError: it cannot be made or written.
+    """
+    from filelock import FileLock, Timeout
+
+    with error_translation.training():
+        output.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(output / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            message, hint = f"another training writes to {output}", "Wait for it, or name another `output`."
+            raise UsageError(message, hint=hint) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_main_process() -> bool:
+    """Whether this process speaks for all that a launcher has started."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def configuration(values: Mapping[str, Any], folder: Path) -> TrainConfig:
+    """The values of a file that fits the schema, as the run takes them; paths are relative to `folder`."""
+    from contextgen.training.config import Lora, TrainConfig
+
+    stated = {name: value for name, value in values.items() if name != "version"}
+    stated["output"] = folder / stated["output"]
+    stated["start"] = _start(stated["start"], folder)
+    stated["stages"] = tuple(_stage(stage, folder) for stage in stated["stages"])
+    weights = stated.get("weights", "full")
+    stated["weights"] = None if weights == "full" else Lora(**weights["lora"])
+    return TrainConfig(**stated)
+
+
+def _start(stated: Mapping[str, Any], folder: Path) -> Any:
+    from contextgen.training.config import Start
+
+    found = {name: _local(stated[name], folder) for name in ("model", "adapter") if name in stated}
+    return Start(**found, new=stated.get("new"))
+
+
+def _local(name: str, folder: Path) -> str:
+    """A path relative to the file where there is one; an alias or a hub id otherwise."""
+    path = folder / Path(name).expanduser()
+    return str(path) if path.exists() else name
+
+
+def _stage(stated: Mapping[str, Any], folder: Path) -> Stage:
+    from contextgen.training.config import Optimizer, Samples, Stage
+
+    made: dict[str, Any] = dict(stated)
+    if "optimizer" in stated:
+        made["optimizer"] = Optimizer(**_frozen(stated["optimizer"]))
+    if "samples" in stated:
+        made["samples"] = Samples(**stated["samples"])
+    if "data" in stated:
+        made["data"] = _data(stated["data"], folder)
+    return Stage(**made)
+
+
+def _data(stated: Mapping[str, Any], folder: Path) -> Any:
+    from contextgen.training.config import Folder, ImigData, SynthData
+
+    if "synth" in stated:
+        return SynthData(**_frozen(stated["synth"]))
+    folders = [Folder(**{**item, "path": folder / item["path"]}) for item in stated["imig"]["folders"]]
+    return ImigData(**{**_frozen(stated["imig"]), "folders": tuple(folders)})
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _frozen(item) for key, item in value.items()}
+    return (
+        tuple(_frozen(item) for item in value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+    )

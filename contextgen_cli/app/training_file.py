@@ -1,0 +1,99 @@
+"""A file that describes a training run -> plain values that fit the schema, with every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from contextgen_cli.scene.check import schema
+from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.check.problems import Problem
+from contextgen_cli.scene.parse import sources
+from contextgen_cli.scene.parse.nodes import Node, plain, spot
+
+_SCHEMA = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFile:
+    """What was read; `values` is None where there is a problem."""
+
+    values: Mapping[str, Any] | None
+    problems: tuple[Problem, ...]
+
+
+def read(path: Path) -> TrainingFile:
+    """Read a file. Problems are returned, never raised."""
+    text, report = sources.read(path, None)
+    values = None if text is None else _only_document(text, path, report)
+    problems = tuple(report.problems)
+    return TrainingFile(None if problems else values, problems)
+
+
+def _only_document(text: str, path: Path, report: Report) -> Mapping[str, Any] | None:
+    roots = list(sources.documents(text, path, report))
+    if not roots:
+        report.error("empty-file", "there is no training run in this file")
+        return None
+    if len(roots) > 1 and roots[1] is not None:
+        report.error("two-documents", "a file describes one training run", spot(roots[1]))
+    root = roots[0]
+    if root is None:
+        return None
+    if not isinstance(root.value, dict):
+        hint = "it begins with keys such as `version: 1`"
+        report.error("not-a-mapping", "a training run must be a mapping of keys to values", spot(root), hint)
+        return None
+    broken = schema.check(root, report, schema=_SCHEMA)
+    values = cast("dict[str, Any]", plain(root))
+    if not broken:
+        _check_choices(root, values, report)
+    return values
+
+
+def _check_choices(root: Node, values: Mapping[str, Any], report: Report) -> None:
+    """What no schema says well."""
+    start = values.get("start", {})
+    if ("model" in start) == ("new" in start):
+        report.error("start", "`start` names either a `model` or a `new` one", spot(root, "start"))
+    if "new" in start and "adapter" in start:
+        report.error("start", "a new model has no adapter", spot(root, "start", "adapter"))
+    names = [stage.get("name") for stage in values.get("stages", ())]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            report.error("name-taken", f"another stage is named `{name}` too", spot(root, "stages", index, "name"))
+    for index, stage in enumerate(values.get("stages", ())):
+        if synth := stage.get("data", {}).get("synth"):
+            _check_synth(root, ("stages", index, "data", "synth"), synth, report)
+    if values.get("train_text_encoders") and not any(_is_flow(stage) for stage in values.get("stages", ())):
+        message, hint = "no stage would train the text encoders along: none is `flow`", "leave it out"
+        report.error("text-encoders", message, spot(root, "train_text_encoders"), hint)
+    if values.get("weights", "full") != "full":
+        _check_lora(root, values, report)
+
+
+def _is_flow(stage: Mapping[str, Any]) -> bool:
+    return bool(stage.get("objective", "flow") == "flow")
+
+
+def _check_synth(root: Node, place: tuple[str | int, ...], synth: Mapping[str, Any], report: Report) -> None:
+    fewest, most = synth.get("counts", (1, 1))
+    if fewest > most:
+        report.error("counts", f"from {fewest} to {most}: the fewest come first", spot(root, *place, "counts"))
+    for name in ("levels", "hints"):
+        if not any(synth.get(name, {"plain": 1}).values()):
+            report.error("no-share", f"no share in `{name}` is positive", spot(root, *place, name))
+    if not any(share for _, _, share in synth.get("sizes", [(256, 256, 1)])):
+        report.error("no-share", "no share in `sizes` is positive", spot(root, *place, "sizes"))
+
+
+def _check_lora(root: Node, values: Mapping[str, Any], report: Report) -> None:
+    if values.get("train_text_encoders"):
+        message = "a low-rank adapter changes the transformer only"
+        report.error("lora-text", message, spot(root, "train_text_encoders"), "set it to false, or weights to full")
+    for index, stage in enumerate(values["stages"]):
+        if stage.get("objective") in ("codec", "text"):
+            message = f"a low-rank adapter changes the transformer only; {stage['objective']} trains another part"
+            report.error("lora-objective", message, spot(root, "stages", index, "objective"))

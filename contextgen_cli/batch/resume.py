@@ -1,0 +1,84 @@
+"""What there is of a plan already: which pictures are there, which jobs are set aside, which are to be done.
+
+A job is done where its whole picture is, whatever the ledger says: the picture carries the job's id. One that failed
+when it was last tried, or that took its process down twice, would do so again: it is set aside until it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from contextgen_cli.batch import ledger
+from contextgen_cli.batch.ledger import FAILED, RENDERED, Attempt, Ledger
+from contextgen_cli.batch.plan import Plan
+from contextgen_cli.batch.worker import Orders, Outcome, Status, skipped
+from contextgen_cli.records.output import sweep
+
+CRASHES_ALLOWED = 2  # the first may have been an accident
+
+
+@dataclass(frozen=True)
+class Stock:
+    """The jobs of a plan, sorted by what there is of them."""
+
+    whole: Plan
+    todo: Plan
+    done: tuple[Outcome, ...] = ()
+    set_aside: tuple[Outcome, ...] = ()
+    crashes: Mapping[str, int] = field(default_factory=dict)  # of jobs to do that took their process down, by id
+    unlisted: tuple[Outcome, ...] = ()  # of those done, which the ledger does not know
+    past: Ledger = field(default_factory=Ledger)
+
+
+def take_stock(plan: Plan, orders: Orders) -> Stock:
+    """Look at every job's picture and at the ledger; nothing is written.
+
+    Raises:
+        OutputError: the ledger cannot be read.
+    """
+    destination = orders.destination
+    past = ledger.read(destination.folder) if destination.keeps_ledger else Ledger()
+    latest, crashes = past.latest, past.crashes
+    forgiving = orders.fresh or orders.retry_failed
+    todo, done, set_aside = [], [], []
+    for job in plan.jobs:
+        if (outcome := skipped(job, orders)) is not None:
+            done.append(outcome)
+        elif not forgiving and (reason := _against(latest.get(job.id), crashes.get(job.id, 0))) is not None:
+            status = Status(reason.outcome)
+            set_aside.append(Outcome(job, status, reason=reason.error, seconds=reason.seconds, earlier=True))
+        else:
+            todo.append(job)
+    unlisted = tuple(each for each in done if not _lists(latest, each)) if destination.keeps_ledger else ()
+    counted = {} if forgiving else {job.id: crashes[job.id] for job in todo if job.id in crashes}
+    return Stock(plan, Plan(tuple(todo)), tuple(done), tuple(set_aside), counted, unlisted, past)
+
+
+def tidy(stock: Stock, orders: Orders) -> None:
+    """Remove what killed processes left, and add the lines that they did not come to write.
+
+    Raises:
+        OutputError: the ledger cannot be written.
+    """
+    folder = orders.destination.folder
+    if not orders.destination.to_stdout:
+        sweep(folder)
+    if stock.unlisted:
+        ledger.append(folder, [_found(each).attempt(folder) for each in stock.unlisted])
+
+
+def _against(last: Attempt | None, crashes: int) -> Attempt | None:
+    """The attempt that speaks against another one."""
+    if last is None or last.outcome == RENDERED:
+        return None
+    return last if last.outcome == FAILED or crashes >= CRASHES_ALLOWED else None
+
+
+def _lists(latest: Mapping[str, Attempt], done: Outcome) -> bool:
+    last = latest.get(done.job.id)
+    return last is not None and last.outcome == RENDERED
+
+
+def _found(outcome: Outcome) -> Outcome:
+    return Outcome(outcome.job, Status.RENDERED, outcome.path)

@@ -1,0 +1,219 @@
+"""The arguments and options that several verbs share, and the types that read them.
+
+Every option also reads `CONTEXTGEN_<NAME>`: a flag beats the environment, the environment the scene.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE, TOKEN_SIDE
+from contextgen_cli.scene.scene import Size
+from contextgen_cli.terminal import console, progress
+
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
+Group = TypeVar("Group")
+
+# Headings of the help
+SCENES, SAMPLING, MODEL, PICTURES, RUN, TERMINAL = "Scenes", "Sampling", "Model", "Pictures", "Run", "Terminal"
+
+
+class SectionedOption(click.Option):
+    """An option that knows under which heading `--help` lists it."""
+
+    def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        extra: dict[str, Any] = super().get_help_extra(ctx)  # type: ignore[assignment]
+        extra.pop("range", None)  # said when it is left; too wide to say before
+        return extra
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        try:
+            return super().type_cast_value(ctx, value)
+        except click.BadParameter as error:
+            if ctx.get_parameter_source(str(self.name)) is ParameterSource.ENVIRONMENT:
+                error.param_hint = f"{self.envvar} (an environment variable)"
+            raise
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers; `nan`, which compares with none, is in no range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
+class SectionedCommand(click.Command):
+    """Lists the options in `--help` under their headings, in the order in which they were declared."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            row = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if row is not None:
+                sections.setdefault(getattr(param, "section", "Options"), []).append(row)
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """`WxH` in pixels, such as 768x768."""
+
+    name = "WxH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Size:
+        if isinstance(value, Size):
+            return value
+        match = re.fullmatch(r"\s*(\d+)\s*[xX*]\s*(\d+)\s*", value)
+        if match is None:
+            self.fail(f"{value!r} is not a size: write width x height in pixels, such as 768x512", param, ctx)
+        for name, side in zip(("width", "height"), map(int, match.groups()), strict=True):
+            if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
+                self.fail(f"{name} {side} is not between {SMALLEST_SIDE} and {LARGEST_SIDE} pixels", param, ctx)
+            if side % TOKEN_SIDE:
+                near = round(side / TOKEN_SIDE) * TOKEN_SIDE
+                self.fail(f"{name} {side} is no multiple of {TOKEN_SIDE}; {near} is the nearest", param, ctx)
+        return Size(*map(int, match.groups()))
+
+
+class Assignment(click.ParamType):  # type: ignore[type-arg]
+    """`key.path=value`: a value that reads as JSON (`4`, `true`, `[1, 2]`) is that, any other is text."""
+
+    name = "KEY=VALUE"
+    envvar_list_splitter = "\n"  # values may hold spaces
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, object]:
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = value.partition("=")
+        if not equals or not key.strip():
+            self.fail(f"{value!r} is no assignment: write key=value, such as sampling.steps=4", param, ctx)
+        return key.strip(), _json_or_text(text)
+
+
+def _json_or_text(text: str) -> object:
+    def no_constant(name: str) -> object:
+        raise ValueError(name)
+
+    try:
+        value: object = json.loads(text, parse_constant=no_constant)
+    except (ValueError, RecursionError):
+        return text
+    return value
+
+
+def option(*names: str, **settings: Any) -> Decorator:
+    """A click option that also reads `CONTEXTGEN_<NAME>` and knows its `section` in the help."""
+    long_name = next(name for name in names if name.startswith("--"))
+    envvar = "CONTEXTGEN_" + long_name.lstrip("-").replace("-", "_").upper()
+    return click.option(*names, cls=SectionedOption, envvar=envvar, **settings)
+
+
+def gather(into: type[Group], argument: str, *options: Decorator) -> Decorator:
+    """Add `options` to a command and hand it their values as one `into`, a dataclass of the same names."""
+    names = [field.name for field in fields(into)]  # type: ignore[arg-type]
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def command(**values: Any) -> Any:
+            group = into(**{name: values.pop(name) for name in names})
+            return function(**{argument: group}, **values)
+
+        wrapped: Function = command
+        for add in reversed(options):
+            wrapped = add(wrapped)
+        return wrapped
+
+    return decorate
+
+
+def verb(*, examples: str, name: str | None = None) -> Callable[[Function], click.Command]:
+    """Turn a function into a command whose help ends with `examples`, one command line a line."""
+    lines = "\n".join(f"  {line}" for line in examples.strip().splitlines())
+    return click.command(name, cls=SectionedCommand, epilog=f"\b\nExamples:\n{lines}")
+
+
+def console_options(function: Function) -> Function:
+    """`-q`, `-v` and `--color`, which set up the console before the command runs."""
+
+    @functools.wraps(function)
+    def command(*, quiet: bool, verbose: int, color: str, **values: Any) -> Any:
+        console.configure(color=color, verbosity=-1 if quiet else verbose)
+        return function(**values)
+
+    quiet = option("-q", "--quiet", is_flag=True, section=TERMINAL, help="Only warnings and errors.")
+    verbose = option("-v", "--verbose", count=True, section=TERMINAL, help="More detail; -vv also what libraries log.")
+    color = option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        section=TERMINAL,
+        help="Colour messages; auto: on a terminal, unless NO_COLOR is set.",
+    )
+    return quiet(verbose(color(command)))
+
+
+scene_arguments = click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
+set_option = option(
+    "--set",
+    "assignments",
+    type=Assignment(),
+    multiple=True,
+    section=SCENES,
+    help="Set a key of every scene, such as sampling.steps=4; repeatable.",
+)
+strict_option = option("--strict", is_flag=True, section=SCENES, help="Treat warnings about scenes as errors.")
+confine_option = option(
+    "--confine",
+    is_flag=True,
+    section=SCENES,
+    help="Refuse files outside the folder of the scene naming them.",
+)
+size_option = option(
+    "--size", type=SizeType(), section=SAMPLING, help="Another canvas, such as 768x512; boxes scale along."
+)
+model_option = option(
+    "--model",
+    metavar="NAME",
+    section=MODEL,
+    help="Model: an alias, a folder or a hub id (see `contextgen models`); by default mini.",
+)
+offline_option = option(
+    "--offline", is_flag=True, section=MODEL, help="Never touch the network; use the hub cache only."
+)
+inputs_option = option(
+    "--inputs",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    section=SCENES,
+    help="Where references are looked for by content, folders below included; repeatable.",
+)
+json_option = option(
+    "--json", "as_json", is_flag=True, section=TERMINAL, help="One JSON object a line on standard output."
+)
+progress_option = option(
+    "--progress",
+    type=click.Choice(progress.MODES),
+    default="auto",
+    section=TERMINAL,
+    help="How progress is shown on standard error.",
+)

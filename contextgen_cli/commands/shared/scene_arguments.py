@@ -1,0 +1,56 @@
+"""Reading the SCENE arguments of a command that goes on to use the scenes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import MutableSet, Sequence
+from dataclasses import dataclass
+
+from contextgen_cli.commands.shared.options import confine_option, gather, set_option, strict_option
+from contextgen_cli.errors import EXIT_USAGE
+from contextgen_cli.models import catalogue
+from contextgen_cli.scene.check.problems import as_json as problem_as_json
+from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.scene import Scene
+from contextgen_cli.terminal import console
+
+
+@dataclass(frozen=True)
+class Checks:
+    """How scenes are read, beside what they say themselves."""
+
+    assignments: tuple[tuple[str, object], ...]
+    strict: bool
+    confine: bool
+
+
+check_options = gather(Checks, "checks", set_option, strict_option, confine_option)
+
+
+def load_checked(
+    arguments: Sequence[str], checks: Checks, *, as_json: bool = False, sound: MutableSet[str] | None = None
+) -> tuple[Scene, ...] | None:
+    """The scenes of `arguments`, every file of theirs decoded unless it is known to be `sound`, or None if one is
+    wrong; says all that is."""
+    options = LoadOptions(
+        deep=True,
+        strict=checks.strict,
+        confine=checks.confine,
+        assignments=checks.assignments,
+        models=catalogue.aliases(),
+        sound=sound,
+    )
+    loaded = load(arguments, options, stdin=sys.stdin)
+    if as_json:
+        for problem in loaded.problems:
+            console.emit(problem_as_json(problem))
+    else:
+        console.problems(loaded.problems)
+    if not loaded.errors:
+        return loaded.scenes
+    count = len(loaded.errors)
+    if as_json:
+        console.emit_json({"type": "summary", "errors": count, "jobs": 0, "exit": EXIT_USAGE})
+    else:
+        console.note(f"{count} error{'s' * (count > 1)} in the scenes: nothing was done")
+    return None

@@ -1,0 +1,67 @@
+"""Applies `--set key=value` to a document before it is checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from contextgen_cli.scene import limits
+from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.parse.nodes import (
+    Entry,
+    KeyPath,
+    Node,
+    Place,
+    Spot,
+    TooDeepError,
+    dotted,
+    mapping,
+    planted,
+    sequence,
+    texts,
+    undotted,
+)
+from contextgen_cli.scene.parse.scalars import control_character
+
+Assignments = Sequence[tuple[str, object]]
+
+
+def assigned(root: Node, assignments: Assignments, report: Report) -> Node:
+    """The document with each value put where its key path leads; mappings on the way are made."""
+    for key, value in assignments:
+        place = Place(0, 0, assignment=f"{key}={value if isinstance(value, str) else json.dumps(value)}")
+        at, path = Spot(place, key), undotted(key)
+        try:
+            node = planted(value, place)
+            if len(path) + node.depth > limits.DEPTH:
+                raise TooDeepError
+            root = _put(root, path, node)
+        except TooDeepError:
+            report.error("too-deep", f"nested deeper than {limits.DEPTH} levels", at)
+        except _NoWayError as error:
+            report.error("bad-assignment", str(error), at)
+        else:
+            if any(control_character(str(text.value)) for text, _ in texts(node)):
+                report.twisted("control-character", "a text with a control character", at)
+    return root
+
+
+class _NoWayError(Exception):
+    """The key path leads nowhere in this document."""
+
+
+def _put(node: Node, path: KeyPath, value: Node, done: KeyPath = ()) -> Node:
+    if not path:
+        return value
+    key, rest, here = path[0], path[1:], (*done, path[0])
+    if isinstance(node.value, dict):
+        old = node.value.get(str(key))
+        entry = old or Entry(value.place, mapping({}, value.place))
+        entries = {**node.value, str(key): Entry(entry.key, _put(entry.node, rest, value, here))}
+        return mapping(entries, node.place)
+    if isinstance(node.value, tuple):
+        if not isinstance(key, int) or key >= len(node.value):
+            raise _NoWayError(f"`{dotted(done)}` is a list of {len(node.value)}: no item `{key}` (they count from 0)")
+        changed = _put(node.value[key], rest, value, here)
+        return sequence([*node.value[:key], changed, *node.value[key + 1 :]], node.place)
+    raise _NoWayError(f"`{dotted(done)}` holds no keys, so `{dotted(here)}` cannot be set")

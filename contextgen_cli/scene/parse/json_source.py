@@ -1,0 +1,142 @@
+"""Reads JSON, one value after another (JSON lines), into nodes that know their places."""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import NoReturn
+
+from contextgen_cli.scene import limits
+from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.parse.nodes import Entry, Node, Place, Spot, mapping, sequence
+from contextgen_cli.scene.parse.scalars import control_character
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_NEXT_OBJECT = re.compile(r"^\{", re.MULTILINE)
+_LOOKS_LIKE_JSON = re.compile(r'\s*\{\s*["}]')
+
+
+def looks_like_json(text: str) -> bool:
+    return _LOOKS_LIKE_JSON.match(text) is not None
+
+
+def documents(text: str, report: Report) -> Iterator[Node | None]:
+    """One node for each value, None for a broken one; it resumes at the next line that begins with `{`."""
+    parser = _Parser(text, report)
+    at = parser.skip_space(0)
+    while at < len(text):
+        try:
+            node, at = parser.value(at, 0)
+            yield node
+        except _UnreadableError:
+            yield None
+            following = _NEXT_OBJECT.search(text, parser.failed_at + 1)
+            at = following.start() if following else len(text)
+        at = parser.skip_space(at)
+
+
+class _UnreadableError(Exception):
+    """This value cannot be understood; the reason has been reported."""
+
+
+class _Parser:
+    """The JSON grammar; scalars are left to the standard library."""
+
+    def __init__(self, text: str, report: Report) -> None:
+        self.failed_at = 0
+        self._text = text
+        self._report = report
+        self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._scalars = json.JSONDecoder(parse_constant=self._no_constant, parse_int=self._integer)
+
+    def skip_space(self, at: int) -> int:
+        match = _SPACE.match(self._text, at)
+        return match.end() if match else at
+
+    def value(self, at: int, depth: int) -> tuple[Node, int]:
+        if depth >= limits.DEPTH:
+            self._fail("too-deep", f"nested deeper than {limits.DEPTH} levels", at)
+        opener = self._text[at : at + 1]
+        if opener == "{":
+            return self._object(at, depth)
+        if opener == "[":
+            return self._array(at, depth)
+        return self._scalar(at)
+
+    def _object(self, start: int, depth: int) -> tuple[Node, int]:
+        entries: dict[str, Entry] = {}
+        at = self.skip_space(start + 1)
+        while not self._text.startswith("}", at):
+            at = self._comma(at, bool(entries), start, "{")
+            key, key_end = self._scalar(at)
+            if not isinstance(key.value, str):
+                self._fail("json-syntax", "a key must be a text in double quotes", at)
+            colon = self.skip_space(key_end)
+            if not self._text.startswith(":", colon):
+                self._fail("json-syntax", "a `:` is missing behind the key", colon)
+            node, end = self.value(self.skip_space(colon + 1), depth + 1)
+            self._note_duplicate(key, entries)
+            entries.setdefault(key.value, Entry(key.place, node))
+            at = self.skip_space(end)
+        return mapping(entries, self._place(start)), at + 1
+
+    def _array(self, start: int, depth: int) -> tuple[Node, int]:
+        items: list[Node] = []
+        at = self.skip_space(start + 1)
+        while not self._text.startswith("]", at):
+            at = self._comma(at, bool(items), start, "[")
+            node, end = self.value(at, depth + 1)
+            items.append(node)
+            at = self.skip_space(end)
+        return sequence(items, self._place(start)), at + 1
+
+    def _comma(self, at: int, is_due: bool, start: int, opener: str) -> int:
+        if at >= len(self._text):
+            self._fail("json-syntax", f"a `{opener}` is not closed", start)
+        if not is_due:
+            return at
+        if not self._text.startswith(",", at):
+            self._fail("json-syntax", "a `,` is missing here", at)
+        return self.skip_space(at + 1)
+
+    def _scalar(self, at: int) -> tuple[Node, int]:
+        try:
+            value, end = self._scalars.raw_decode(self._text, at)
+        except json.JSONDecodeError as error:
+            message = "a value is missing here" if error.msg == "Expecting value" else error.msg.lower()
+            self._fail("json-syntax", f"this is no JSON: {message}", error.pos)
+        except ValueError as error:
+            self._fail("json-number", str(error), at)
+        if isinstance(value, float) and abs(value) == float("inf"):
+            self._fail("json-number", "the number is too large", at)
+        if isinstance(value, str) and control_character(value):
+            spot = Spot(self._place(at), "")
+            self._report.twisted("control-character", "a text with a control character", spot)
+        return Node(value, self._place(at)), end
+
+    def _note_duplicate(self, key: Node, entries: dict[str, Entry]) -> None:
+        first = entries.get(str(key.value))
+        if first:
+            message = f"`{key.value}` is given twice; the first is in line {first.key.line}"
+            self._report.error("duplicate-key", message, Spot(key.place, ""), "remove one of them")
+
+    def _fail(self, code: str, message: str, at: int) -> NoReturn:
+        self.failed_at = at
+        self._report.error(code, message, Spot(self._place(at), ""))
+        raise _UnreadableError
+
+    def _place(self, at: int) -> Place:
+        line = bisect_right(self._line_starts, at)
+        return Place(line, at - self._line_starts[line - 1] + 1)
+
+    @staticmethod
+    def _integer(digits: str) -> int:
+        if len(digits) > limits.NUMBER_DIGITS:
+            raise ValueError(f"a number of {len(digits)} digits")
+        return int(digits)
+
+    @staticmethod
+    def _no_constant(name: str) -> NoReturn:
+        raise ValueError(f"`{name}` is no number that a scene can use")

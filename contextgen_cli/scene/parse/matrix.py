@@ -1,0 +1,119 @@
+"""Expands `matrix:` into one document for each combination of its values."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contextgen_cli.scene import limits
+from contextgen_cli.scene.check import schema
+from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.check.suggestions import did_you_mean
+from contextgen_cli.scene.parse.nodes import (
+    Entry,
+    KeyPath,
+    Node,
+    Spot,
+    children,
+    dotted,
+    items,
+    key_spot,
+    mapping,
+    sequence,
+    texts,
+)
+
+MATRIX = "matrix"
+_NAME = r"\$\{([A-Za-z_][A-Za-z0-9_-]*)\}"
+_WHOLE = re.compile(_NAME)
+_PART = re.compile(rf"\$(\$\{{)|{_NAME}|(\$\{{)")
+Values = Mapping[str, Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One combination of a matrix: its values, and the document with them put in."""
+
+    values: tuple[tuple[str, str | float], ...]
+    root: Node
+
+
+def rows(root: Node, report: Report) -> list[Row]:
+    """The documents that `root` stands for: itself if it has no `matrix`, none if the matrix is wrong."""
+    errors = report.error_count
+    if MATRIX in children(root):
+        schema.check(root, report, is_template=True)
+    if report.error_count > errors:
+        return []
+    axes = _axes(root)
+    body = mapping({key: entry for key, entry in _entries(root).items() if key != MATRIX}, root.place)
+    _check(root, body, axes, report)
+    if report.error_count > errors:
+        return []
+    return [_row(body, dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]
+
+
+def _row(body: Node, values: Values) -> Row:
+    plain = tuple((name, node.value) for name, node in values.items() if isinstance(node.value, str | int | float))
+    return Row(plain, _substituted(body, values))
+
+
+def _axes(root: Node) -> dict[str, tuple[Node, ...]]:
+    declared = children(root).get(MATRIX)
+    return {name: items(values) for name, values in children(declared).items()} if declared else {}
+
+
+def _entries(node: Node) -> dict[str, Entry]:
+    return node.value if isinstance(node.value, dict) else {}
+
+
+def _check(root: Node, body: Node, axes: Mapping[str, tuple[Node, ...]], report: Report) -> None:
+    """Report unknown and unused names, and a matrix of too many rows."""
+    errors = report.error_count
+    used: set[str] = set()
+    for node, path in texts(body):
+        used |= _used_names(node, path, axes, report)
+    for name in axes:
+        if name not in used and report.error_count == errors:  # a misspelt use is its own error
+            hint = f"write `${{{name}}}` somewhere, or remove it"
+            report.error("unused-matrix-key", f"`{name}` is never used", key_spot(root, MATRIX, name), hint)
+    count = math.prod(len(values) for values in axes.values())
+    if count > limits.MATRIX_SCENES:
+        message = f"{count:,} scenes from one matrix; at most {limits.MATRIX_SCENES:,} are possible"
+        report.error("matrix-too-large", message, key_spot(root, MATRIX))
+
+
+def _used_names(node: Node, path: KeyPath, axes: Mapping[str, object], report: Report) -> set[str]:
+    used = set()
+    for escaped, name, broken in _PART.findall(str(node.value)):
+        at = Spot(node.place, dotted(path))
+        if broken:
+            report.error("bad-substitution", "`${` without a name and a `}`", at, "for a literal `${` write `$${`")
+        elif not escaped and name not in axes:
+            hint = did_you_mean(name, axes) or "declare it under `matrix`; for a literal `${` write `$${`"
+            report.error("unknown-matrix-key", f"`${{{name}}}` is no key of `matrix`", at, hint)
+        elif not escaped:
+            used.add(name)
+    return used
+
+
+def _substituted(node: Node, values: Values) -> Node:
+    if isinstance(node.value, str):
+        return _text(node, values) if "$" in node.value else node
+    if isinstance(node.value, tuple):
+        return sequence([_substituted(inner, values) for inner in node.value], node.place)
+    if isinstance(node.value, dict):
+        entries = {key: Entry(e.key, _substituted(e.node, values)) for key, e in node.value.items()}
+        return mapping(entries, node.place)
+    return node
+
+
+def _text(node: Node, values: Values) -> Node:
+    whole = _WHOLE.fullmatch(str(node.value))
+    if whole:
+        return Node(values[whole.group(1)].value, node.place)
+    text = _PART.sub(lambda match: "${" if match[1] else str(values[match[2]].value), str(node.value))
+    return Node(text, node.place)

@@ -1,0 +1,95 @@
+"""References computed in some steps only; between, their keys and values stay what they were. Approximate.
+
+They do change from step to step, as every block modulates its rows by the step; but nothing else reaches them than
+their own pixels and the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+
+from contextgen.backends.flux_kontext.attention.exact_attention import Attention, ExactArrangement
+from contextgen.method.blocks import BlockPlan, Rows
+from contextgen.method.grouping import QueryGroup
+
+Kept = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values of the references, (B, R, heads, head_dim), by block
+
+
+@dataclass(frozen=True)
+class Remembering(ExactArrangement):
+    """A step in which the references are computed, and kept."""
+
+    kept: Kept = field(default_factory=list)
+
+    def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        self.kept.clear()
+        return super().place(canvas, context)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def attend(
+        self, plan: BlockPlan, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention: Attention
+    ) -> torch.Tensor:
+        if plan.reads is Rows.ALL:
+            self.kept.append((key[:, self.joint :].clone(), value[:, self.joint :].clone()))
+        attended: torch.Tensor = super().attend(plan, query, key, value, attention)
+        return attended
+
+
+@dataclass(frozen=True)
+class Reusing(ExactArrangement):
+    """A step without the rows of the references, which reads what was kept of them."""
+
+    kept: Kept = field(default_factory=list)
+    _next: list[Iterator[tuple[torch.Tensor, torch.Tensor]]] = field(default_factory=list)
+
+    def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        self._next[:] = [iter(self.kept)]  # blocks run in the order in which they were kept
+        return super().place(canvas, context)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def attend(
+        self, plan: BlockPlan, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention: Attention
+    ) -> torch.Tensor:
+        if plan.reads is Rows.ALL:
+            keys, values = next(self._next[0])
+            key, value = torch.cat([key, keys], dim=1), torch.cat([value, values], dim=1)
+        attended: torch.Tensor = super().attend(plan, query, key, value, attention)
+        return attended
+
+
+def alternating(arrangement: Any, every: int) -> tuple[Any, Any]:
+    """The arrangements of a step that computes the references and of one that does not; the same one for `every` 1.
+
+    Raises:
+        ValueError: the arrangement is that of the dense masks, where references cannot be left out.
+    """
+    if every == 1:
+        return arrangement, arrangement
+    if not isinstance(arrangement, ExactArrangement):
+        raise ValueError("references are reused with the exact attention only")
+    common = {item.name: getattr(arrangement, item.name) for item in fields(ExactArrangement)}
+    remembering = Remembering(**common)
+    image = slice(0, arrangement.joint - arrangement.text)
+    shorter = {
+        "img_ids": arrangement.img_ids[image],
+        "order": arrangement.order[image],
+        "written": {plan: _within(rows, arrangement.joint) for plan, rows in arrangement.written.items()},
+        "groups": {
+            plan: _of_joint_rows(groups, arrangement.joint - arrangement.written[plan].start)
+            for plan, groups in arrangement.groups.items()
+        },
+    }
+    return remembering, Reusing(**{**common, **shorter}, kept=remembering.kept)
+
+
+def _within(rows: slice, joint: int) -> slice:
+    return slice(rows.start, min(rows.stop, joint))
+
+
+def _of_joint_rows(groups: tuple[QueryGroup, ...], joint: int) -> tuple[QueryGroup, ...]:
+    """Without the references' own groups; rows count from the first written."""
+    return tuple(group for group in groups if group.rows.start < joint)

@@ -1,0 +1,342 @@
+"""References and boxes -> the layout image (paper section 3.2, as the released code places them). Pillow and numpy.
+
+Pixels are float32 in [-1, 1] with 0 the mid-grey of "nothing given", so that nothing is rounded between a reference
+file and the VAE.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from contextgen.weights.card import ModelCard
+
+Pixels = npt.NDArray[np.float32]  # (H, W, 3) in [-1, 1]
+Mask = npt.NDArray[np.bool_]  # (H, W)
+Edges = tuple[int, int, int, int]  # left, top, right, bottom in canvas pixels
+
+FITS = ("area", "stretch", "image")
+EMPTY_MASK = "the mask is empty: no pixel of the reference belongs to the subject"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One subject at one place.
+
+    Attributes:
+        image: the subject's picture (RGB; an RGBA picture brings its own mask).
+        mask: where the subject is (L, same size; soft values allowed); None takes the alpha channel of `image`.
+        box: left, top, right, bottom on the canvas, in pixels.
+        fit: `area` keeps the aspect and gives the subject the box's area, `stretch` fills the box exactly, `image`
+            fits the whole reference picture, background included, into the box.
+
+    Raises:
+        ValueError: no mask and no alpha, mask and image of different size, an empty box or an unknown fit.
+    """
+
+    image: Image.Image
+    mask: Image.Image | None = None
+    box: Edges = (0, 0, 0, 0)  # refused: every instance states its own
+    fit: str = "area"
+
+    def __post_init__(self) -> None:
+        if self.mask is None and "A" not in self.image.getbands():
+            raise ValueError("the reference has neither a mask nor an alpha channel")
+        if self.mask is not None and self.mask.size != self.image.size:
+            raise ValueError(f"the mask is {self.mask.size}, the image {self.image.size}: they must be the same size")
+        left, top, right, bottom = self.box
+        if right <= left or bottom <= top:
+            raise ValueError(f"the box {self.box} has no area")
+        if self.fit not in FITS:
+            raise ValueError(f"unknown fit {self.fit!r}: use one of {', '.join(FITS)}")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference as the model sees it: resized, its mask binarised.
+
+    Attributes:
+        pixels: the whole picture, background included.
+        soft_mask: 8-bit grey, as resized.
+        corner: left and top on the canvas of a reference that was drawn for its box; None: it is fitted when pasted.
+    """
+
+    pixels: Pixels
+    soft_mask: Image.Image
+    corner: tuple[int, int] | None = None
+
+    @cached_property
+    def mask(self) -> Mask:
+        """Where the subject is."""
+        return np.asarray(self.soft_mask) > 127
+
+    @property
+    def image(self) -> Image.Image:
+        """As an 8-bit RGBA picture, transparent outside the subject."""
+        return _rgba(self.pixels, self.mask)
+
+    @property
+    def subject(self) -> Pixels:
+        """The picture with a mid-grey background: what the VAE encodes."""
+        return self.pixels * self.mask[..., None]
+
+    def foreground(self, token_side: int) -> Mask:
+        """The tokens that the subject touches, (H / token_side, W / token_side): F_k of the masks."""
+        width, height = self.soft_mask.size
+        grid = (width // token_side, height // token_side)
+        return np.asarray(self.soft_mask.resize(grid, Image.Resampling.BICUBIC)) > 0
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What `prepare_reference` would come to, to a token: which tokens the subject touches, and where it stands."""
+
+    touched: Mask
+    corner: tuple[int, int] | None = None
+
+    def foreground(self, token_side: int) -> Mask:
+        """As `Reference.foreground`; the side is that of the card it was made with."""
+        return self.touched
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The layout image.
+
+    Attributes:
+        pixels: mid-grey where nothing is given.
+        given: where something is.
+    """
+
+    pixels: Pixels
+    given: Mask
+
+    @property
+    def image(self) -> Image.Image:
+        """As an 8-bit RGBA picture, transparent where nothing is given."""
+        return _rgba(self.pixels, self.given)
+
+
+def compose(references: Sequence[Reference], instances: Sequence[Instance], width: int, height: int) -> Layout:
+    """Paste every reference into its instance's box, in order: the last one lies in front.
+
+    Args:
+        references: the instances' prepared references, in the same order.
+        width, height: the canvas in pixels.
+    """
+    pixels = np.zeros((height, width, 3), np.float32)
+    given = np.zeros((height, width), np.bool_)
+    for reference, instance in zip(references, instances, strict=True):
+        if reference.corner is not None:
+            _stamp(reference.pixels, reference.mask, reference.corner, pixels, given)
+            continue
+        y, x = _foreground_box(reference.mask)
+        place = _FITTERS[instance.fit](instance.box, reference.mask, (width, height))
+        drawn = _resize(reference.mask[y, x, None].astype(np.float32), place)[..., 0] > 0
+        _stamp(_resize(reference.pixels[y, x], place), drawn, place.corner, pixels, given)
+    return Layout(pixels, given)
+
+
+def given_layout(image: Image.Image, width: int, height: int) -> Layout:
+    """The user's own composite, resized to the canvas; its alpha says what is given."""
+    rgba = image.convert("RGBA")
+    colours = rgba.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    alpha = rgba.getchannel("A").resize((width, height), Image.Resampling.NEAREST)
+    given = np.asarray(alpha) > 127
+    return Layout(_from_bytes(colours) * given[..., None], given)
+
+
+def prepare_reference(instance: Instance, card: ModelCard, width: int, height: int) -> Reference:
+    """Resize an instance's picture for a canvas of `width` x `height` pixels and binarise its mask.
+
+    Raises:
+        ValueError: the mask is empty at that size.
+    """
+    mask = (instance.mask or instance.image.getchannel("A")).convert("L")
+    if card.reference_frame == "canvas":
+        reference = _drawn_for_its_box(instance, mask, card.token_side, (width, height))
+    else:
+        size = reference_size(instance.image.size, card, width, height)
+        soft = mask.resize(size, Image.Resampling.BICUBIC)
+        colours = instance.image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        reference = Reference(_from_bytes(colours), soft)
+    if not reference.mask.any():
+        raise ValueError(EMPTY_MASK)
+    return reference
+
+
+def foresee(
+    mask: Image.Image, size: tuple[int, int], box: Edges, fit: str, card: ModelCard, canvas: tuple[int, int]
+) -> Outline:
+    """The tokens that a reference will take, without its picture: enough for a price.
+
+    Args:
+        mask: L; a thumbnail will do.
+        size: width and height of the picture.
+        canvas: width and height in pixels.
+
+    Raises:
+        ValueError: the mask is empty.
+    """
+    side = card.token_side
+    subject = np.asarray(mask) > 127
+    if not subject.any():
+        raise ValueError(EMPTY_MASK)
+    if card.reference_frame != "canvas":
+        wide, high = reference_size(size, card, *canvas)
+        return Outline(np.asarray(mask.resize((wide // side, high // side), Image.Resampling.BICUBIC)) > 0)
+    place = _FITTERS[fit](box, subject, canvas)
+    y, x = _foreground_box(subject)
+    (left, top), offset = place.corner, (place.corner[0] % side, place.corner[1] % side)
+    across, down = (
+        -(-(start + length) // side) for start, length in zip(offset, (place.width, place.height), strict=True)
+    )
+    soft = Image.new("L", (across * side, down * side))
+    crop = (x.start, y.start, x.stop + 1, y.stop + 1)
+    soft.paste(mask.resize((place.width, place.height), Image.Resampling.BILINEAR, crop), offset)
+    touched = np.asarray(soft.resize((across, down), Image.Resampling.BICUBIC)) > 0
+    return Outline(touched, (left - offset[0], top - offset[1]))
+
+
+def _drawn_for_its_box(instance: Instance, mask: Image.Image, token_side: int, canvas: tuple[int, int]) -> Reference:
+    """The subject alone, at its size on the canvas, in a frame of whole canvas tokens."""
+    subject = np.asarray(mask) > 127
+    if not subject.any():
+        raise ValueError(EMPTY_MASK)
+    place = _FITTERS[instance.fit](instance.box, subject, canvas)
+    y, x = _foreground_box(subject)
+    size, crop = (place.width, place.height), (x.start, y.start, x.stop + 1, y.stop + 1)
+    (left, top), offset = place.corner, (place.corner[0] % token_side, place.corner[1] % token_side)
+    width, height = (-(-(start + side) // token_side) * token_side for start, side in zip(offset, size, strict=True))
+    pixels = np.zeros((height, width, 3), np.float32)
+    rows, columns = slice(offset[1], offset[1] + size[1]), slice(offset[0], offset[0] + size[0])
+    pixels[rows, columns] = _from_bytes(instance.image.convert("RGB").resize(size, Image.Resampling.BICUBIC, crop))
+    soft = Image.new("L", (width, height))
+    soft.paste(mask.resize(size, Image.Resampling.BICUBIC, crop), offset)
+    return Reference(pixels, soft, (left - offset[0], top - offset[1]))
+
+
+def reference_size(size: tuple[int, int], card: ModelCard, width: int, height: int) -> tuple[int, int]:
+    """Width and height of a reference of `size` on a canvas: the card's area, its aspect, whole tokens."""
+    area = card.reference_side(width, height) ** 2
+    aspect = size[0] / size[1]
+    return _whole_tokens(math.sqrt(area * aspect), card), _whole_tokens(math.sqrt(area / aspect), card)
+
+
+def _whole_tokens(side: float, card: ModelCard) -> int:
+    return max(1, math.ceil(int(side) / card.token_side)) * card.token_side
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a cropped reference lands: its size and centre on the canvas, in pixels."""
+
+    width: int
+    height: int
+    centre: tuple[int, int]
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        return self.centre[0] - self.width // 2, self.centre[1] - self.height // 2
+
+
+def _fit_area(box: Edges, mask: Mask, canvas: tuple[int, int]) -> _Place:
+    left, top, right, bottom = box
+    y, x = _foreground_box(mask)
+    width, height = x.stop - x.start, y.stop - y.start
+    scale = math.sqrt((right - left) * (bottom - top) / (width * height))
+    return _Place(max(1, int(width * scale)), max(1, int(height * scale)), _centre(box))
+
+
+def _fit_stretch(box: Edges, mask: Mask, canvas: tuple[int, int]) -> _Place:
+    left, top, right, bottom = box
+    return _Place(right - left, bottom - top, _centre(box))
+
+
+def _fit_image(box: Edges, mask: Mask, canvas: tuple[int, int]) -> _Place:
+    """The whole frame into the box, but no larger than keeps the subject on the canvas."""
+    left, top, right, bottom = box
+    height, width = mask.shape
+    y, x = _foreground_box(mask)
+    centre_x, centre_y = _centre(box)
+    corners_x = (x.start - width // 2, x.stop - width // 2)
+    corners_y = (y.start - height // 2, y.stop - height // 2)
+    limits = [
+        edge / corner
+        for corners, edges in (
+            (corners_x, (-centre_x, canvas[0] - centre_x)),
+            (corners_y, (-centre_y, canvas[1] - centre_y)),
+        )
+        for corner in corners
+        for edge in edges
+        if corner and edge / corner > 0
+    ]
+    scale = min((right - left) / width, (bottom - top) / height, *limits)
+    scale = int(height * scale) / height
+    x1, x2 = (int(corner * scale + centre_x) for corner in corners_x)
+    y1, y2 = (int(corner * scale + centre_y) for corner in corners_y)
+    return _Place(max(1, x2 - x1), max(1, y2 - y1), _centre((x1, y1, x2, y2)))
+
+
+_FITTERS = {"area": _fit_area, "stretch": _fit_stretch, "image": _fit_image}
+
+
+def _centre(box: Edges) -> tuple[int, int]:
+    left, top, right, bottom = box
+    return (left + right) // 2, (top + bottom) // 2
+
+
+def _foreground_box(mask: Mask) -> tuple[slice, slice]:
+    """Rows and columns of the mask's tight box; the last foreground row and column are left out, as released."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    y1, y2, x1, x2 = int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
+    return slice(y1, max(y2, y1 + 1)), slice(x1, max(x2, x1 + 1))
+
+
+def _stamp(pixels: Pixels, mask: Mask, corner: tuple[int, int], canvas: Pixels, given: Mask) -> None:
+    """Draw a picture on the canvas where its mask is, its top left at `corner`, clipped at the edges."""
+    (height, width), (left, top) = mask.shape, corner
+    rows = slice(max(top, 0), min(top + height, given.shape[0]))
+    columns = slice(max(left, 0), min(left + width, given.shape[1]))
+    if rows.stop <= rows.start or columns.stop <= columns.start:
+        return
+    inside = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+    drawn = mask[inside]
+    canvas[rows, columns][drawn] = pixels[inside][drawn]
+    given[rows, columns] |= drawn
+
+
+def _resize(pixels: Pixels, place: _Place) -> Pixels:
+    """Plain bilinear interpolation at half-pixel centres, without antialiasing."""
+    y0, y1, y = _taps(pixels.shape[0], place.height)
+    x0, x1, x = _taps(pixels.shape[1], place.width)
+    y, x = y[:, None, None], x[None, :, None]
+    rows = pixels[y0] + (pixels[y1] - pixels[y0]) * y
+    resized: Pixels = rows[:, x0] + (rows[:, x1] - rows[:, x0]) * x
+    return resized
+
+
+def _taps(size: int, new_size: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+    """Both neighbours and the weight of the second for every new sample, in float32 as torch computes them."""
+    scale = np.float32(size) / np.float32(new_size)
+    source = np.maximum((np.arange(new_size, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5), 0)
+    first = np.minimum(source.astype(np.intp), size - 1)
+    second = np.minimum(first + 1, size - 1)
+    return first, second, (source - first).astype(np.float32)
+
+
+def _from_bytes(image: Image.Image) -> Pixels:
+    pixels: Pixels = np.asarray(image, np.float32) / np.float32(127.5) - 1
+    return pixels
+
+
+def _rgba(pixels: Pixels, opaque: Mask) -> Image.Image:
+    image = Image.fromarray(np.round(np.clip(pixels / 2 + 0.5, 0, 1) * 255).astype(np.uint8))
+    image.putalpha(Image.fromarray(opaque).convert("L"))
+    return image
