@@ -23,7 +23,7 @@ from contextgen.backends.flux_kontext.step_cache import STEP_CACHES
 from contextgen.evaluation.fidelity import psnr
 from contextgen.evaluation.held_out_scenes import held_out_scene
 from contextgen.evaluation.metrics import Ruler
-from contextgen.evaluation.systems import model_answers
+from contextgen.evaluation.systems import model_systems
 
 QUANTIZED = {"int8": "torchao", "nf4": "bitsandbytes"}
 
@@ -62,7 +62,7 @@ def options(device: str) -> list[Option]:
 
 def paint(option: Option, number: int, steps: int | None, exact: np.ndarray | None) -> np.ndarray:
     scene = held_out_scene("plain", number)
-    answer = model_answers(option.pipe, option.name, steps)[0]
+    answer = model_systems(option.pipe, option.name, steps)[0]
     option.turn_on(option.pipe)
     try:
         began = time.perf_counter()

@@ -21,7 +21,7 @@ from typing import Any
 
 from contextgen_cli.batch.plan import Overrides, plan
 from contextgen_cli.models.numerics import Settings
-from contextgen_cli.models.renderer import Renderer
+from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.scene.loading import LoadOptions, load
 from contextgen_cli.scene.scene import Size
 
@@ -92,7 +92,7 @@ def make_model(folder: Path, parts: dict[str, dict[str, Any]], device: str) -> N
 def paint_one(asked: argparse.Namespace) -> dict[str, object]:
     """Estimate and peak of one picture, in MiB, and the seconds that it took with its model open."""
     canvas = asked.canvas[0]
-    renderer = Renderer(Settings(model=asked.model, adapter=asked.adapter, memory=asked.one, device=asked.device))
+    renderer = ModelRenderer(Settings(model=asked.model, adapter=asked.adapter, memory=asked.one, device=asked.device))
     scenes = load([str(asked.scene)], LoadOptions()).scenes[:1]
     jobs = plan(
         scenes, Overrides(steps=asked.steps, count=1, size=Size(canvas, canvas)), renderer.recipe, renderer.cost

@@ -23,11 +23,11 @@ from PIL import Image, ImageFilter
 
 from contextgen.weights.card import ModelCard
 from contextgen_cli.batch import ledger
-from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
+from contextgen_cli.batch.plan import Job, JobCost, Recipe, Weights
 from contextgen_cli.models import renderer
 from contextgen_cli.records.output import encode
-from contextgen_cli.records.recording import remember
-from contextgen_cli.scene.scene import Box, Instance, Reference, Sampling, Scene, Size, Source
+from contextgen_cli.records.recording import job_record
+from contextgen_cli.scene.scene import Box, PlacedReference, Reference, Sampling, Scene, SceneSource, Size
 
 SCENES = Path(__file__).parents[1] / "scenes"
 SUBJECTS = ("cactus", "crab", "fox", "handbag", "lantern", "mushroom", "sailboat", "teapot")
@@ -49,9 +49,9 @@ def scene(number: int, side: int) -> Scene:
         prompt=f"{words.capitalize()} {choice.choice(PLACES)}.",
         canvas=Size(side, side),
         references=tuple(_reference(subject) for subject in subjects),
-        instances=tuple(Instance(subject, box) for subject, box in zip(subjects, boxes, strict=True)),
+        instances=tuple(PlacedReference(subject, box) for subject, box in zip(subjects, boxes, strict=True)),
         sampling=Sampling(12, 2.5),
-        source=Source(SCENES / "made-up.yaml"),
+        source=SceneSource(SCENES / "made-up.yaml"),
     )
 
 
@@ -89,14 +89,14 @@ def attempts(count: int, side: int, folder: Path) -> Iterator[ledger.Attempt]:
             shown = scene(number // SEEDS, side)
             layout = renderer.compose(shown, ModelCard())
         seed = number % SEEDS
-        job = Job(replace(shown, seeds=(seed,)), seed, f"{number:064x}", RECIPE, _digests(shown), Cost(1, 1.0, 1))
+        job = Job(replace(shown, seeds=(seed,)), seed, f"{number:064x}", RECIPE, _digests(shown), JobCost(1, 1.0, 1))
         said = {"job": job.id, "scene": shown.name, "seed": seed, "host": "node-1", "rank": number % 2}
         at = f"2026-01-{1 + number // 480:02d}T{number // 20 % 24:02d}:{number * 3 % 60:02d}:00Z"
         if number % 97 == 96 or number % 211 == 210:
             outcome = ledger.FAILED if number % 97 == 96 else ledger.CRASHED
             yield ledger.Attempt(**said, outcome=outcome, seconds=1.0, at=at, error=FAILURE)
             continue
-        (folder / f"{job.name}.png").write_bytes(encode(picture(layout, number), remember(job)))
+        (folder / f"{job.name}.png").write_bytes(encode(picture(layout, number), job_record(job)))
         seconds = 2 + number * 7 % 30 / 10
         yield ledger.Attempt(
             **said, outcome=ledger.RENDERED, file=f"{job.name}.png", seconds=seconds, peak_bytes=3 << 28, at=at

@@ -1,4 +1,4 @@
-"""Simulates how long ranks wait for one another: jobs taken one by one, dearest first, against a static split.
+"""Simulates how long ranks wait for one another: jobs taken one by one, most expensive first, against a static split.
 
 `python benchmarks/scheduling.py [JOBS]` draws so many jobs (10,000) with the cost of one to eight references, puts
 them into the real job store (`contextgen_cli.batch.job_store`) and lets 8, 64 and 512 ranks that only wait take them,
@@ -17,8 +17,8 @@ import time
 from accelerate import PartialState
 from torch.distributed import HashStore
 
-from contextgen_cli.batch.job_store import Board
-from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights
+from contextgen_cli.batch.job_store import JobStore
+from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe, Weights
 from contextgen_cli.scene.scene import Scene, Size
 
 RANKS = (8, 64, 512)
@@ -37,7 +37,7 @@ def draw_jobs(count: int, chance: random.Random, tflop_of: dict[int, int]) -> li
     for number, (references, canvas) in enumerate(drawn):
         tflop = tflop_of[references] * canvas * STEPS
         scene = Scene(f"s{number}", "", Size(768, 768), (), ())
-        job = Job(scene, 0, str(number), recipe, (), Cost(0, tflop, 0))
+        job = Job(scene, 0, str(number), recipe, (), JobCost(0, tflop, 0))
         found.append((job, tflop / SPEED * chance.uniform(1 - NOISE, 1 + NOISE)))
     return found
 
@@ -45,18 +45,18 @@ def draw_jobs(count: int, chance: random.Random, tflop_of: dict[int, int]) -> li
 def taken_one_by_one(jobs: list[tuple[Job, float]], ranks: int) -> tuple[float, float]:
     """The makespan, and the real microseconds that handing out one job took."""
     seconds = {job.id: duration for job, duration in jobs}
-    board = Board(HashStore(), shared=False)
-    board.publish(Plan(tuple(job for job, _ in jobs)).dearest_first().jobs)
+    job_store = JobStore(HashStore(), shared=False)
+    job_store.publish(Plan(tuple(job for job, _ in jobs)).most_expensive_first().jobs)
     free = [(0.0, rank) for rank in range(ranks)]
     spent, end = 0.0, 0.0
     while True:
         now, rank = heapq.heappop(free)
         begin = time.perf_counter()
-        position = board.take()
+        position = job_store.take()
         spent += time.perf_counter() - begin
         if position is None:
             return end, 1e6 * spent / len(jobs)
-        done = now + seconds[board.job(position).id]
+        done = now + seconds[job_store.job(position).id]
         end = max(end, done)
         heapq.heappush(free, (done, rank))
 

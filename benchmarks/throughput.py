@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from contextgen_cli.batch.plan import Job, Overrides, plan
 from contextgen_cli.models.numerics import Settings
-from contextgen_cli.models.renderer import Renderer
+from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.scene.loading import LoadOptions, load
 
 
@@ -26,7 +26,7 @@ class Painter:
 
     def __init__(self, asked: argparse.Namespace, attention: str) -> None:
         settings = Settings(model=asked.model, adapter=asked.adapter, device=asked.device, attention=attention)
-        self.renderer, self.shares = Renderer(settings), attention == "exact"
+        self.renderer, self.shares = ModelRenderer(settings), attention == "exact"
         scenes = load([asked.scenes], LoadOptions()).scenes
         overrides = Overrides(count=asked.seeds, steps=asked.steps)
         self.jobs = plan(scenes, overrides, self.renderer.recipe, self.renderer.cost).jobs

@@ -11,9 +11,9 @@ from painting import write_scene
 from PIL import Image
 
 from contextgen_cli.batch import ledger
-from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
+from contextgen_cli.batch.plan import Job, JobCost, Recipe, Weights
 from contextgen_cli.records.output import encode, write
-from contextgen_cli.records.recording import remember
+from contextgen_cli.records.recording import job_record
 from contextgen_cli.scene.loading import LoadOptions, load
 
 RECIPE = Recipe(Weights("mini", "5e" * 32), None, "float32", "exact", "released", 4, 2.5)
@@ -28,9 +28,9 @@ def paint(
     (scene,) = load([str(path)], LoadOptions(deep=False, models=("mini",))).scenes
     inputs = tuple((file, hashlib.sha256(file.read_bytes()).hexdigest()) for file in scene.files)
     job_id = hashlib.sha256(f"{name}-{seed}".encode()).hexdigest()
-    job = Job(replace(scene, prompt=prompt, seeds=(seed,)), seed, job_id, recipe, inputs, Cost(1, 1.0, 1))
+    job = Job(replace(scene, prompt=prompt, seeds=(seed,)), seed, job_id, recipe, inputs, JobCost(1, 1.0, 1))
     colour = Image.new("RGB", (scene.canvas.width, scene.canvas.height), (40 * seed % 256, 120, 160))
-    write(folder / f"{job.name}.png", encode(colour, remember(job)))
+    write(folder / f"{job.name}.png", encode(colour, job_record(job)))
     return job
 
 

@@ -114,9 +114,9 @@ class Bench:
         }
 
     def _answers(self) -> list[Any]:
-        from contextgen.evaluation.systems import comparisons, model_answers
+        from contextgen.evaluation.systems import comparisons, model_systems
 
-        painted = model_answers(self._pipe, self.model.weights.name, self._trial.steps, self._trial.ablations)
+        painted = model_systems(self._pipe, self.model.weights.name, self._trial.steps, self._trial.ablations)
         return [*painted, *comparisons(self._pipe)]
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from contextgen_cli.batch.plan import Job, Overrides, Weights, plan
 from contextgen_cli.errors import ContextgenError, SceneError, UsageError, WeightsError
 from contextgen_cli.models.numerics import Settings
-from contextgen_cli.models.renderer import Renderer
+from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.inputs import Finder
 from contextgen_cli.records.output import read_record
-from contextgen_cli.records.record import Recollection, recollect
+from contextgen_cli.records.record import PictureRecord, parse_record
 from contextgen_cli.scene.scene import Scene
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Replay:
 
     picture: Path
     record: Mapping[str, Any]
-    recollection: Recollection
+    remembered: PictureRecord
     scene: Scene  # the paths are those of this machine
 
     def record_of(self, fresh: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,16 +47,16 @@ def recall(picture: Path, finder: Finder) -> Replay:
         SceneError: a file is missing, or was changed since.
     """
     record = read_record(picture)
-    recollection = recollect(record, picture)
-    if not _FILE_NAME.fullmatch(recollection.scene.name):
-        raise UsageError(f"{picture}: its scene has no name that a file can have: {recollection.scene.name!r}")
-    located, lost = finder.locate(recollection.scene, recollection.inputs)
+    remembered = parse_record(record, picture)
+    if not _FILE_NAME.fullmatch(remembered.scene.name):
+        raise UsageError(f"{picture}: its scene has no name that a file can have: {remembered.scene.name!r}")
+    located, lost = finder.locate(remembered.scene, remembered.inputs)
     if lost:
         raise SceneError(
             f"{picture}: {', '.join(each.complaint for each in lost)}",
             hint="--inputs DIR names a folder that has the files as they were; they are known by their content.",
         )
-    return Replay(picture, record, recollection, replace(located, seeds=(recollection.seed,)))
+    return Replay(picture, record, remembered, replace(located, seeds=(remembered.seed,)))
 
 
 def settings_for(replay: Replay, asked: Settings, aliases: Collection[str]) -> Settings:
@@ -66,7 +66,7 @@ def settings_for(replay: Replay, asked: Settings, aliases: Collection[str]) -> S
         WeightsError: nothing says where the model or the adapter is.
         UsageError: it was approximated in a way that is not known here.
     """
-    then = replay.recollection
+    then = replay.remembered
     if asked.model is None and then.model.name not in aliases:
         raise _unnamed(replay.picture, "model", then.model)
     if asked.adapter is None and then.adapter is not None:
@@ -89,13 +89,13 @@ def settings_for(replay: Replay, asked: Settings, aliases: Collection[str]) -> S
     )
 
 
-def job_of(replay: Replay, renderer: Renderer) -> Job:
+def job_of(replay: Replay, renderer: ModelRenderer) -> Job:
     """The job of a replay.
 
     Raises:
         WeightsError: the model or the adapter is not the one that painted it.
     """
-    then, now = replay.recollection, renderer.recipe(replay.scene)
+    then, now = replay.remembered, renderer.recipe(replay.scene)
     _check_same(replay.picture, "model", then.model, now.model)
     if then.adapter is not None and now.adapter is not None:
         _check_same(replay.picture, "adapter", then.adapter, now.adapter)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from contextgen_cli.scene.check import schema
-from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.problems import Problem
 from contextgen_cli.scene.parse import sources
 from contextgen_cli.scene.parse.nodes import Node, plain, spot
@@ -32,7 +32,7 @@ def read(path: Path) -> TrainingFile:
     return TrainingFile(None if problems else values, problems)
 
 
-def _only_document(text: str, path: Path, report: Report) -> Mapping[str, Any] | None:
+def _only_document(text: str, path: Path, report: ProblemCollector) -> Mapping[str, Any] | None:
     roots = list(sources.documents(text, path, report))
     if not roots:
         report.error("empty-file", "there is no training run in this file")
@@ -53,7 +53,7 @@ def _only_document(text: str, path: Path, report: Report) -> Mapping[str, Any] |
     return values
 
 
-def _check_choices(root: Node, values: Mapping[str, Any], report: Report) -> None:
+def _check_choices(root: Node, values: Mapping[str, Any], report: ProblemCollector) -> None:
     """What no schema says well."""
     start = values.get("start", {})
     if ("model" in start) == ("new" in start):
@@ -78,7 +78,7 @@ def _is_flow(stage: Mapping[str, Any]) -> bool:
     return bool(stage.get("objective", "flow") == "flow")
 
 
-def _check_synth(root: Node, place: tuple[str | int, ...], synth: Mapping[str, Any], report: Report) -> None:
+def _check_synth(root: Node, place: tuple[str | int, ...], synth: Mapping[str, Any], report: ProblemCollector) -> None:
     fewest, most = synth.get("counts", (1, 1))
     if fewest > most:
         report.error("counts", f"from {fewest} to {most}: the fewest come first", spot(root, *place, "counts"))
@@ -89,7 +89,7 @@ def _check_synth(root: Node, place: tuple[str | int, ...], synth: Mapping[str, A
         report.error("no-share", "no share in `sizes` is positive", spot(root, *place, "sizes"))
 
 
-def _check_lora(root: Node, values: Mapping[str, Any], report: Report) -> None:
+def _check_lora(root: Node, values: Mapping[str, Any], report: ProblemCollector) -> None:
     if values.get("train_text_encoders"):
         message = "a low-rank adapter changes the transformer only"
         report.error("lora-text", message, spot(root, "train_text_encoders"), "set it to false, or weights to full")

@@ -22,7 +22,7 @@ _TOGETHER = 1000  # keys sent at once
 _PLAN_WITHIN = timedelta(hours=12)
 
 
-class Board:
+class JobStore:
     """One run's part of a store."""
 
     def __init__(self, store: Any, *, shared: bool = True) -> None:

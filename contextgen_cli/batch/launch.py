@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, Board
-from contextgen_cli.batch.launcher_env import ALONE, World, store_of
+from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
+from contextgen_cli.batch.launcher_env import ALONE, LauncherEnv, open_store
 from contextgen_cli.batch.plan import Job
-from contextgen_cli.batch.rank import MakeRenderer, Seat
-from contextgen_cli.batch.resume import Stock
+from contextgen_cli.batch.rank import MakeRenderer, RankPlace
+from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.supervisor import Supervisor
-from contextgen_cli.batch.worker import UNDONE, Listener, Orders, Outcome, Renderer, work
+from contextgen_cli.batch.worker import UNDONE, JobOptions, Listener, Outcome, Renderer, work
 from contextgen_cli.errors import EnvironmentProblem
 
 Interrupted = Callable[[], bool]
@@ -32,41 +32,41 @@ _FAREWELL = 10.0  # for the others to hear that all is over
 
 
 @dataclass(frozen=True)
-class Crew:
+class Topology:
     """Who paints: so many ranks here, among those that a launcher started; 0: this process itself, alone."""
 
     processes: int
-    world: World = ALONE
+    launcher: LauncherEnv = ALONE
 
     @property
     def ranks(self) -> int:
-        return max(1, self.processes) * self.world.size
+        return max(1, self.processes) * self.launcher.size
 
     @property
     def ranks_here(self) -> int:
         """Those of this host."""
-        return self.world.local_size if self.world.size > 1 else max(1, self.processes)
+        return self.launcher.local_size if self.launcher.size > 1 else max(1, self.processes)
 
     @property
-    def seats(self) -> list[Seat]:
+    def places(self) -> list[RankPlace]:
         """Those of this host's supervisor."""
-        world, here = self.world, self.ranks_here
-        if world.size > 1:
-            return [Seat(world.rank, world.size, world.local_rank, here)]
-        return [Seat(number, here, number, here) for number in range(here)]
+        launcher, here = self.launcher, self.ranks_here
+        if launcher.size > 1:
+            return [RankPlace(launcher.rank, launcher.size, launcher.local_rank, here)]
+        return [RankPlace(number, here, number, here) for number in range(here)]
 
 
-def open_board(crew: Crew) -> Board:
-    """Where the ranks of a crew will meet."""
-    if crew.world.size > 1:
-        return Board(store_of(crew.world))
+def open_job_store(topology: Topology) -> JobStore:
+    """The store through which all ranks get their jobs."""
+    if topology.launcher.size > 1:
+        return JobStore(open_store(topology.launcher))
     from torch.distributed import HashStore  # type: ignore[attr-defined]
 
-    return Board(HashStore(), shared=False)
+    return JobStore(HashStore(), shared=False)
 
 
 def alone(
-    stock: Stock, renderer: Renderer, orders: Orders, listener: Listener, interrupted: Interrupted
+    status: PlanStatus, renderer: Renderer, job_options: JobOptions, listener: Listener, interrupted: Interrupted
 ) -> Iterator[Outcome]:
     """Do the jobs in this process.
 
@@ -77,63 +77,63 @@ def alone(
     failures = 0
 
     def jobs() -> Iterator[Job]:
-        for job in stock.todo.jobs:
+        for job in status.todo.jobs:
             if interrupted():
                 raise KeyboardInterrupt
-            if orders.max_failures is not None and failures >= orders.max_failures:
+            if job_options.max_failures is not None and failures >= job_options.max_failures:
                 return
             yield job
 
-    for outcome in work(jobs(), renderer, orders, _Heeding(listener, interrupted)):
+    for outcome in work(jobs(), renderer, job_options, _Heeding(listener, interrupted)):
         failures += outcome.status in UNDONE
         yield outcome
 
 
 def together(
-    board: Board,
-    stock: Stock,
+    job_store: JobStore,
+    status: PlanStatus,
     make_renderer: MakeRenderer,
-    orders: Orders,
+    job_options: JobOptions,
     listener: Listener,
-    crew: Crew,
+    topology: Topology,
     interrupted: Interrupted,
 ) -> Iterator[Outcome]:
-    """Do the jobs in the processes of a crew; this one tells how it goes.
+    """Do the jobs in several processes; this one tells how it goes.
 
     Raises:
         EnvironmentProblem: no other job would fare better.
         KeyboardInterrupt: asked to stop; the pictures at work were finished.
     """
     events: deque[Event] = deque()
-    for job_id, times in stock.crashes.items():
-        board.crashed(job_id, times)
-    board.publish(stock.todo.jobs)
-    run = _Run(board, len(stock.todo.jobs), orders, crew)
-    supervisor = Supervisor(board, make_renderer, orders, crew.seats, events.append)
+    for job_id, times in status.crashes.items():
+        job_store.crashed(job_id, times)
+    job_store.publish(status.todo.jobs)
+    run = _RunState(job_store, len(status.todo.jobs), job_options, topology)
+    supervisor = Supervisor(job_store, make_renderer, job_options, topology.places, events.append)
     try:
         while not run.ended(supervisor):
-            if interrupted() and board.closed is None:
+            if interrupted() and job_store.closed is None:
                 listener.noticed(FINISHING)
-                board.close(INTERRUPTED)
+                job_store.close(INTERRUPTED)
             try:
                 supervisor.turn(_TURN)
             except EnvironmentProblem as problem:
                 run.fail(problem)
             run.look_after_others(listener)
-            events.extend(board.hear())
+            events.extend(job_store.hear())
             while events:
-                yield from run.hear(events.popleft(), stock, listener)
-        for event in board.hear():
-            yield from run.hear(event, stock, listener)
+                yield from run.hear(events.popleft(), status, listener)
+        for event in job_store.hear():
+            yield from run.hear(event, status, listener)
     except KeyboardInterrupt:
-        board.close(NOW)
+        job_store.close(NOW)
         raise
     finally:
         supervisor.kill()  # only those that an error or a second interruption leaves
     run.say_farewell()
     if run.problem is not None:
         raise run.problem
-    if board.closed == INTERRUPTED:
+    if job_store.closed == INTERRUPTED:
         raise KeyboardInterrupt
 
 
@@ -161,13 +161,13 @@ class _Heeding:
 
 
 @dataclass
-class _Run:
+class _RunState:
     """What the plan's process knows of the run."""
 
-    board: Board
+    job_store: JobStore
     jobs: int
-    orders: Orders
-    crew: Crew
+    job_options: JobOptions
+    topology: Topology
     finished: set[int] = field(default_factory=set)
     failures: int = 0
     problem: EnvironmentProblem | None = None
@@ -176,15 +176,15 @@ class _Run:
     looked: float = 0.0
     complete: float = field(default_factory=lambda: time.monotonic())  # when no job was missing last
 
-    def hear(self, event: Event, stock: Stock, listener: Listener) -> Iterator[Outcome]:
+    def hear(self, event: Event, status: PlanStatus, listener: Listener) -> Iterator[Outcome]:
         """Pass on what a rank tells."""
         match event.kind:
             case "taken":
                 self.at_work[event.rank] = event.position
             case "started":
-                listener.job_started(stock.todo.jobs[event.position], event.rank)
+                listener.job_started(status.todo.jobs[event.position], event.rank)
             case "step":
-                listener.step(stock.todo.jobs[event.position], event.step, event.rank)
+                listener.step(status.todo.jobs[event.position], event.step, event.rank)
             case "noticed":
                 listener.noticed(event.text)
             case "problem":
@@ -203,42 +203,42 @@ class _Run:
         listener.job_finished(event.outcome)
         yield event.outcome
         self.failures += event.outcome.status in UNDONE
-        limit = self.orders.max_failures
+        limit = self.job_options.max_failures
         if len(self.finished) == self.jobs or (limit is not None and self.failures >= limit):
-            self.board.close(OVER)
+            self.job_store.close(OVER)
 
     def fail(self, problem: EnvironmentProblem) -> None:
         self.problem = self.problem or problem
-        self.board.close(OVER)
+        self.job_store.close(OVER)
 
     def ended(self, supervisor: Supervisor) -> bool:
         if len(self.finished) == self.jobs:
-            self.board.close(OVER)
+            self.job_store.close(OVER)
             return supervisor.ended
-        return supervisor.ended and self.board.closed is not None and self._others_gone()
+        return supervisor.ended and self.job_store.closed is not None and self._others_gone()
 
     def look_after_others(self, listener: Listener) -> None:
         """Put back the job of a supervisor that gives no sign of life: its host is lost."""
         now = time.monotonic()
-        if self.crew.world.size == 1 or now - self.looked < _BEAT:
+        if self.topology.launcher.size == 1 or now - self.looked < _BEAT:
             return
         self.looked = now
-        for rank, beats in self.board.heartbeats(range(1, self.crew.world.size)).items():
+        for rank, beats in self.job_store.heartbeats(range(1, self.topology.launcher.size)).items():
             before, heard = self.alive.get(rank, (0, now))
             self.alive[rank] = (beats, heard if beats == before else now)
             if rank in self.at_work and self._lost(rank):
-                self.board.put_back(self.at_work.pop(rank))
+                self.job_store.put_back(self.at_work.pop(rank))
                 listener.noticed(f"rank {rank} gives no sign of life: its job is handed to another")
         self._look_for_missing(listener, now)
 
     def _look_for_missing(self, listener: Listener, now: float) -> None:
         """Put back what somebody took who did not live to tell."""
         missing = set(range(self.jobs)) - self.finished - set(self.at_work.values())
-        if not missing or not self.board.is_exhausted():
+        if not missing or not self.job_store.is_exhausted():
             self.complete = now
         elif now - self.complete > _LOST:
             for position in sorted(missing):
-                self.board.put_back(position)
+                self.job_store.put_back(position)
             lost = "1 job was" if len(missing) == 1 else f"{len(missing)} jobs were"
             listener.noticed(f"{lost} taken by a rank that was not heard of again: handed to another")
 
@@ -248,45 +248,51 @@ class _Run:
         return not beats or time.monotonic() - heard > _LOST
 
     def _others_gone(self) -> bool:
-        others = set(range(1, self.crew.world.size))
-        return all(self._lost(rank) for rank in others - self.board.gone(others))
+        others = set(range(1, self.topology.launcher.size))
+        return all(self._lost(rank) for rank in others - self.job_store.gone(others))
 
     def say_farewell(self) -> None:
         """Keep the store until the others have heard that all is over; a launcher's outlives us anyhow."""
-        others, until = set(range(1, self.crew.world.size)), time.monotonic() + _FAREWELL
-        if self.crew.world.agent or not others:
+        others, until = set(range(1, self.topology.launcher.size)), time.monotonic() + _FAREWELL
+        if self.topology.launcher.agent or not others:
             return
         with contextlib.suppress(EnvironmentProblem):
-            while self.board.gone(others) < others and time.monotonic() < until:
+            while self.job_store.gone(others) < others and time.monotonic() < until:
                 time.sleep(_TURN)
 
 
-def follow(board: Board, make_renderer: MakeRenderer, orders: Orders, crew: Crew, interrupted: Interrupted) -> None:
+def follow(
+    job_store: JobStore,
+    make_renderer: MakeRenderer,
+    job_options: JobOptions,
+    topology: Topology,
+    interrupted: Interrupted,
+) -> None:
     """Supervise a rank whose plan another process makes and tells.
 
     Raises:
         EnvironmentProblem: that process cannot be reached, or no job would fare well here.
         KeyboardInterrupt: asked to stop; the picture at work was finished.
     """
-    board.beat(crew.world.rank)
-    board.wait_for_plan(interrupted)
-    supervisor = Supervisor(board, make_renderer, orders, crew.seats, board.tell)
+    job_store.beat(topology.launcher.rank)
+    job_store.wait_for_plan(interrupted)
+    supervisor = Supervisor(job_store, make_renderer, job_options, topology.places, job_store.tell)
     beaten = 0.0
     try:
-        while not (supervisor.ended and board.closed is not None):
+        while not (supervisor.ended and job_store.closed is not None):
             if interrupted():
-                board.close(INTERRUPTED)
+                job_store.close(INTERRUPTED)
             if time.monotonic() - beaten >= _BEAT:
                 beaten = time.monotonic()
-                board.beat(crew.world.rank)
+                job_store.beat(topology.launcher.rank)
             supervisor.turn(2 * _TURN)
     except EnvironmentProblem as problem:
         with contextlib.suppress(EnvironmentProblem):
-            board.tell(Event("problem", crew.world.rank, problem=problem))
+            job_store.tell(Event("problem", topology.launcher.rank, problem=problem))
         raise
     finally:
         supervisor.kill()
         with contextlib.suppress(EnvironmentProblem):
-            board.leave(crew.world.rank)
+            job_store.leave(topology.launcher.rank)
     if interrupted():
         raise KeyboardInterrupt

@@ -17,12 +17,12 @@ from contextgen_cli.errors import EnvironmentProblem, UsageError
 
 _PATIENCE = timedelta(minutes=10)  # for hosts that a scheduler starts one after another
 _PORTS = range(20_000, 30_000)  # where a SLURM job names none
-# What a rank's own process must not find: no library is to open a process group there.
+# What a rank's own process must not launcher_env: no library is to open a process group there.
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class LauncherEnv:
     """This process's place among all that were started for one run."""
 
     rank: int = 0
@@ -35,11 +35,11 @@ class World:
     agent: bool = False  # an elastic agent keeps the store, and outlives us
 
 
-ALONE = World()
+ALONE = LauncherEnv()
 
 
-def find(environment: Mapping[str, str] | None = None) -> World:
-    """The world that the environment describes; `ALONE` where there is none, or only this process in it.
+def launcher_env(environment: Mapping[str, str] | None = None) -> LauncherEnv:
+    """The launcher that the environment describes; `ALONE` where there is none, or only this process in it.
 
     Raises:
         UsageError: a launcher's variables are incomplete or no numbers.
@@ -56,28 +56,33 @@ def find(environment: Mapping[str, str] | None = None) -> World:
     return ALONE
 
 
-def store_of(world: World) -> Any:
-    """A connection to the store that all ranks of the world share; every restart of the group has its own part.
+def open_store(launcher: LauncherEnv) -> Any:
+    """A connection to the store that all ranks of the launcher share; every restart of the group has its own part.
 
     Raises:
         EnvironmentProblem: it cannot be reached.
     """
     from torch.distributed import DistError, PrefixStore, TCPStore  # type: ignore[attr-defined]
 
-    hosting = world.rank == 0 and not world.agent
+    hosting = launcher.rank == 0 and not launcher.agent
     try:
         store = TCPStore(
-            world.address, world.port, is_master=hosting, wait_for_workers=False, timeout=_PATIENCE, use_libuv=True
+            launcher.address,
+            launcher.port,
+            is_master=hosting,
+            wait_for_workers=False,
+            timeout=_PATIENCE,
+            use_libuv=True,
         )
     except (DistError, RuntimeError, ValueError) as problem:
-        where = f"{world.address}:{world.port}"
+        where = f"{launcher.address}:{launcher.port}"
         hint = "MASTER_ADDR and MASTER_PORT must name the first host as the others reach it."
-        raise EnvironmentProblem(f"rank {world.rank} cannot reach the first rank at {where}", hint=hint) from problem
-    return PrefixStore(f"contextgen/{world.attempt}", store)
+        raise EnvironmentProblem(f"rank {launcher.rank} cannot reach the first rank at {where}", hint=hint) from problem
+    return PrefixStore(f"contextgen/{launcher.attempt}", store)
 
 
-def _launched(given: Mapping[str, str]) -> World:
-    return World(
+def _launched(given: Mapping[str, str]) -> LauncherEnv:
+    return LauncherEnv(
         rank=int(given["RANK"]),
         size=int(given["WORLD_SIZE"]),
         local_rank=int(given.get("LOCAL_RANK", 0)),
@@ -89,10 +94,10 @@ def _launched(given: Mapping[str, str]) -> World:
     )
 
 
-def _slurm(given: Mapping[str, str]) -> World:
+def _slurm(given: Mapping[str, str]) -> LauncherEnv:
     """A job step of several tasks. A batch script's own environment is none: there, `--processes` starts the ranks."""
     job = int(given["SLURM_JOB_ID"])
-    return World(
+    return LauncherEnv(
         rank=int(given["SLURM_PROCID"]),
         size=int(given["SLURM_STEP_NUM_TASKS"]),
         local_rank=int(given.get("SLURM_LOCALID", 0)),

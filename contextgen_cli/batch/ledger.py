@@ -4,7 +4,7 @@ One file, appended to under a lock, rather than one a rank merged on read: it is
 a hundred array tasks do not leave a hundred files, and an order is in it. A POSIX lock holds across the hosts of a
 shared file system (NFS included, where O_APPEND alone does not), is let go when its process dies, and costs nothing
 beside a picture. A line is one write, so that a kill leaves at most its beginning; the next append ends such a torn
-line, and reading skips it with a doubt that names it. A line that is there twice does no harm: the latest counts.
+line, and reading skips it with a warning that names it. A line that is there twice does no harm: the latest counts.
 
 The ledger is a memory, never the proof: a job is done where its whole picture is (`contextgen_cli.records.output`).
 """
@@ -104,7 +104,7 @@ class Ledger:
     """All attempts of a folder, in the order in which they ended, and what could not be read of them."""
 
     attempts: tuple[Attempt, ...] = ()
-    doubts: tuple[str, ...] = ()  # one for every line that is skipped, with file and line
+    warnings: tuple[str, ...] = ()  # one for every line that is skipped, with file and line
 
     @property
     def latest(self) -> dict[str, Attempt]:
@@ -135,14 +135,14 @@ def read(folder: Path) -> Ledger:
         OutputError: there is one that cannot be read.
     """
     path = folder / LEDGER
-    attempts, doubts = [], []
+    attempts, warnings = [], []
     for number, line in enumerate(_lines(path), start=1):
         try:
             attempts.append(Attempt.from_record(json.loads(line)))
         except (ValueError, TypeError, KeyError, AttributeError):
             if line.strip():
-                doubts.append(f"{path}:{number}: no whole line: skipped")
-    return Ledger(tuple(attempts), tuple(doubts))
+                warnings.append(f"{path}:{number}: no whole line: skipped")
+    return Ledger(tuple(attempts), tuple(warnings))
 
 
 def append(folder: Path, attempts: Iterable[Attempt]) -> None:

@@ -1,4 +1,6 @@
-"""Processes of one host that paint every picture together: one leads, the others are its children and do as it says.
+"""A picture group: processes of one host that paint every picture together.
+
+One leads, the others are its children and do as it says.
 
 What goes over the lines between them is pickled, as `multiprocessing` does it, between processes that trust each other.
 While a picture is painted they wait for one another; where it fails in one of them, all the others are started anew.
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.batch.launcher_env import VARIABLES
 from contextgen_cli.batch.plan import Job
-from contextgen_cli.batch.rank import MakeRenderer, Seat, end_with_parent, leave_signals_to_parent
+from contextgen_cli.batch.rank import MakeRenderer, RankPlace, end_with_parent, leave_signals_to_parent
 from contextgen_cli.batch.worker import OnStep, Renderer
 from contextgen_cli.errors import ContextgenError, EnvironmentProblem, JobError
 
@@ -27,7 +29,7 @@ _HERE = "127.0.0.1"
 _LAST_WORDS = 5.0  # seconds in which a process that is lost ends
 
 
-class Team(contextlib.AbstractContextManager["Team"]):
+class PictureGroup(contextlib.AbstractContextManager["PictureGroup"]):
     """A renderer whose pictures several processes paint; the others end with the block.
 
     Args:
@@ -39,7 +41,7 @@ class Team(contextlib.AbstractContextManager["Team"]):
     def __init__(self, leader: Renderer, make_renderer: MakeRenderer, size: int) -> None:
         self._leader, self._make_renderer, self._size = leader, make_renderer, size
         self._others: list[_Other] = []
-        self._relieved: list[Job] = []  # what those that are started anew must do too
+        self._reduced_for: list[Job] = []  # what those that are started anew must do too
         self.composition: Any = leader.composition
         self.peak_bytes = leader.peak_bytes
 
@@ -73,10 +75,10 @@ class Team(contextlib.AbstractContextManager["Team"]):
             image = self._leader.render(job, on_step)
         return image
 
-    def relieve(self, job: Job) -> str:
+    def reduce_memory(self, job: Job) -> str:
         """As the leader's."""
-        words = self._leader.relieve(job)
-        self._relieved.append(job)
+        words = self._leader.reduce_memory(job)
+        self._reduced_for.append(job)
         return words
 
     @contextlib.contextmanager
@@ -109,13 +111,13 @@ class Team(contextlib.AbstractContextManager["Team"]):
         from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
         store = TCPStore(_HERE, 0, is_master=True, wait_for_workers=False)
-        seats = [Seat(rank, self._size, rank, self._size) for rank in range(1, self._size)]
-        self._others = [_Other(self._make_renderer, seat, store.port) for seat in seats]
+        places = [RankPlace(rank, self._size, rank, self._size) for rank in range(1, self._size)]
+        self._others = [_Other(self._make_renderer, place, store.port) for place in places]
         for other in self._others:
             other.wait_until_there()
         _meet(store, 0, self._size)
-        for job in self._relieved:
-            self._tell("relieve", job)
+        for job in self._reduced_for:
+            self._tell("reduce_memory", job)
 
     def _disband(self, patience: float) -> None:
         for other in self._others:
@@ -128,11 +130,11 @@ class Team(contextlib.AbstractContextManager["Team"]):
 class _Other:
     """Another process of a team, as the leader sees it."""
 
-    def __init__(self, make_renderer: MakeRenderer, seat: Seat, port: int) -> None:
+    def __init__(self, make_renderer: MakeRenderer, place: RankPlace, port: int) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would inherit the device's state
         self._line, theirs = context.Pipe()
-        arguments = (theirs, make_renderer, seat, port)
-        self._process = context.Process(target=assist, args=arguments, daemon=True, name=f"painter {seat.rank}")
+        arguments = (theirs, make_renderer, place, port)
+        self._process = context.Process(target=assist, args=arguments, daemon=True, name=f"painter {place.rank}")
         self._process.start()
         theirs.close()
         self._opening = 0  # models that it was told to open, and has not said that it did
@@ -190,7 +192,7 @@ class _Died(JobError):
         )
 
 
-def assist(line: Connection, make_renderer: MakeRenderer, seat: Seat, port: int) -> None:
+def assist(line: Connection, make_renderer: MakeRenderer, place: RankPlace, port: int) -> None:
     """The body of another process: do as the leader says until it is gone."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
@@ -199,16 +201,16 @@ def assist(line: Connection, make_renderer: MakeRenderer, seat: Seat, port: int)
     for name in VARIABLES:
         os.environ.pop(name, None)
     try:
-        renderer = make_renderer(seat)
+        renderer = make_renderer(place)
         line.send(None)
-        _meet(TCPStore(_HERE, port, is_master=False), seat.rank, seat.ranks)
+        _meet(TCPStore(_HERE, port, is_master=False), place.rank, place.ranks)
         while (told := line.recv()) is not None:
             verb, job = told
             if verb == "open":
                 renderer.open(job)
                 line.send(None)
-            elif verb == "relieve":
-                renderer.relieve(job)
+            elif verb == "reduce_memory":
+                renderer.reduce_memory(job)
             else:
                 renderer.render(job, lambda done: None)
         _part()

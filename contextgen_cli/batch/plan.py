@@ -74,7 +74,7 @@ class Portion:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class JobCost:
     """What one picture is predicted to take."""
 
     tokens: int
@@ -91,7 +91,7 @@ class Job:
     id: str
     recipe: Recipe
     inputs: tuple[tuple[Path, str], ...]  # each file the scene names, with its SHA-256
-    cost: Cost
+    cost: JobCost
 
     @property
     def name(self) -> str:
@@ -108,7 +108,7 @@ class Plan:
 
     jobs: tuple[Job, ...]
 
-    def dearest_first(self) -> Plan:
+    def most_expensive_first(self) -> Plan:
         """The order in which several ranks share the work, so that none is left alone with a long job at the end;
         model by model, as a rank has one open at a time."""
         models = {name: place for place, name in enumerate(dict.fromkeys(job.recipe.model for job in self.jobs))}
@@ -151,7 +151,7 @@ def plan(
     scenes: Iterable[Scene],
     overrides: Overrides,
     recipe_of: Callable[[Scene], Recipe],
-    cost_of: Callable[[Scene], Cost],
+    cost_of: Callable[[Scene], JobCost],
     portion: Portion = EVERYTHING,
     digest_of: Callable[[Path], str] = sha256_of,
 ) -> Plan:

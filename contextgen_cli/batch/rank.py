@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from contextgen_cli.batch.launcher_env import VARIABLES
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.serialization import Event
-from contextgen_cli.batch.worker import Orders, Outcome, Overview, Renderer, work
+from contextgen_cli.batch.worker import JobOptions, Outcome, Overview, Renderer, work
 from contextgen_cli.errors import DeviceLost, EnvironmentProblem
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _RANKS_AT_FASTEST = 16  # more ranks tell less often: whoever displays them must
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class RankPlace:
     """A rank's place: its number among all, and here."""
 
     rank: int
@@ -38,34 +38,34 @@ class Seat:
     local_ranks: int = 1
 
 
-MakeRenderer = Callable[[Seat], Renderer]
+MakeRenderer = Callable[[RankPlace], Renderer]
 
 
-def serve(line: Connection, make_renderer: MakeRenderer, orders: Orders, seat: Seat) -> None:
+def serve(line: Connection, make_renderer: MakeRenderer, job_options: JobOptions, place: RankPlace) -> None:
     """Work until the supervisor has no more jobs, or is gone."""
     leave_signals_to_parent()
     end_with_parent()
     for name in VARIABLES:
         os.environ.pop(name, None)
-    voice = _Voice(line, seat)
+    voice = _SupervisorLine(line, place)
     try:
-        for _ in work(voice.jobs(), make_renderer(seat), orders, voice, seat.rank):
+        for _ in work(voice.jobs(), make_renderer(place), job_options, voice, place.rank):
             pass  # told already
     except DeviceLost:
         raise  # this process has come to its end; the supervisor starts another
     except EnvironmentProblem as problem:
-        voice.tell(Event("problem", seat.rank, voice.position, problem=problem))
+        voice.tell(Event("problem", place.rank, voice.position, problem=problem))
     except (BrokenPipeError, EOFError):
         os._exit(1)  # nobody is there to hear why
 
 
-class _Voice:
+class _SupervisorLine:
     """Asks the supervisor for jobs and tells it how they go."""
 
-    def __init__(self, line: Connection, seat: Seat) -> None:
+    def __init__(self, line: Connection, place: RankPlace) -> None:
         self._line = line
-        self._rank = seat.rank
-        self._pause = _FASTEST * max(1.0, seat.ranks / _RANKS_AT_FASTEST)
+        self._rank = place.rank
+        self._pause = _FASTEST * max(1.0, place.ranks / _RANKS_AT_FASTEST)
         self._spoke = 0.0
         self.position = -1
 

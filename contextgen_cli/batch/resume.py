@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from contextgen_cli.batch import ledger
 from contextgen_cli.batch.ledger import FAILED, RENDERED, Attempt, Ledger
 from contextgen_cli.batch.plan import Plan
-from contextgen_cli.batch.worker import Orders, Outcome, Status, skipped
+from contextgen_cli.batch.worker import JobOptions, Outcome, Status, skipped
 from contextgen_cli.records.output import sweep
 
 CRASHES_ALLOWED = 2  # the first may have been an accident
 
 
 @dataclass(frozen=True)
-class Stock:
+class PlanStatus:
     """The jobs of a plan, sorted by what there is of them."""
 
     whole: Plan
@@ -31,19 +31,19 @@ class Stock:
     past: Ledger = field(default_factory=Ledger)
 
 
-def take_stock(plan: Plan, orders: Orders) -> Stock:
+def plan_status(plan: Plan, job_options: JobOptions) -> PlanStatus:
     """Look at every job's picture and at the ledger; nothing is written.
 
     Raises:
         OutputError: the ledger cannot be read.
     """
-    destination = orders.destination
+    destination = job_options.destination
     past = ledger.read(destination.folder) if destination.keeps_ledger else Ledger()
     latest, crashes = past.latest, past.crashes
-    forgiving = orders.fresh or orders.retry_failed
+    forgiving = job_options.fresh or job_options.retry_failed
     todo, done, set_aside = [], [], []
     for job in plan.jobs:
-        if (outcome := skipped(job, orders)) is not None:
+        if (outcome := skipped(job, job_options)) is not None:
             done.append(outcome)
         elif not forgiving and (reason := _against(latest.get(job.id), crashes.get(job.id, 0))) is not None:
             status = Status(reason.outcome)
@@ -52,20 +52,20 @@ def take_stock(plan: Plan, orders: Orders) -> Stock:
             todo.append(job)
     unlisted = tuple(each for each in done if not _lists(latest, each)) if destination.keeps_ledger else ()
     counted = {} if forgiving else {job.id: crashes[job.id] for job in todo if job.id in crashes}
-    return Stock(plan, Plan(tuple(todo)), tuple(done), tuple(set_aside), counted, unlisted, past)
+    return PlanStatus(plan, Plan(tuple(todo)), tuple(done), tuple(set_aside), counted, unlisted, past)
 
 
-def tidy(stock: Stock, orders: Orders) -> None:
+def tidy(status: PlanStatus, job_options: JobOptions) -> None:
     """Remove what killed processes left, and add the lines that they did not come to write.
 
     Raises:
         OutputError: the ledger cannot be written.
     """
-    folder = orders.destination.folder
-    if not orders.destination.to_stdout:
+    folder = job_options.destination.folder
+    if not job_options.destination.to_stdout:
         sweep(folder)
-    if stock.unlisted:
-        ledger.append(folder, [_found(each).attempt(folder) for each in stock.unlisted])
+    if status.unlisted:
+        ledger.append(folder, [_found(each).attempt(folder) for each in status.unlisted])
 
 
 def _against(last: Attempt | None, crashes: int) -> Attempt | None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.batch.ledger import Reason
-from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
+from contextgen_cli.batch.plan import Job, JobCost, Recipe, Weights
 from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.errors import DeviceError, EnvironmentProblem, OutputError, WeightsError
-from contextgen_cli.scene.scene import Reference, Scene, Source
+from contextgen_cli.scene.scene import Reference, Scene, SceneSource
 
 _PROBLEMS = {kind.__name__: kind for kind in (EnvironmentProblem, WeightsError, DeviceError, OutputError)}
 
@@ -45,7 +45,7 @@ def job_from_json(data: bytes) -> Job:
             model=Weights(**recipe.pop("model")), adapter=None if adapter is None else Weights(**adapter), **recipe
         ),
         inputs=tuple((Path(path), digest) for path, digest in record["inputs"]),
-        cost=Cost(**record["cost"]),
+        cost=JobCost(**record["cost"]),
     )
 
 
@@ -100,7 +100,7 @@ def _reason(reason: Reason | None) -> dict[str, Any] | None:
 def _scene(record: dict[str, Any]) -> Scene:
     source = record["source"]
     values = tuple((name, value) for name, value in source["values"])
-    written = Source(_path(source["path"]), source["document"], source["matrix_row"], values)
+    written = SceneSource(_path(source["path"]), source["document"], source["matrix_row"], values)
     references = (Reference.of_plain(value["name"], value) for value in record["references"])
     return Scene.of_plain(record, references, written)
 

@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import Any
 
-from contextgen_cli.batch.job_store import NOW, OVER, Board
+from contextgen_cli.batch.job_store import NOW, OVER, JobStore
 from contextgen_cli.batch.ledger import Reason
 from contextgen_cli.batch.plan import Job
-from contextgen_cli.batch.rank import MakeRenderer, Seat, serve
+from contextgen_cli.batch.rank import MakeRenderer, RankPlace, serve
 from contextgen_cli.batch.resume import CRASHES_ALLOWED
 from contextgen_cli.batch.serialization import Event
-from contextgen_cli.batch.worker import Orders, Outcome, Status, note
+from contextgen_cli.batch.worker import JobOptions, Outcome, Status, note
 from contextgen_cli.errors import EnvironmentProblem
 from contextgen_cli.records.output import sweep
 
-_STILLBORN_ALLOWED = 3  # deaths in a row of one rank, before it begins to paint
+_FAILED_STARTS_ALLOWED = 3  # deaths in a row of one rank, before it begins to paint
 _SETTLING = 0.5  # seconds: whoever kills a whole run may reach us a moment later, and then the job is not to blame
 
 
@@ -32,14 +32,14 @@ _SETTLING = 0.5  # seconds: whoever kills a whole run may reach us a moment late
 class _Rank:
     """A rank's process as its supervisor sees it."""
 
-    seat: Seat
+    place: RankPlace
     process: Any
     line: Any
     position: int | None = None  # of the job that it has
     painting: bool = False  # the job's model is open
     waiting: bool = False  # for a job
     dismissed: bool = False  # there is none left
-    stillborn: int = 0
+    failed_starts: int = 0
     began: float = field(default_factory=time.monotonic)
 
 
@@ -48,17 +48,17 @@ class Supervisor:
 
     def __init__(
         self,
-        board: Board,
+        job_store: JobStore,
         make_renderer: MakeRenderer,
-        orders: Orders,
-        seats: Sequence[Seat],
+        job_options: JobOptions,
+        places: Sequence[RankPlace],
         tell: Callable[[Event], None],
     ) -> None:
-        self._board = board
+        self._job_store = job_store
         self._make_renderer = make_renderer
-        self._orders = orders
+        self._job_options = job_options
         self._tell = tell
-        self._ranks = [self._start(seat) for seat in seats]
+        self._ranks = [self._start(place) for place in places]
 
     @property
     def ended(self) -> bool:
@@ -66,7 +66,7 @@ class Supervisor:
         return not self._ranks
 
     def turn(self, seconds: float) -> None:
-        """Hear what the ranks say, bury the dead, hand out jobs; wait so long where nothing happens.
+        """Hear what the ranks say, reap the dead, hand out jobs; wait so long where nothing happens.
 
         Raises:
             EnvironmentProblem: ranks die before they paint anything, or the ledger cannot be written.
@@ -80,7 +80,7 @@ class Supervisor:
             dead = rank.process.exitcode is not None  # before we listen: its last words have arrived then
             self._listen(rank)
             if dead:
-                self._bury(rank)
+                self._reap(rank)
         self._hand_out()
 
     def kill(self) -> None:
@@ -90,18 +90,18 @@ class Supervisor:
         for rank in self._ranks:
             rank.process.join()
             rank.line.close()
-        if self._ranks and not self._orders.destination.to_stdout:
-            sweep(self._orders.destination.folder)
+        if self._ranks and not self._job_options.destination.to_stdout:
+            sweep(self._job_options.destination.folder)
         self._ranks = []
 
-    def _start(self, seat: Seat, stillborn: int = 0) -> _Rank:
+    def _start(self, place: RankPlace, failed_starts: int = 0) -> _Rank:
         context = multiprocessing.get_context("spawn")  # a fork would inherit the device's state
         ours, theirs = context.Pipe()
-        arguments = (theirs, self._make_renderer, self._orders, seat)
-        process = context.Process(target=serve, args=arguments, daemon=True, name=f"rank {seat.rank}")
+        arguments = (theirs, self._make_renderer, self._job_options, place)
+        process = context.Process(target=serve, args=arguments, daemon=True, name=f"rank {place.rank}")
         process.start()
         theirs.close()
-        return _Rank(seat, process, ours, stillborn=stillborn)
+        return _Rank(place, process, ours, failed_starts=failed_starts)
 
     def _listen(self, rank: _Rank) -> None:
         try:
@@ -116,20 +116,20 @@ class Supervisor:
                 rank.position, rank.painting, rank.waiting = None, False, True
                 return
             case "started":
-                rank.painting, rank.stillborn = True, 0
+                rank.painting, rank.failed_starts = True, 0
             case "problem":
                 rank.dismissed = True
         self._tell(event)
 
     def _hand_out(self) -> None:
-        closed = self._board.closed
+        closed = self._job_store.closed
         for rank in self._ranks:
             if closed is not None and not rank.painting:
                 self._dismiss(rank)
-            elif rank.waiting and (position := self._board.take()) is not None:
+            elif rank.waiting and (position := self._job_store.take()) is not None:
                 rank.position, rank.waiting = position, False
-                self._tell(Event("taken", rank.seat.rank, position))
-                self._send(rank, (position, self._board.job(position)))
+                self._tell(Event("taken", rank.place.rank, position))
+                self._send(rank, (position, self._job_store.job(position)))
         if closed == NOW:
             self.kill()
 
@@ -146,53 +146,57 @@ class Supervisor:
         try:
             rank.line.send(handed)
         except OSError:
-            return  # it died since it asked: it will be buried, and the job put back
+            return  # it died since it asked: it will be reaped, and the job put back
 
-    def _bury(self, rank: _Rank) -> None:
+    def _reap(self, rank: _Rank) -> None:
         rank.process.join()
         rank.line.close()
         self._ranks.remove(rank)
         if rank.dismissed:
             return
         time.sleep(_SETTLING)
-        sweep(self._orders.destination.folder)
+        sweep(self._job_options.destination.folder)
         why = _cause(rank.process.exitcode)
-        stillborn = rank.stillborn
+        failed_starts = rank.failed_starts
         if rank.position is not None and rank.painting:
-            self._count_crash(rank, self._board.job(rank.position), why)
+            self._count_crash(rank, self._job_store.job(rank.position), why)
         else:
-            stillborn = self._put_back(rank, why)
-        if self._board.closed is None:
-            self._ranks.append(self._start(rank.seat, stillborn))
+            failed_starts = self._put_back(rank, why)
+        if self._job_store.closed is None:
+            self._ranks.append(self._start(rank.place, failed_starts))
 
     def _count_crash(self, rank: _Rank, job: Job, why: str) -> None:
         """The death of a rank at work is the job's doing, until the job is done by another."""
         assert rank.position is not None
-        times = self._board.crashed(job.id)
+        times = self._job_store.crashed(job.id)
         given_up = times >= CRASHES_ALLOWED
         message = f"took its process down {'twice' if given_up else 'once'} ({why})"
-        outcome = Outcome(job, Status.CRASHED, reason=Reason("Crash", message), rank=rank.seat.rank)
-        note(outcome, self._orders)
-        text = f"rank {rank.seat.rank} died at {job.name} ({why})"
+        outcome = Outcome(job, Status.CRASHED, reason=Reason("Crash", message), rank=rank.place.rank)
+        note(outcome, self._job_options)
+        text = f"rank {rank.place.rank} died at {job.name} ({why})"
         if given_up:
-            self._tell(Event("finished", rank.seat.rank, rank.position, outcome=outcome))
-            self._tell(Event("noticed", rank.seat.rank, text=f"{text} again: the job is set aside, the rank restarted"))
+            self._tell(Event("finished", rank.place.rank, rank.position, outcome=outcome))
+            self._tell(
+                Event("noticed", rank.place.rank, text=f"{text} again: the job is set aside, the rank restarted")
+            )
             return
-        self._board.put_back(rank.position)
-        self._tell(Event("noticed", rank.seat.rank, text=f"{text}: restarted, and the job tried once more"))
+        self._job_store.put_back(rank.position)
+        self._tell(Event("noticed", rank.place.rank, text=f"{text}: restarted, and the job tried once more"))
 
     def _put_back(self, rank: _Rank, why: str) -> int:
         """A rank that dies before it paints dies of something else; how often in a row it did."""
         if rank.position is not None:
-            self._board.put_back(rank.position)
-        if rank.stillborn + 1 >= _STILLBORN_ALLOWED:
-            self._board.close(OVER)
+            self._job_store.put_back(rank.position)
+        if rank.failed_starts + 1 >= _FAILED_STARTS_ALLOWED:
+            self._job_store.close(OVER)
             raise EnvironmentProblem(
-                f"rank {rank.seat.rank} died {_STILLBORN_ALLOWED} times before it painted anything ({why})",
+                f"rank {rank.place.rank} died {_FAILED_STARTS_ALLOWED} times before it painted anything ({why})",
                 hint="Too little main memory is the usual reason: try fewer --processes, or look with -v.",
             )
-        self._tell(Event("noticed", rank.seat.rank, text=f"rank {rank.seat.rank} died as it began ({why}): restarted"))
-        return rank.stillborn + 1
+        self._tell(
+            Event("noticed", rank.place.rank, text=f"rank {rank.place.rank} died as it began ({why}): restarted")
+        )
+        return rank.failed_starts + 1
 
 
 def _cause(code: int | None) -> str:

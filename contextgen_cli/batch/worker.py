@@ -20,7 +20,7 @@ from contextgen_cli.batch import ledger
 from contextgen_cli.batch.ledger import Attempt, Reason
 from contextgen_cli.batch.plan import Job, refuse_changed
 from contextgen_cli.errors import ContextgenError, EnvironmentProblem, OutOfMemory
-from contextgen_cli.records.output import Composition, Destination, Placed, Taken, encode, is_whole, write
+from contextgen_cli.records.output import Composition, Destination, PicturePlace, Taken, encode, is_whole, write
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,7 +35,7 @@ class Renderer(Protocol):
     def open(self, job: Job) -> None: ...
     def render(self, job: Job, on_step: OnStep) -> Image: ...
     def composition(self, job: Job) -> Composition: ...
-    def relieve(self, job: Job) -> str:
+    def reduce_memory(self, job: Job) -> str:
         """Give back what memory can be given back, open the model in the next smaller preset, and say what was done."""
 
     def peak_bytes(self) -> int | None:
@@ -80,7 +80,7 @@ class Outcome:
     status: Status
     path: Path | None = None
     evades: Path | None = None  # another job's picture that kept its name
-    mended: bool = False  # an earlier run's picture had been cut short
+    repaired: bool = False  # an earlier run's picture had been cut short
     png: bytes | None = None  # only where the picture goes to standard output
     seconds: float = 0.0
     peak_bytes: int | None = None
@@ -108,7 +108,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Orders:
+class JobOptions:
     """What is to be done with every job."""
 
     destination: Destination
@@ -121,13 +121,13 @@ class Orders:
 
 
 def work(
-    jobs: Iterable[Job], renderer: Renderer, orders: Orders, listener: Listener, rank: int = 0
+    jobs: Iterable[Job], renderer: Renderer, job_options: JobOptions, listener: Listener, rank: int = 0
 ) -> Iterator[Outcome]:
     """Do jobs one after another, as they are handed out, and yield what became of each."""
     for job in jobs:
         try:
             # 1. Leave the job if it is finished by now, paint and write it if not.
-            outcome = skipped(job, orders, rank) or _do(job, renderer, orders, listener, rank)
+            outcome = skipped(job, job_options, rank) or _do(job, renderer, job_options, listener, rank)
         except EnvironmentProblem:
             # 2. No other job would fare better without weights, device or disk.
             raise
@@ -135,43 +135,43 @@ def work(
             # 3. Keep what failed as the outcome.
             outcome = _failed(job, error, rank)
         # 4. Put it into the ledger, and tell.
-        note(outcome, orders)
+        note(outcome, job_options)
         listener.job_finished(outcome)
         yield outcome
 
 
-def skipped(job: Job, orders: Orders, rank: int = 0) -> Outcome | None:
+def skipped(job: Job, job_options: JobOptions, rank: int = 0) -> Outcome | None:
     """The outcome of a job whose whole picture is there, with all that belongs to it."""
-    destination = orders.destination
-    if orders.fresh or destination.to_stdout:
+    destination = job_options.destination
+    if job_options.fresh or destination.to_stdout:
         return None
     placed = destination.place(job.scene.name, job.seed, job.id)
-    if placed.exists and all(is_whole(path) for path in _companions(placed.path, job, orders)):
+    if placed.exists and all(is_whole(path) for path in _companions(placed.path, job, job_options)):
         return Outcome(job, Status.SKIPPED, placed.path, rank=rank)
     return None
 
 
-def note(outcome: Outcome, orders: Orders) -> None:
+def note(outcome: Outcome, job_options: JobOptions) -> None:
     """Put an attempt into the ledger of its folder.
 
     Raises:
         OutputError: it cannot be written.
     """
-    if orders.destination.keeps_ledger and outcome.status is not Status.SKIPPED:
-        ledger.append(orders.destination.folder, [outcome.attempt(orders.destination.folder)])
+    if job_options.destination.keeps_ledger and outcome.status is not Status.SKIPPED:
+        ledger.append(job_options.destination.folder, [outcome.attempt(job_options.destination.folder)])
 
 
-def _do(job: Job, renderer: Renderer, orders: Orders, listener: Listener, rank: int) -> Outcome:
+def _do(job: Job, renderer: Renderer, job_options: JobOptions, listener: Listener, rank: int) -> Outcome:
     renderer.open(job)
     refuse_changed(job)  # hours may lie between the plan and the picture
     listener.job_started(job, rank)
     began = time.monotonic()
     image = _paint(job, renderer, listener, rank)
     seconds, peak = time.monotonic() - began, renderer.peak_bytes()
-    png = encode(image, orders.record_of(job) if orders.destination.remember else None)
-    if orders.destination.to_stdout:
+    png = encode(image, job_options.record_of(job) if job_options.destination.embed_record else None)
+    if job_options.destination.to_stdout:
         return Outcome(job, Status.RENDERED, png=png, seconds=seconds, peak_bytes=peak, rank=rank)
-    placed = _write(png, job, _seen(job, renderer, orders), orders)
+    placed = _write(png, job, _seen(job, renderer, job_options), job_options)
     return Outcome(
         job,
         Status.RENDERED,
@@ -195,19 +195,19 @@ def _paint(job: Job, renderer: Renderer, listener: Listener, rank: int) -> Image
     except OutOfMemory as problem:
         message = problem.message
     # outside the block, which would keep what the failed try holds
-    listener.noticed(f"{job.name}: {message}: {renderer.relieve(job)}, trying once more")
+    listener.noticed(f"{job.name}: {message}: {renderer.reduce_memory(job)}, trying once more")
     return renderer.render(job, on_step)
 
 
-def _write(png: bytes, job: Job, companions: list[Image], orders: Orders) -> Placed:
-    destination = orders.destination
+def _write(png: bytes, job: Job, companions: list[Image], job_options: JobOptions) -> PicturePlace:
+    destination = job_options.destination
     destination.refuse_vanished()
     files = [encode(companion) for companion in companions]
     several = bool(files) and destination.keeps_ledger
     with ledger.locked(destination.folder) if several else contextlib.nullcontext():  # else two jobs' could mix
         for _ in range(_TRIES_TO_PLACE):
             placed = destination.place(job.scene.name, job.seed, job.id)
-            for path, file in zip(_companions(placed.path, job, orders), files, strict=True):
+            for path, file in zip(_companions(placed.path, job, job_options), files, strict=True):
                 write(path, file)
             try:
                 # last: a picture that is there has all that belongs to it
@@ -224,14 +224,14 @@ def _failed(job: Job, error: Exception, rank: int) -> Outcome:
     return Outcome(job, Status.FAILED, reason=Reason.of(error), trace=trace, rank=rank)
 
 
-def _seen(job: Job, renderer: Renderer, orders: Orders) -> list[Image]:
-    if not (orders.save_layout or orders.save_inputs):
+def _seen(job: Job, renderer: Renderer, job_options: JobOptions) -> list[Image]:
+    if not (job_options.save_layout or job_options.save_inputs):
         return []
     composition = renderer.composition(job)
-    return [composition.layout] * orders.save_layout + list(composition.inputs) * orders.save_inputs
+    return [composition.layout] * job_options.save_layout + list(composition.inputs) * job_options.save_inputs
 
 
-def _companions(path: Path, job: Job, orders: Orders) -> list[Path]:
+def _companions(path: Path, job: Job, job_options: JobOptions) -> list[Path]:
     inputs = [f"input-{number}" for number in range(1, len(job.scene.instances) + 1)]
-    parts = ["layout"] * orders.save_layout + inputs * orders.save_inputs
+    parts = ["layout"] * job_options.save_layout + inputs * job_options.save_inputs
     return [path.with_name(f"{path.stem}.{part}.png") for part in parts]

@@ -13,7 +13,7 @@ from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import option
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, ContextgenError, UsageError
 from contextgen_cli.records.output import read_record
-from contextgen_cli.records.record import Recollection, recollect
+from contextgen_cli.records.record import PictureRecord, parse_record
 from contextgen_cli.scene.writing import to_yaml
 from contextgen_cli.terminal import console
 
@@ -62,30 +62,30 @@ def command(pictures: tuple[Path, ...], as_scene: bool, as_json: bool) -> int:
 
 
 def _told(picture: Path, record: Mapping[str, Any], *, as_scene: bool) -> str:
-    recollection = recollect(record, picture)
-    return to_yaml(recollection.scene, Path.cwd()).rstrip("\n") if as_scene else _as_text(picture, recollection)
+    remembered = parse_record(record, picture)
+    return to_yaml(remembered.scene, Path.cwd()).rstrip("\n") if as_scene else _as_text(picture, remembered)
 
 
-def _as_text(picture: Path, recollection: Recollection) -> str:
-    scene, adapter = recollection.scene, recollection.adapter
+def _as_text(picture: Path, remembered: PictureRecord) -> str:
+    scene, adapter = remembered.scene, remembered.adapter
     lines = {
         "prompt": scene.prompt,
         "canvas": scene.canvas,
-        "seed": recollection.seed,
+        "seed": remembered.seed,
         "steps": scene.sampling.steps,
         "guidance": scene.sampling.guidance,
-        "model": _weights(recollection.model),
+        "model": _weights(remembered.model),
         "adapter": "none" if adapter is None else _weights(adapter),
-        "numerics": recollection.numerics,
+        "numerics": remembered.numerics,
         "layout": "composed" if scene.layout is None else scene.layout.as_posix(),
-        "job": recollection.job,
-        "versions": ", ".join(f"{name} {version}" for name, version in recollection.versions.items()),
+        "job": remembered.job,
+        "versions": ", ".join(f"{name} {version}" for name, version in remembered.versions.items()),
     }
     instances = [
         f"  {number} {instance.reference} at {instance.box.pixels}, fit {instance.fit.value}"
         for number, instance in enumerate(scene.instances, start=1)
     ]
-    inputs = [f"  {digest[:12]}  {name}" for name, digest in recollection.inputs.items()]
+    inputs = [f"  {digest[:12]}  {name}" for name, digest in remembered.inputs.items()]
     told = [f"{name + ':':<10}{value}" for name, value in lines.items()]
     return "\n".join([str(picture), *told, "instances, back to front:", *instances, "inputs:", *inputs])
 

@@ -10,14 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from contextgen_cli.batch import launch, launcher_env, resume
-from contextgen_cli.batch.job_store import OVER, Board
-from contextgen_cli.batch.launch import Crew, Interrupted
-from contextgen_cli.batch.launcher_env import World
-from contextgen_cli.batch.picture_group import Team
+from contextgen_cli.batch.job_store import OVER, JobStore
+from contextgen_cli.batch.launch import Interrupted, Topology
+from contextgen_cli.batch.launcher_env import LauncherEnv
+from contextgen_cli.batch.picture_group import PictureGroup
 from contextgen_cli.batch.plan import Overrides, plan, sha256_of
-from contextgen_cli.batch.resume import Stock
-from contextgen_cli.batch.worker import Listener, Orders, Outcome, Overview
-from contextgen_cli.batch.worker import Renderer as Painting
+from contextgen_cli.batch.resume import PlanStatus
+from contextgen_cli.batch.worker import JobOptions, Listener, Outcome, Overview, Renderer
 from contextgen_cli.commands.render_output import (
     Tally,
     preview,
@@ -53,11 +52,11 @@ from contextgen_cli.errors import (
 )
 from contextgen_cli.models import devices
 from contextgen_cli.models.devices import Footprint
-from contextgen_cli.models.digests import ImageMemory
+from contextgen_cli.models.digests import ImageDigests
 from contextgen_cli.models.numerics import Settings
-from contextgen_cli.models.renderer import Renderer
+from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.output import STDOUT, Destination
-from contextgen_cli.records.recording import remember
+from contextgen_cli.records.recording import job_record
 from contextgen_cli.scene.check.suggestions import nearest
 from contextgen_cli.scene.scene import Scene
 from contextgen_cli.terminal import console, interruption, progress
@@ -98,24 +97,24 @@ def command(
     of the pictures go to standard output, one a line. A picture that is there already is left alone, so the same
     command again goes on where a run ended, however it ended.
     """
-    crew = assemble(running, settings, launcher_env.find())
-    destination = Destination.parse(keeping.output, remember=not keeping.no_metadata)
-    orders = Orders(
+    topology = assemble(running, settings, launcher_env.launcher_env())
+    destination = Destination.parse(keeping.output, embed_record=not keeping.no_metadata)
+    job_options = JobOptions(
         destination,
-        remember,
-        running.fresh and not crew.world.attempt,  # a launcher's own restart goes on with what there is
-        running.retry_failed and not crew.world.attempt,
+        job_record,
+        running.fresh and not topology.launcher.attempt,  # a launcher's own restart goes on with what there is
+        running.retry_failed and not topology.launcher.attempt,
         running.failures_allowed,
         keeping.save_layout,
         keeping.save_inputs,
     )
     # 1. Of several hosts' processes, one makes the plan.
-    if crew.world.rank:
-        return join(settings, orders, crew)
-    with meeting(crew) as board:
+    if topology.launcher.rank:
+        return join(settings, job_options, topology)
+    with meeting(topology) as job_store:
         # 2. Read and check every scene: nothing loads while one is wrong.
-        memory = ImageMemory(destination.folder, sha256_of)
-        found = load_checked(scenes, checks, as_json=reporting.as_json, sound=memory.sound)
+        memory = ImageDigests(destination.folder, sha256_of)
+        found = load_checked(scenes, checks, as_json=reporting.as_json, verified=memory.verified)
         if found is None:
             return EXIT_USAGE
         # 3. Make the plan, and see what there is of it.
@@ -123,14 +122,14 @@ def command(
         refuse_contradictions(destination, keeping, reporting)
         if reporting.dry_run:
             settings = replace(settings, offline=True)  # a plan is no reason to fetch gigabytes
-        renderer = Renderer(settings)
+        renderer = ModelRenderer(settings)
         asked, portion = chosen(found, selection), selection.portion
         whole = plan(asked, overrides, renderer.recipe, renderer.cost, portion, memory.digest)
-        there = resume.take_stock(whole, orders)
-        for doubt in [*renderer.doubts(whole), *there.past.doubts]:
-            console.warn(doubt)
+        there = resume.plan_status(whole, job_options)
+        for warning in [*renderer.warnings(whole), *there.past.warnings]:
+            console.warn(warning)
         memory.keep()
-        work = Work(there, renderer, settings, orders, crew, board)
+        work = Work(there, renderer, settings, job_options, topology, job_store)
         # 4. Show it, if that is all that is wanted.
         if reporting.dry_run:
             return rehearse(work, reporting)
@@ -138,7 +137,7 @@ def command(
         tell_footprints(work.footprints())
         destination.check(len(whole.jobs))
         destination.refuse_another(whole.jobs[0].id if whole.jobs else "")
-        resume.tidy(there, orders)
+        resume.tidy(there, job_options)
         # 6. Paint.
         return run(work, reporting)
 
@@ -147,26 +146,30 @@ def command(
 class Work:
     """All that painting needs."""
 
-    there: Stock
-    renderer: Renderer
+    there: PlanStatus
+    renderer: ModelRenderer
     settings: Settings
-    orders: Orders
-    crew: Crew
-    board: Board | None  # only where other hosts' processes take part
+    job_options: JobOptions
+    topology: Topology
+    job_store: JobStore | None  # only where other hosts' processes take part
 
     @property
     def in_this_process(self) -> bool:
         """A single picture, or one for which there is no folder, needs nobody to watch over it."""
-        if self.board is not None:
+        if self.job_store is not None:
             return False
         if self.settings.parallel is not None:
             return True
-        return self.crew.processes == 0 or len(self.there.todo.jobs) < 2 or not self.orders.destination.keeps_ledger
+        return (
+            self.topology.processes == 0
+            or len(self.there.todo.jobs) < 2
+            or not self.job_options.destination.keeps_ledger
+        )
 
     @property
-    def ranks(self) -> Crew:
+    def ranks(self) -> Topology:
         """Those that there is something to do for."""
-        return replace(self.crew, processes=min(self.crew.processes, len(self.there.todo.jobs)))
+        return replace(self.topology, processes=min(self.topology.processes, len(self.there.todo.jobs)))
 
     @property
     def overview(self) -> Overview:
@@ -186,7 +189,7 @@ class Work:
             processes = 1 if self.in_this_process else self.ranks.ranks_here
         return self.renderer.footprints(self.there.todo, processes)
 
-    def painters(self) -> contextlib.AbstractContextManager[Painting]:
+    def painters(self) -> contextlib.AbstractContextManager[Renderer]:
         """This process' renderer, with as many beside it as share a picture."""
         sharing = self.settings.parallel
         if sharing is None:
@@ -194,21 +197,21 @@ class Work:
         if self.renderer.device == "cpu":
             devices.share_cores(sharing.processes)
         make_renderer = RankRenderer(self.settings, self.renderer.presets, console.verbosity())
-        return Team(self.renderer, make_renderer, sharing.processes)
+        return PictureGroup(self.renderer, make_renderer, sharing.processes)
 
     def outcomes(self, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
         if self.in_this_process:
             with self.painters() as renderer:
-                yield from launch.alone(self.there, renderer, self.orders, listener, interrupted)
+                yield from launch.alone(self.there, renderer, self.job_options, listener, interrupted)
             return
-        board = self.board or launch.open_board(self.crew)
-        crew = self.ranks
-        there = replace(self.there, todo=self.there.todo.dearest_first()) if crew.ranks > 1 else self.there
+        job_store = self.job_store or launch.open_job_store(self.topology)
+        topology = self.ranks
+        there = replace(self.there, todo=self.there.todo.most_expensive_first()) if topology.ranks > 1 else self.there
         make_renderer = RankRenderer(self.settings, self.renderer.presets, console.verbosity())
-        yield from launch.together(board, there, make_renderer, self.orders, listener, crew, interrupted)
+        yield from launch.together(job_store, there, make_renderer, self.job_options, listener, topology, interrupted)
 
 
-def assemble(running: Running, settings: Settings, place: World) -> Crew:
+def assemble(running: Running, settings: Settings, place: LauncherEnv) -> Topology:
     """Who paints.
 
     Raises:
@@ -220,34 +223,34 @@ def assemble(running: Running, settings: Settings, place: World) -> Crew:
             hint="Leave --processes and launchers such as torchrun away.",
         )
     if place.size == 1:
-        return Crew(devices.ranks_here(settings.device) if running.processes is None else running.processes)
+        return Topology(devices.ranks_here(settings.device) if running.processes is None else running.processes)
     if running.processes not in (None, 1):
         raise UsageError(
             f"--processes {running.processes}, but a launcher started {place.size} ranks already",
             hint="Leave --processes away under torchrun, accelerate launch and srun.",
         )
-    return Crew(1, place)
+    return Topology(1, place)
 
 
 @contextlib.contextmanager
-def meeting(crew: Crew) -> Iterator[Board | None]:
+def meeting(topology: Topology) -> Iterator[JobStore | None]:
     """Where the ranks of several hosts meet, if there are any; they are told when no plan comes of it."""
-    if crew.world.size == 1:
+    if topology.launcher.size == 1:
         yield None
         return
-    board = launch.open_board(crew)
+    job_store = launch.open_job_store(topology)
     try:
-        yield board
+        yield job_store
     finally:
         with contextlib.suppress(EnvironmentProblem):
-            board.close(OVER)
+            job_store.close(OVER)
 
 
-def join(settings: Settings, orders: Orders, crew: Crew) -> int:
+def join(settings: Settings, job_options: JobOptions, topology: Topology) -> int:
     """Paint what the first process planned; that one tells how it goes."""
     with interruption.noted() as heard:
         make_renderer = RankRenderer(settings, verbosity=console.verbosity())
-        launch.follow(launch.open_board(crew), make_renderer, orders, crew, heard)
+        launch.follow(launch.open_job_store(topology), make_renderer, job_options, topology, heard)
     return EXIT_DONE
 
 
@@ -258,7 +261,7 @@ def rehearse(work: Work, reporting: Reporting) -> int:
     except DeviceError as error:
         footprints, problem = {}, error
     code = EXIT_DONE if problem is None else problem.exit_code
-    show_plan(work.there, footprints, work.crew.ranks, code, as_json=reporting.as_json)
+    show_plan(work.there, footprints, work.topology.ranks, code, as_json=reporting.as_json)
     if problem is not None:
         console.error(problem)
     return code

@@ -10,12 +10,12 @@ from typing import Any
 
 from contextgen_cli.batch.ledger import Reason
 from contextgen_cli.batch.plan import Job
-from contextgen_cli.batch.resume import Stock
+from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.worker import UNDONE, Outcome, Status
 from contextgen_cli.errors import ContextgenError, JobError
 from contextgen_cli.models.devices import Footprint, gibibytes
 from contextgen_cli.records.output import read_record
-from contextgen_cli.records.recording import changes, remember
+from contextgen_cli.records.recording import changes, job_record
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.progress import duration
 
@@ -51,7 +51,7 @@ def tell(outcome: Outcome, *, as_json: bool) -> None:
         tell_failure(outcome, outcome.reason)
     if outcome.evades is not None and outcome.path is not None:
         console.note(f"{outcome.evades} is another job's picture; wrote {outcome.path}{_changed(outcome)}")
-    if outcome.mended:
+    if outcome.repaired:
         console.note(f"{outcome.path} was not whole: rendered again")
     if as_json:
         console.emit_json(_as_record(outcome))
@@ -109,7 +109,7 @@ def _changed(outcome: Outcome) -> str:
     """What sets the job apart from that of the picture whose name it evades."""
     assert outcome.evades is not None
     try:
-        found = changes(read_record(outcome.evades), remember(outcome.job))
+        found = changes(read_record(outcome.evades), job_record(outcome.job))
     except (ContextgenError, KeyError, TypeError, AttributeError):  # no picture of ours, or of another version
         return ""
     return f" (changed: {', '.join(found)})" if found else ""
@@ -153,7 +153,7 @@ def _as_record(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def show_plan(there: Stock, footprints: Mapping[str, Footprint], ranks: int, code: int, *, as_json: bool) -> None:
+def show_plan(there: PlanStatus, footprints: Mapping[str, Footprint], ranks: int, code: int, *, as_json: bool) -> None:
     """Write the plan, what there is of it, and what the rest is predicted to cost; a job to do whose model has no
     footprint does not fit."""
     states = [*((job, None) for job in there.todo.jobs), *((each.job, each) for each in there.done + there.set_aside)]
@@ -181,7 +181,7 @@ def show_plan(there: Stock, footprints: Mapping[str, Footprint], ranks: int, cod
     console.note(f"{_amount(there)}, {console.significant(there.todo.tflop)} TFLOP{_predicted(seconds)}")
 
 
-def _amount(there: Stock) -> str:
+def _amount(there: PlanStatus) -> str:
     jobs = len(there.whole.jobs)
     parts = [f"{len(there.done)} done"] * bool(there.done) + [f"{len(there.set_aside)} set aside"] * bool(
         there.set_aside

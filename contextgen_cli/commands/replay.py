@@ -1,4 +1,4 @@
-"""`contextgen replay`: pictures rendered again from what they remember, and held against what they were."""
+"""`contextgen replay`: pictures rendered again from what they job_record, and held against what they were."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from contextgen_cli.app.replay import (
     settings_for,
 )
 from contextgen_cli.batch.plan import Job, Plan
-from contextgen_cli.batch.worker import Orders, Outcome, Overview, work
+from contextgen_cli.batch.worker import JobOptions, Outcome, Overview, work
 from contextgen_cli.commands.render_output import tell_failure, tell_footprints
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, gather, option
@@ -37,10 +37,10 @@ from contextgen_cli.errors import (
 from contextgen_cli.models import catalogue
 from contextgen_cli.models.devices import MEMORY_PRESETS
 from contextgen_cli.models.numerics import Settings
-from contextgen_cli.models.renderer import Renderer
+from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.inputs import finder
 from contextgen_cli.records.output import Destination
-from contextgen_cli.records.recording import remember
+from contextgen_cli.records.recording import job_record
 from contextgen_cli.terminal import console, interruption, progress
 
 _SAME, _PIXELS, _DIFFERENT, _FAILED = VERDICTS = ("same_bytes", "same_pixels", "different", "failed")
@@ -103,7 +103,7 @@ contextgen replay old.png --model ./my-model --json
 def command(
     pictures: tuple[Path, ...], output: str, inputs: tuple[Path, ...], weighing: Weighing, as_json: bool, **shown: str
 ) -> int:
-    """Render pictures again from what they remember, and say whether they came out the same.
+    """Render pictures again from what they job_record, and say whether they came out the same.
 
     References are found by content: where the record has them, seen from the picture, from here or from a folder
     below, and anywhere in --inputs. A model or a reference that is not the one of then is refused. Exit code 1 says
@@ -135,7 +135,7 @@ def command(
 class _Run:
     """What one renderer paints: jobs, each with the pictures that it once came to."""
 
-    renderer: Renderer
+    renderer: ModelRenderer
     pictures: dict[str, list[Replay]] = field(default_factory=lambda: defaultdict(list))
     jobs: list[Job] = field(default_factory=list)
 
@@ -144,11 +144,11 @@ class _Run:
         if job.id not in self.pictures:
             self.jobs.append(job)
         self.pictures[job.id].append(replay)
-        if job.id != replay.recollection.job:
+        if job.id != replay.remembered.job:
             console.warn(f"{replay.picture}: this version of contextgen computes in another way: pixels may differ")
 
     def remembered(self, job: Job) -> dict[str, Any]:
-        return self.pictures[job.id][0].record_of(remember(job))
+        return self.pictures[job.id][0].record_of(job_record(job))
 
 
 def _planned(replays: Sequence[Replay], asked: Settings) -> tuple[list[_Run], list[ContextgenError]]:
@@ -158,7 +158,7 @@ def _planned(replays: Sequence[Replay], asked: Settings) -> tuple[list[_Run], li
         try:
             settings = settings_for(replay, asked, catalogue.aliases())
             if settings not in runs:
-                runs[settings] = _Run(Renderer(settings))
+                runs[settings] = _Run(ModelRenderer(settings))
             runs[settings].add(replay)
         except ContextgenError as problem:
             problems.append(problem)
@@ -181,10 +181,10 @@ def _carry_out(runs: Sequence[_Run], destination: Destination, tell: Callable[..
         for run in runs:
             todo = Plan(tuple(run.jobs))
             tell_footprints(run.renderer.footprints(todo))
-            orders = Orders(destination, run.remembered, fresh=True)
+            job_options = JobOptions(destination, run.remembered, fresh=True)
             with interruption.noted() as heard, progress.display(mode) as display:
                 display.started(Overview(len(todo.jobs), 0, todo.tflop))
-                for outcome in work(_until(heard, todo.jobs), run.renderer, orders, display):
+                for outcome in work(_until(heard, todo.jobs), run.renderer, job_options, display):
                     for replay in run.pictures[outcome.job.id]:
                         tell(replay, outcome)
     except EnvironmentProblem as problem:
@@ -215,7 +215,7 @@ def _tell(replay: Replay, outcome: Outcome, *, as_json: bool, verdicts: Counter[
     compared = compare(replay.picture, outcome.path)
     verdict = _SAME if compared.same_bytes else _PIXELS if compared.same_pixels else _DIFFERENT
     verdicts[verdict] += 1
-    changed = changes(replay.recollection.versions, remember(outcome.job)["versions"])
+    changed = changes(replay.remembered.versions, job_record(outcome.job)["versions"])
     for change in changed:
         console.note(f"{replay.picture}: {change}")
     if as_json:

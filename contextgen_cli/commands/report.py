@@ -90,8 +90,8 @@ def command(out: Path, writing: Writing, as_json: bool) -> int:
     _refuse_other_files(target, writing.contact_sheet)
     # 2. Look at every picture, and read what the ledger says of it.
     told = ledger.read(out)
-    for doubt in told.doubts:
-        console.warn(doubt)
+    for warning in told.warnings:
+        console.warn(warning)
     side = _SIDE if len(told.latest) <= _MANY else _SMALL_SIDE
     entries = _chosen(gather_entries(out, told, side, _own(writing.contact_sheet)), writing.only)
     if not entries:

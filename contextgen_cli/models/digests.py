@@ -1,4 +1,4 @@
-"""What reading files came to, remembered between runs by size and time of change.
+"""What reading files came to, cached_digest between runs by size and time of change.
 
 The weights' digests are the machine's, in the cache folder; those of a batch's images are the batch's, in its output
 folder, where every host that works on it finds them.
@@ -20,7 +20,7 @@ _LARGE = 1 << 24  # smaller files are read faster than looked up
 _MANY = 64  # images, of which a batch keeps a memory
 
 
-def remembered(file: Path, compute: Callable[[Path], str]) -> str:
+def cached_digest(file: Path, compute: Callable[[Path], str]) -> str:
     """The digest of `file`, computed only if it is new or was changed since."""
     state = file.stat()
     if state.st_size < _LARGE:
@@ -35,19 +35,19 @@ def remembered(file: Path, compute: Callable[[Path], str]) -> str:
     return str(known[key][1])
 
 
-class ImageMemory:
-    """The digests of a batch's images and which references proved sound, in `.contextgen/images.json` of its folder."""
+class ImageDigests:
+    """The digests of a batch's images and which references were verified, in its folder's `.contextgen/images.json`."""
 
     def __init__(self, folder: Path, digest_of: Callable[[Path], str]) -> None:
         self._store = folder / ".contextgen" / "images.json"
         self._digest_of = digest_of
         self._digests: dict[str, tuple[str, str]] = {}  # by path: size and time of change, and the SHA-256
-        self.sound: set[str] = set()
+        self.verified: set[str] = set()
         with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # a memory that is none of ours
             known = _read(self._store)
             self._digests = {path: (str(stamp), str(digest)) for path, (stamp, digest) in known["digests"].items()}
-            self.sound = set(map(str, known["sound"]))
-        self._before = len(self.sound), len(self._digests)
+            self.verified = set(map(str, known["verified"]))
+        self._before = len(self.verified), len(self._digests)
         self._changed = False
 
     def digest(self, path: Path) -> str:
@@ -68,10 +68,10 @@ class ImageMemory:
 
     def keep(self) -> None:
         """Remember for the next run, where there is enough of it to be worth a file."""
-        grown = self._changed or self._before != (len(self.sound), len(self._digests))
+        grown = self._changed or self._before != (len(self.verified), len(self._digests))
         if grown and len(self._digests) >= _MANY and self._store.parent.parent.is_dir():
             sweep(self._store.parent)
-            known = {"digests": self._digests, "sound": sorted(self.sound)}
+            known = {"digests": self._digests, "verified": sorted(self.verified)}
             with contextlib.suppress(OutputError):  # a memory is a convenience
                 write(self._store, json.dumps(known).encode())
 

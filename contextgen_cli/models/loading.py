@@ -12,7 +12,7 @@ from contextgen_cli.batch.plan import Weights
 from contextgen_cli.errors import OutputError, WeightsError
 from contextgen_cli.models import error_translation
 from contextgen_cli.models.devices import Device
-from contextgen_cli.models.digests import remembered
+from contextgen_cli.models.digests import cached_digest
 from contextgen_cli.models.numerics import Settings
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def find_model(asked: str | Alias, adapter: str | None, *, offline: bool) -> Mod
 def _digest(path: Path) -> str:
     from contextgen.weights.checkpoints import digest, sha256_of
 
-    return digest(path, lambda file: remembered(file, sha256_of))
+    return digest(path, lambda file: cached_digest(file, sha256_of))
 
 
 def _public_name(name: str) -> str:

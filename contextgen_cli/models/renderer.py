@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe
+from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe
 from contextgen_cli.errors import DeviceError, OutOfMemory, SceneError, UsageError, WeightsError
 from contextgen_cli.models import devices, error_translation
 from contextgen_cli.models.catalogue import alias_of, limits
@@ -19,13 +19,12 @@ from contextgen_cli.scene.check.images import open_layout, open_reference, silho
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from contextgen.method.layout import Instance, Outline, Reference
+    from contextgen.method.layout import Instance, Outline, PreparedReference
     from contextgen.weights.card import ModelCard
-    from contextgen_cli.scene.scene import Instance as PlacedReference
-    from contextgen_cli.scene.scene import Scene
+    from contextgen_cli.scene.scene import PlacedReference, Scene
 
 
-class Renderer:
+class ModelRenderer:
     """Finds models, says what pictures will cost, and paints them; it keeps one model open at a time."""
 
     def __init__(self, settings: Settings, presets: Mapping[str, str] | None = None) -> None:
@@ -38,7 +37,7 @@ class Renderer:
         self._dtype = settings.dtype or default_dtype(self._device)
         self._models: dict[str, Model] = {}
         self.presets: dict[str, str] = dict(presets or {})
-        self._relief: dict[str, tuple[int, str]] = {}  # pictures from so many bytes on take a smaller preset
+        self._reduced: dict[str, tuple[int, str]] = {}  # pictures from so many bytes on take a smaller preset
         self._open: tuple[str, str, Any] | None = None  # the model's name, its preset, its pipeline
 
     @property
@@ -67,7 +66,7 @@ class Renderer:
             compiled=settings.compile,
         )
 
-    def cost(self, scene: Scene) -> Cost:
+    def cost(self, scene: Scene) -> JobCost:
         """What one picture of `scene` will take."""
         from contextgen.backends.flux_kontext.cost import predict
         from contextgen.method.sequence import Placement, arrange
@@ -79,9 +78,9 @@ class Renderer:
         sequence = arrange(outlines, [Placement(each.box.pixels) for each in scene.instances], canvas, card)
         steps = scene.sampling.steps or card.steps
         cost = predict(model.folder, sequence, steps, self._settings.attention, self._settings.ica, card)
-        return Cost(cost.tokens, cost.tflop, cost.numbers * DTYPES[self._dtype])
+        return JobCost(cost.tokens, cost.tflop, cost.numbers * DTYPES[self._dtype])
 
-    def doubts(self, plan: Plan) -> list[str]:
+    def warnings(self, plan: Plan) -> list[str]:
         """What is probably not meant: a base that nothing has taught to keep identities, an ill-suited canvas."""
         models = {job.recipe.model.name: self._model_of(job.scene) for job in plan.jobs}
         untaught = [
@@ -130,7 +129,7 @@ class Renderer:
             with error_translation.opening():
                 self._open = name, preset, open_pipeline(model, self._settings, self._device, self._dtype, preset)
 
-    def relieve(self, job: Job) -> str:
+    def reduce_memory(self, job: Job) -> str:
         """After a picture had too little memory: give back what is cached, and open its model so that less of it stays
         on the device, where there is a smaller preset; the words for it. Pictures that take less go on as before.
 
@@ -138,15 +137,15 @@ class Renderer:
             OutOfMemory: no smaller preset can be opened either.
         """
         name = job.recipe.model.name
-        _, preset = self._relief.get(name, (0, self.presets.get(name, "full")))
+        _, preset = self._reduced.get(name, (0, self.presets.get(name, "full")))
         while (smaller := devices.smaller_preset(self._device, preset)) is not None:
-            self._relief[name] = job.cost.bytes, smaller
+            self._reduced[name] = job.cost.bytes, smaller
             with contextlib.suppress(DeviceError):
                 self.open(job)
                 return f"--memory {smaller} for pictures of this size"
             preset = smaller
         if self._open is None:
-            del self._relief[name]  # the next picture may have less to hold
+            del self._reduced[name]  # the next picture may have less to hold
             raise OutOfMemory(f"not enough device memory for this picture, not even with --memory {preset}")
         self._open[-1].empty_caches()
         devices.give_back_memory()
@@ -208,7 +207,7 @@ class Renderer:
         name = model.weights.name
         if name not in self.presets:
             self._footprint(job)  # on a host of its own; the dearest job comes first
-        large, smaller = self._relief.get(name, (0, ""))
+        large, smaller = self._reduced.get(name, (0, ""))
         return smaller if smaller and job.cost.bytes >= large else self.presets[name]
 
 
@@ -218,7 +217,7 @@ def compose(scene: Scene, card: ModelCard) -> Image:
     return _layout(scene, instances, _prepared(scene, instances, card))
 
 
-def _prepared(scene: Scene, instances: Sequence[Instance], card: ModelCard) -> list[Reference]:
+def _prepared(scene: Scene, instances: Sequence[Instance], card: ModelCard) -> list[PreparedReference]:
     from contextgen.method.layout import prepare_reference
 
     prepared = []
@@ -241,7 +240,7 @@ def _outline(scene: Scene, placed: PlacedReference, card: ModelCard, canvas: tup
         raise SceneError(f"{reference.image}: {problem}") from problem
 
 
-def _layout(scene: Scene, instances: Sequence[Instance], prepared: Sequence[Reference]) -> Image:
+def _layout(scene: Scene, instances: Sequence[Instance], prepared: Sequence[PreparedReference]) -> Image:
     from contextgen.method import layout
 
     width, height = scene.canvas.width, scene.canvas.height

@@ -63,7 +63,7 @@ class Composition:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PicturePlace:
     """Where a job's picture belongs, and whether it is there already."""
 
     path: Path
@@ -79,20 +79,20 @@ class Destination:
     folder: Path
     file: Path | None = None
     to_stdout: bool = False
-    remember: bool = True  # False: pictures carry no record, so their names carry the job's id
+    embed_record: bool = True  # False: pictures carry no record, so their names carry the job's id
 
     @classmethod
-    def parse(cls, text: str, *, remember: bool = True) -> Destination:
+    def parse(cls, text: str, *, embed_record: bool = True) -> Destination:
         if text == STDOUT:
-            return cls(Path(), to_stdout=True, remember=remember)
+            return cls(Path(), to_stdout=True, embed_record=embed_record)
         path = Path(text).expanduser()
         if is_other_file(path):
             raise UsageError(
                 f"{text}: pictures are PNG files", hint=f"Write {path.with_suffix('.png')}, or name a folder."
             )
         if path.suffix.lower() != ".png" or path.is_dir():
-            return cls(path, remember=remember)
-        return cls(path.parent, file=path, remember=remember)
+            return cls(path, embed_record=embed_record)
+        return cls(path.parent, file=path, embed_record=embed_record)
 
     @property
     def keeps_ledger(self) -> bool:
@@ -135,14 +135,14 @@ class Destination:
             job = f" (job {held[:_ID_LETTERS]})" if held else ""
             raise UsageError(f"{self.file} holds another picture{job}", hint="Give another name, or remove it first.")
 
-    def place(self, name: str, seed: int, job_id: str) -> Placed:
+    def place(self, name: str, seed: int, job_id: str) -> PicturePlace:
         """The path of a job's picture: its plain name, or one with its id if another picture has that."""
         plain = self.file or self.folder / f"{name}-{seed}.png"
         with_id = plain.with_name(f"{plain.stem}-{job_id[:_ID_LETTERS]}.png")
-        if not self.remember and not self.file:
+        if not self.embed_record and not self.file:
             return _placed(with_id)
         if not plain.exists():
-            return Placed(plain, exists=False)  # not asked again: another run's picture may land there any moment
+            return PicturePlace(plain, exists=False)  # not asked again: another run's picture may land there any moment
         if _job_of(plain) == job_id:
             return _placed(plain)
         return _placed(with_id, evades=plain)
@@ -354,9 +354,9 @@ def _quietly(undo: Callable[[], object]) -> None:
         undo()
 
 
-def _placed(path: Path, evades: Path | None = None) -> Placed:
+def _placed(path: Path, evades: Path | None = None) -> PicturePlace:
     whole = is_whole(path)
-    return Placed(path, whole, evades, broken=not whole and path.exists())
+    return PicturePlace(path, whole, evades, broken=not whole and path.exists())
 
 
 def _job_of(path: Path) -> str | None:

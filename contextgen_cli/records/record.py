@@ -17,7 +17,7 @@ _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True)
-class Recollection:
+class PictureRecord:
     """What a picture remembers. The scene's paths are as recorded: relative to the folder of its scene file."""
 
     job: str
@@ -44,7 +44,7 @@ class Recollection:
         return self.inputs[path.as_posix()]
 
 
-def recollect(record: Mapping[str, Any], picture: Path) -> Recollection:
+def parse_record(record: Mapping[str, Any], picture: Path) -> PictureRecord:
     """The record of `picture`, understood.
 
     Raises:
@@ -59,19 +59,19 @@ def recollect(record: Mapping[str, Any], picture: Path) -> Recollection:
         ) from problem
 
 
-def remembered_by(picture: Path) -> Recollection:
+def remembered_by(picture: Path) -> PictureRecord:
     """What `picture` remembers.
 
     Raises:
         UsageError: there is no such picture, it remembers nothing, or nothing that can be read.
     """
-    return recollect(read_record(picture), picture)
+    return parse_record(read_record(picture), picture)
 
 
-def _understood(record: Mapping[str, Any]) -> Recollection:
+def _understood(record: Mapping[str, Any]) -> PictureRecord:
     adapter = record["adapter"]
     scene = from_record(record["scene"])
-    recollection = Recollection(
+    remembered = PictureRecord(
         job=str(record["job"]),
         scene=scene,
         seed=int(record["seed"]),
@@ -85,17 +85,17 @@ def _understood(record: Mapping[str, Any]) -> Recollection:
         approximations=str(record.get("approximations", "")),
         compiled=bool(record.get("compiled", False)),
     )
-    _check(recollection)
-    return recollection
+    _check(remembered)
+    return remembered
 
 
 def _weights(record: Mapping[str, str]) -> Weights:
     return Weights(str(record["name"]), str(record["digest"]))
 
 
-def _check(recollection: Recollection) -> None:
+def _check(remembered: PictureRecord) -> None:
     """Raise what a record raises that only looks like one: by then nobody expects it."""
-    scene = recollection.scene
+    scene = remembered.scene
     if not (isinstance(scene.name, str) and isinstance(scene.prompt, str)):
         raise TypeError("name and prompt are text")
     if min(scene.canvas.width, scene.canvas.height) < 1:
@@ -105,4 +105,4 @@ def _check(recollection: Recollection) -> None:
         if instance.reference not in scene_has or not instance.box.covers_pixels:
             raise ValueError(f"an instance of {instance.reference} at {instance.box}")
     for path in scene.files:
-        recollection.digest(path)
+        remembered.digest(path)

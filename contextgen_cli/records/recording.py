@@ -17,7 +17,7 @@ RECORD_VERSION = 1
 LIBRARIES = ("torch", "diffusers", "transformers", "pillow")  # whose versions may change pixels
 
 
-def remember(job: Job) -> dict[str, Any]:
+def job_record(job: Job) -> dict[str, Any]:
     """All that is needed to paint the job again, as plain JSON values; no paths of this machine."""
     recipe, scene = job.recipe, to_record(job.scene)
     names = dict(_names(job.scene, scene))

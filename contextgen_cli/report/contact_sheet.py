@@ -24,7 +24,7 @@ _GROUND, _INK = "#f6f6f4", "#1c1c1f"
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class SheetGrid:
     """So many columns and rows of square cells."""
 
     columns: int
@@ -32,7 +32,7 @@ class Grid:
     cell: int
 
     @classmethod
-    def of(cls, count: int) -> Grid:
+    def of(cls, count: int) -> SheetGrid:
         """The largest cells that hold so many pictures; the smallest, filled, where none do."""
         for cell in _CELLS:
             columns = math.ceil(math.sqrt(max(1, count)))
@@ -67,7 +67,7 @@ def draw(pictures: Sequence[tuple[str, Path]]) -> Sheet:
     """A contact sheet of whole pictures, each with its name; those that do not fit are left out."""
     from PIL import Image, ImageDraw, ImageFont
 
-    grid = Grid.of(len(pictures))
+    grid = SheetGrid.of(len(pictures))
     held = pictures[: grid.room]
     sheet = Image.new("RGB", grid.size, _GROUND)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_LETTERS)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from contextgen_cli.batch.ledger import RENDERED, Attempt, Ledger
 from contextgen_cli.errors import UsageError
-from contextgen_cli.records.record import Recollection, recollect
+from contextgen_cli.records.record import PictureRecord, parse_record
 from contextgen_cli.report.thumbnails import NOT_SEEN, Seen, look, on_all_cores
 
 MISSING, DAMAGED = "missing", "damaged"  # outcomes that are not the run's
@@ -25,7 +25,7 @@ class Entry:
     Attributes:
         path: the picture, if there is one.
         attempt: the last attempt at the job, if the ledger has any; `attempts`: how many there were.
-        doubt: why the picture's record could not be read.
+        record_problem: why the picture's record could not be read.
     """
 
     name: str
@@ -34,10 +34,10 @@ class Entry:
     outcome: str
     path: Path | None = None
     seen: Seen = NOT_SEEN
-    recollection: Recollection | None = None
+    remembered: PictureRecord | None = None
     attempt: Attempt | None = None
     attempts: int = 0
-    doubt: str | None = None
+    record_problem: str | None = None
 
     @property
     def has_picture(self) -> bool:
@@ -82,24 +82,24 @@ def _of_a_job(last: Attempt, attempts: int, path: Path | None, seen: Mapping[Pat
         outcome = MISSING
     elif outcome == RENDERED and each.problem:
         outcome = DAMAGED
-    recollection, doubt = _recollected(path, each)
-    return Entry(last.name, last.scene, last.seed, outcome, path, each, recollection, last, attempts, doubt)
+    remembered, record_problem = _remembered(path, each)
+    return Entry(last.name, last.scene, last.seed, outcome, path, each, remembered, last, attempts, record_problem)
 
 
 def _of_a_picture(path: Path, seen: Seen) -> Entry:
-    recollection, doubt = _recollected(path, seen)
+    remembered, record_problem = _remembered(path, seen)
     outcome = DAMAGED if seen.problem else RENDERED
-    if recollection is None:
-        return Entry(path.stem, path.stem, None, outcome, path, seen, doubt=doubt)
-    scene, seed = recollection.scene.name, recollection.seed
-    return Entry(path.stem, scene, seed, outcome, path, seen, recollection)
+    if remembered is None:
+        return Entry(path.stem, path.stem, None, outcome, path, seen, record_problem=record_problem)
+    scene, seed = remembered.scene.name, remembered.seed
+    return Entry(path.stem, scene, seed, outcome, path, seen, remembered)
 
 
-def _recollected(path: Path | None, seen: Seen) -> tuple[Recollection | None, str | None]:
+def _remembered(path: Path | None, seen: Seen) -> tuple[PictureRecord | None, str | None]:
     if path is None or seen.record is None:
         return None, None
     try:
-        return recollect(seen.record, path), None
+        return parse_record(seen.record, path), None
     except UsageError as problem:
         return None, problem.message
 

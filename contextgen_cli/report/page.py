@@ -111,7 +111,7 @@ class _Describer:
             "file": None if entry.path is None else self._link(entry.path),
             "thumb": entry.seen.thumbnail,
             "size": list(entry.seen.size),
-            "problem": entry.seen.problem or entry.doubt,
+            "problem": entry.seen.problem or entry.record_problem,
             "command": command,
             "note": note,
             "details": _details(entry),
@@ -129,9 +129,9 @@ class _Describer:
         return {"seconds": seconds, "at": attempt.at, "error": error}
 
     def _of_the_scene(self, entry: Entry) -> dict[str, Any]:
-        if entry.recollection is None:
+        if entry.remembered is None:
             return {"prompt": None, "boxes": [], "refs": [], "layout": None}
-        scene, digests = entry.recollection.scene, entry.recollection.inputs
+        scene, digests = entry.remembered.scene, entry.remembered.inputs
         shown = {each.name: each for each in self.subjects.shown(scene, digests)}
         return {
             "prompt": scene.prompt,
@@ -147,8 +147,8 @@ class _Describer:
 
     def _layout(self, entry: Entry, shown: dict[str, Shown]) -> dict[str, Any]:
         """The layout image where there is one, else what it is made of: cut-outs at their places."""
-        assert entry.recollection is not None
-        scene, digests = entry.recollection.scene, entry.recollection.inputs
+        assert entry.remembered is not None
+        scene, digests = entry.remembered.scene, entry.remembered.inputs
         beside = None if entry.path is None else entry.path.with_name(f"{entry.path.stem}.layout.png")
         kept = self.subjects.layout(beside) if beside is not None and beside.is_file() else None
         kept = kept or self.subjects.own_layout(scene, digests)
@@ -176,20 +176,20 @@ def _details(entry: Entry) -> list[tuple[str, str]]:
 
 
 def _details_of_the_record(entry: Entry) -> Sequence[tuple[str, str]]:
-    recollection = entry.recollection
-    if recollection is None:
+    remembered = entry.remembered
+    if remembered is None:
         return [("Size", f"{entry.seen.size[0]} x {entry.seen.size[1]}" if entry.has_picture else "")]
-    sampling, adapter = recollection.scene.sampling, recollection.adapter
+    sampling, adapter = remembered.scene.sampling, remembered.adapter
     return [
-        ("Size", f"{recollection.scene.canvas.width} x {recollection.scene.canvas.height}"),
-        ("Seed", str(recollection.seed)),
+        ("Size", f"{remembered.scene.canvas.width} x {remembered.scene.canvas.height}"),
+        ("Seed", str(remembered.seed)),
         ("Steps", "" if sampling.steps is None else str(sampling.steps)),
         ("Guidance", "" if sampling.guidance is None else str(sampling.guidance)),
-        ("Model", f"{recollection.model.name} ({recollection.model.digest[:_DIGEST_LETTERS]})"),
+        ("Model", f"{remembered.model.name} ({remembered.model.digest[:_DIGEST_LETTERS]})"),
         ("Adapter", "" if adapter is None else f"{adapter.name} ({adapter.digest[:_DIGEST_LETTERS]})"),
-        ("Numerics", recollection.numerics),
-        ("Versions", ", ".join(f"{name} {version}" for name, version in recollection.versions.items())),
-        ("Job", recollection.job),
+        ("Numerics", remembered.numerics),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in remembered.versions.items())),
+        ("Job", remembered.job),
     ]
 
 
@@ -202,5 +202,5 @@ def _details_of_the_attempt(entry: Entry) -> Sequence[tuple[str, str]]:
         ("Where", f"{attempt.host}, rank {attempt.rank}" if attempt.host else ""),
         ("Peak memory", "" if attempt.peak_bytes is None else gibibytes(attempt.peak_bytes)),
         ("Attempts", str(entry.attempts) if entry.attempts > 1 else ""),
-        *([] if entry.recollection else [("Seed", str(attempt.seed)), ("Job", attempt.job)]),
+        *([] if entry.remembered else [("Seed", str(attempt.seed)), ("Job", attempt.job)]),
     ]

@@ -32,17 +32,17 @@ class Again:
 
     def command(self, entry: Entry) -> tuple[str | None, str | None]:
         """A command line, and what is to be changed in it before it runs."""
-        if entry.recollection is not None and entry.path is not None:
+        if entry.remembered is not None and entry.path is not None:
             return self._replay(entry)
         if entry.attempt is not None:
             return self._render(entry), _FILL_IN
         return None, None
 
     def _replay(self, entry: Entry) -> tuple[str, str | None]:
-        assert entry.recollection is not None and entry.path is not None
+        assert entry.remembered is not None and entry.path is not None
         picture = entry.path.relative_to(self.folder).as_posix()
         words = ["contextgen", "replay", _argument(picture if self.called == "." else f"{self.called}/{picture}")]
-        model, adapter = entry.recollection.model.name, entry.recollection.adapter
+        model, adapter = entry.remembered.model.name, entry.remembered.adapter
         unnamed = []
         if model not in self.aliases:
             words += ["--model", model]

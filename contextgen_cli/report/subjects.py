@@ -12,7 +12,7 @@ from contextgen_cli.errors import SceneError
 from contextgen_cli.records.inputs import Finder
 from contextgen_cli.report.thumbnails import data_address, reduced
 from contextgen_cli.scene.check.images import open_layout, open_reference
-from contextgen_cli.scene.scene import Fit, Instance, Reference, Scene, Size
+from contextgen_cli.scene.scene import Fit, PlacedReference, Reference, Scene, Size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -94,7 +94,7 @@ class Subjects:
         return self._cutouts[reference]
 
 
-def place(instance: Instance, cutout: Cutout, canvas: Size) -> Share:
+def place(instance: PlacedReference, cutout: Cutout, canvas: Size) -> Share:
     """Where the layout image has a subject (`contextgen.method.layout`, to a pixel or so)."""
     left, top, right, bottom = instance.box.pixels
     width, height = right - left, bottom - top

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contextgen_cli.scene.parse.nodes import Key, KeyPath, Node, child, children, descendant, items
-from contextgen_cli.scene.scene import DEFAULT_SEEDS, Box, Fit, Instance, Reference, Sampling, Scene, Size, Source
+from contextgen_cli.scene.scene import (
+    DEFAULT_SEEDS,
+    Box,
+    Fit,
+    PlacedReference,
+    Reference,
+    Sampling,
+    Scene,
+    SceneSource,
+    Size,
+)
 
 _HORIZONTAL = ("x", "width", "left", "right")
 
@@ -22,13 +32,13 @@ class Draft:
     prompt: str | None
     layout: Path | None
     references: Mapping[str, Reference]
-    instances: Mapping[int, Instance]  # by index; the broken ones are absent
+    instances: Mapping[int, PlacedReference]  # by index; the broken ones are absent
     sampling: Sampling
     seeds: tuple[int, ...] | None  # None: not given
     model: str | None
     name: str | None
 
-    def scene(self, name: str, source: Source) -> Scene:
+    def scene(self, name: str, source: SceneSource) -> Scene:
         """The scene; only to be called where no error was reported."""
         assert self.canvas is not None and self.prompt is not None
         scene = Scene(
@@ -107,20 +117,20 @@ class _Drafter:
                 found[name] = Reference(name, image, mask, box(crop) if crop is not None else None)
         return found
 
-    def _instances(self, canvas: Size | None) -> dict[int, Instance]:
+    def _instances(self, canvas: Size | None) -> dict[int, PlacedReference]:
         listed = child(self._root, "instances")
         if listed is None or canvas is None:
             return {}
         read = {index: self._instance(index, canvas) for index in range(len(items(listed)))}
         return {index: instance for index, instance in read.items() if instance is not None}
 
-    def _instance(self, index: int, canvas: Size) -> Instance | None:
+    def _instance(self, index: int, canvas: Size) -> PlacedReference | None:
         reference = self._text("instances", index, "reference")
         place = self._usable("instances", index, "box")
         if reference is None or place is None or self._usable("instances", index) is None:
             return None
         fit = self._text("instances", index, "fit")
-        instance = Instance(reference, box(place, canvas))
+        instance = PlacedReference(reference, box(place, canvas))
         return replace(instance, fit=Fit(fit)) if fit is not None else instance
 
     def _sampling(self) -> Sampling:

@@ -13,14 +13,14 @@ from typing import TextIO
 
 from contextgen_cli.scene import naming
 from contextgen_cli.scene.check import checks, image_checks, schema
-from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.problems import Problem, Severity
 from contextgen_cli.scene.drafting import Draft, draft
 from contextgen_cli.scene.parse import matrix, sources
 from contextgen_cli.scene.parse.assignments import assigned
 from contextgen_cli.scene.parse.finding import find
 from contextgen_cli.scene.parse.nodes import Node, children, spot
-from contextgen_cli.scene.scene import Scene, Source
+from contextgen_cli.scene.scene import Scene, SceneSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class LoadOptions:
     confine: bool = False  # files outside the scene's folder are errors
     assignments: tuple[tuple[str, object], ...] = ()  # key paths and values to put into every document
     models: Collection[str] | None = None  # the aliases that `model` may name; None: any
-    sound: MutableSet[str] | None = None  # references that need not be decoded again; what proves sound is added
+    verified: MutableSet[str] | None = None  # references that need not be decoded again; what is verified now is added
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ class _Read:
     """A document without error, before it has a name."""
 
     draft: Draft
-    source: Source
+    source: SceneSource
     rows: int
-    report: Report
+    report: ProblemCollector
 
     @property
     def origin(self) -> naming.Origin:
@@ -70,7 +70,7 @@ class _Read:
 def load(arguments: Sequence[str], options: LoadOptions, stdin: TextIO | None = None) -> Loaded:
     """Read the scenes of files, folders, globs and `-` (`stdin`). Problems are returned, never raised."""
     paths, problems = find(arguments)
-    reports: list[Report] = []
+    reports: list[ProblemCollector] = []
     found: list[_Read] = []
     for path in paths:
         text, report = sources.read(path, stdin)
@@ -84,17 +84,17 @@ def load(arguments: Sequence[str], options: LoadOptions, stdin: TextIO | None = 
     return Loaded(scenes, tuple(dict.fromkeys(problems)), len(paths))
 
 
-def _documents(text: str, path: Path | None, report: Report, options: LoadOptions) -> Iterator[_Read]:
+def _documents(text: str, path: Path | None, report: ProblemCollector, options: LoadOptions) -> Iterator[_Read]:
     count = 0
     for index, root in enumerate(sources.documents(text, path, report)):
         count += 1
         if root is not None:
-            yield from _rows(root, Source(path, index), report, options)
+            yield from _rows(root, SceneSource(path, index), report, options)
     if count == 0:
         report.error("empty-file", "there is no scene in this file", hint="`contextgen init` writes one to begin with")
 
 
-def _rows(root: Node, source: Source, report: Report, options: LoadOptions) -> Iterator[_Read]:
+def _rows(root: Node, source: SceneSource, report: ProblemCollector, options: LoadOptions) -> Iterator[_Read]:
     if not isinstance(root.value, dict) and report.twist(root.place):
         return
     if root.value is None:
@@ -115,14 +115,14 @@ def _rows(root: Node, source: Source, report: Report, options: LoadOptions) -> I
             yield _Read(read, row_source, len(rows), report)
 
 
-def _checked(root: Node, source: Source, report: Report, options: LoadOptions) -> Draft | None:
+def _checked(root: Node, source: SceneSource, report: ProblemCollector, options: LoadOptions) -> Draft | None:
     """The draft of a document in which no error was found."""
     errors = report.error_count
     broken = schema.check(root, report)
     drafted = draft(root, broken, sources.folder_of(source.path))
     checks.check(drafted, report, options.models)
     if not options.confine or checks.is_confined(drafted, report):
-        image_checks.check(drafted, report, deep=options.deep, sound=options.sound)  # else not even touched
+        image_checks.check(drafted, report, deep=options.deep, verified=options.verified)  # else not even touched
     return drafted if report.error_count == errors and not broken else None
 
 

@@ -79,7 +79,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
+class PlacedReference:
     """One subject at one place of the canvas."""
 
     reference: str
@@ -96,7 +96,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SceneSource:
     """Where a scene was written: a document of a file, and the row of its `matrix` if it has one."""
 
     path: Path | None  # None: standard input
@@ -113,16 +113,16 @@ class Scene:
     prompt: str
     canvas: Size
     references: tuple[Reference, ...]  # in the file's order
-    instances: tuple[Instance, ...]  # back to front
+    instances: tuple[PlacedReference, ...]  # back to front
     layout: Path | None = None
     seeds: tuple[int, ...] = DEFAULT_SEEDS
     sampling: Sampling = Sampling()
     model: str | None = None
-    source: Source = Source(None)
+    source: SceneSource = SceneSource(None)
 
     @classmethod
     def of_plain(
-        cls, values: Mapping[str, Any], references: Iterable[Reference], source: Source = Source(None)
+        cls, values: Mapping[str, Any], references: Iterable[Reference], source: SceneSource = SceneSource(None)
     ) -> Scene:
         """From values as JSON has them; how references are kept differs. KeyError, TypeError or ValueError if they are
         none."""
@@ -132,7 +132,7 @@ class Scene:
             canvas=Size(**values["canvas"]),
             references=tuple(references),
             instances=tuple(
-                Instance(each["reference"], Box(**each["box"]), Fit(each["fit"])) for each in values["instances"]
+                PlacedReference(each["reference"], Box(**each["box"]), Fit(each["fit"])) for each in values["instances"]
             ),
             layout=_path(values["layout"]),
             seeds=tuple(values["seeds"]),

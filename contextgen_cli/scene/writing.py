@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.scene.parse.scalars import resolved
-from contextgen_cli.scene.scene import FORMAT_VERSION, Box, Instance, Reference, Scene, Size
+from contextgen_cli.scene.scene import FORMAT_VERSION, Box, PlacedReference, Reference, Scene, Size
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _SAFE_BARE = re.compile(r"[A-Za-z_./][\w./-]*(?: [\w./-]+)*")
@@ -38,7 +38,7 @@ def _lines(scene: Scene, base: Path, named: bool) -> Iterator[str]:
     for instance in scene.instances:
         yield f"  - reference: {_text(instance.reference)}"
         yield f"    box: {{{', '.join(_box_parts(instance.box, scene.canvas))}}}"
-        if instance != Instance(instance.reference, instance.box):
+        if instance != PlacedReference(instance.reference, instance.box):
             yield f"    fit: {instance.fit.value}"
     if scene.layout is not None:
         yield f"layout: {_text(_relative(scene.layout, base))}"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ConsoleSettings:
     """What `-q`, `-v` and `--color` ask for: verbosity -1 (warnings and errors only), 0, 1 or 2."""
 
     color: str = "auto"
@@ -41,14 +41,14 @@ _EXPECTED = (
     "Token indices sequence length is longer",
     "The following part of your input was truncated because CLIP",
 )
-_settings = Settings()
+_settings = ConsoleSettings()
 _live: Live | None = None
 
 
 def configure(*, color: str = "auto", verbosity: int = 0) -> None:
     """Set up the console for one command."""
     global _settings
-    _settings = Settings(color, verbosity)
+    _settings = ConsoleSettings(color, verbosity)
 
 
 def verbosity() -> int:

@@ -27,17 +27,17 @@ _MEMORY = 0.05  # weight of the newest step in the loss and the pace that are sh
 def display(mode: str, stop_asked: Callable[[], bool], *, speaks: bool) -> Iterator[Watcher]:
     """Show the run inside the block in the `mode` asked for; only the process that `speaks` shows anything."""
     if not speaks or mode == "none" or console.verbosity() < 0:
-        yield Silence(stop_asked)
+        yield TrainingSilence(stop_asked)
     elif mode == "auto" and console.animated():
-        with Bars.shown(stop_asked) as bars:
+        with TrainingBars.shown(stop_asked) as bars:
             yield bars
     elif mode == "json":
-        yield JsonLines(stop_asked)
+        yield TrainingJsonLines(stop_asked)
     else:
-        yield PlainLines(stop_asked)
+        yield TrainingLines(stop_asked)
 
 
-class Silence:
+class TrainingSilence:
     """Shows nothing."""
 
     def __init__(self, stop_asked: Callable[[], bool]) -> None:
@@ -67,7 +67,7 @@ class Pace:
         self.seconds_left = (record.stage_steps - record.stage_step) * self._seconds
 
 
-class PlainLines(Silence):
+class TrainingLines(TrainingSilence):
     """A line now and then, and for everything that is saved."""
 
     def stage_started(self, name: str, done: int, steps: int) -> None:
@@ -87,7 +87,7 @@ class PlainLines(Silence):
         console.note(words)
 
 
-class Bars(Silence):
+class TrainingBars(TrainingSilence):
     """A bar for each stage at the foot of the terminal, with loss, pace and time left."""
 
     def __init__(self, stop_asked: Callable[[], bool], progress: Progress) -> None:
@@ -96,7 +96,7 @@ class Bars(Silence):
 
     @classmethod
     @contextlib.contextmanager
-    def shown(cls, stop_asked: Callable[[], bool]) -> Iterator[Bars]:
+    def shown(cls, stop_asked: Callable[[], bool]) -> Iterator[TrainingBars]:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
         from rich.table import Column
 
@@ -121,7 +121,7 @@ class Bars(Silence):
         console.note(words)
 
 
-class JsonLines(Silence):
+class TrainingJsonLines(TrainingSilence):
     """One JSON object on standard error for every event, steps at most ten a second."""
 
     def stage_started(self, name: str, done: int, steps: int) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image
 from torch import distributed
 
-from contextgen_cli.batch.plan import Cost, Job, Recipe, Weights
-from contextgen_cli.batch.rank import Seat
+from contextgen_cli.batch.plan import Job, JobCost, Recipe, Weights
+from contextgen_cli.batch.rank import RankPlace
 from contextgen_cli.errors import DeviceError, DeviceLost, JobError, OutOfMemory, OutputError
 from contextgen_cli.records.output import Composition
 from contextgen_cli.scene.scene import Sampling, Scene, Size
@@ -21,32 +21,32 @@ RECIPE = Recipe(Weights("m", "0"), None, "float32", "exact", "released", 2, 3.5)
 
 def job(name: str, number: int = 0, tflop: float = 1.0) -> Job:
     scene = Scene(name, "a crab", Size(16, 16), (), (), sampling=Sampling(2, 3.5))
-    return Job(scene, number, f"{name}{number:03}".ljust(64, "0"), RECIPE, (), Cost(1, tflop, 1))
+    return Job(scene, number, f"{name}{number:03}".ljust(64, "0"), RECIPE, (), JobCost(1, tflop, 1))
 
 
 def record_of(job: Job) -> dict[str, str]:
     return {"job": job.id}
 
 
-def make(seat: Seat) -> Painter:
-    return Painter(seat)
+def make(place: RankPlace) -> Painter:
+    return Painter(place)
 
 
-def make_stillborn(seat: Seat) -> Painter:
+def make_stillborn(place: RankPlace) -> Painter:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 
 
-def make_joint(seat: Seat) -> Joint:
-    return Joint(seat)
+def make_joint(place: RankPlace) -> Joint:
+    return Joint(place)
 
 
 class Painter:
     """`bomb` kills its process, `once` the first time only, each `shy` the first time that it is opened; `lost` loses
     its GPU, `bad` fails, `full` finds the disk full."""
 
-    def __init__(self, seat: Seat) -> None:
-        self._seat = seat
+    def __init__(self, place: RankPlace) -> None:
+        self._seat = place
 
     def open(self, job: Job) -> None:
         if job.scene.name == "shy" and not (died := Path(f"{os.environ['PAINTERS_ONCE']}-{job.seed}")).exists():
@@ -73,7 +73,7 @@ class Painter:
     def composition(self, job: Job) -> Composition:
         return Composition(Image.new("RGBA", (16, 16)), ())
 
-    def relieve(self, job: Job) -> str:
+    def reduce_memory(self, job: Job) -> str:
         return "nothing"
 
     def peak_bytes(self) -> int:
@@ -84,21 +84,21 @@ class Joint(Painter):
     """Waits for the others at every picture; only in those that do not lead it goes wrong: `large` cannot be opened,
     `greedy` has too little memory until it is relieved, `bomb` and `bad` are as above, `last` fails in the last one."""
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__(seat)
-        self._relieved = False
+    def __init__(self, place: RankPlace) -> None:
+        super().__init__(place)
+        self._reduced_for = False
 
     def open(self, job: Job) -> None:
         if job.scene.name == "large" and self._seat.rank:
             raise DeviceError("it does not fit")
 
-    def relieve(self, job: Job) -> str:
-        self._relieved = True
-        return super().relieve(job)
+    def reduce_memory(self, job: Job) -> str:
+        self._reduced_for = True
+        return super().reduce_memory(job)
 
     def render(self, job: Job, on_step) -> Image.Image:
         if self._seat.rank:
-            if job.scene.name == "greedy" and not self._relieved:
+            if job.scene.name == "greedy" and not self._reduced_for:
                 raise OutOfMemory("too little")
             super().render(job, on_step)
         if job.scene.name == "last" and self._seat.rank == self._seat.ranks - 1:

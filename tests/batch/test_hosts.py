@@ -1,4 +1,4 @@
-"""What several hosts and several runs need: shares of a plan, jobs as JSON, the launchers' environments, the board."""
+"""Several hosts, several runs: shares of a plan, jobs as JSON, the launchers' environments, the job store."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from painters import RECIPE, job, record_of
 
-from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, Board
-from contextgen_cli.batch.launch import Crew, _Run
-from contextgen_cli.batch.launcher_env import ALONE, World, find
+from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
+from contextgen_cli.batch.launch import Topology, _RunState
+from contextgen_cli.batch.launcher_env import ALONE, LauncherEnv, launcher_env
 from contextgen_cli.batch.ledger import Reason
-from contextgen_cli.batch.plan import Cost, Overrides, Plan, Portion, Weights, plan
-from contextgen_cli.batch.resume import Stock
+from contextgen_cli.batch.plan import JobCost, Overrides, Plan, Portion, Weights, plan
+from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.serialization import Event, event_from_json, event_to_json, job_from_json, job_to_json
-from contextgen_cli.batch.worker import Orders, Outcome, Status
+from contextgen_cli.batch.worker import JobOptions, Outcome, Status
 from contextgen_cli.errors import EnvironmentProblem, OutputError, UsageError
 from contextgen_cli.records.output import Destination
-from contextgen_cli.scene.scene import Box, Fit, Instance, Reference, Source
+from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, SceneSource
 from contextgen_cli.terminal.progress import Silence
 
 
@@ -29,7 +29,7 @@ def test_shards_have_every_job_once(shards):
     scenes = [replace(job(name).scene, seeds=several) for name, several in seeds.items()]
 
     def share(shard: int) -> list[tuple[str, int]]:
-        part = plan(scenes, Overrides(), lambda scene: RECIPE, lambda scene: Cost(1, 1.0, 1), Portion(shard, shards))
+        part = plan(scenes, Overrides(), lambda scene: RECIPE, lambda scene: JobCost(1, 1.0, 1), Portion(shard, shards))
         return [(each.scene.name, each.seed) for each in part.jobs]
 
     shares = [share(shard) for shard in range(1, shards + 1)]
@@ -48,10 +48,10 @@ def full_job():
     scene = replace(
         bare.scene,
         references=(Reference("crab", Path("/r/ä.png"), Path("/r/m.png"), Box(0, 0, 9, 9)), Reference("b", Path("b"))),
-        instances=(Instance("crab", Box(0.5, 1, 2, 3), Fit.STRETCH),),
+        instances=(PlacedReference("crab", Box(0.5, 1, 2, 3), Fit.STRETCH),),
         layout=Path("/l.png"),
         seeds=(3,),
-        source=Source(Path("/s.yaml"), 1, 2, (("who", "a fox"), ("n", 1.5))),
+        source=SceneSource(Path("/s.yaml"), 1, 2, (("who", "a fox"), ("n", 1.5))),
     )
     recipe = replace(bare.recipe, adapter=Weights("a", "1"), approximations="quantize=int8", compiled=True)
     return replace(bare, scene=scene, recipe=recipe, inputs=((Path("/r/ä.png"), "f0"),))
@@ -91,28 +91,28 @@ SLURM = {
 
 
 @pytest.mark.parametrize(
-    ("environment", "world"),
+    ("environment", "launcher"),
     [
         ({}, ALONE),
         ({"RANK": "0", "WORLD_SIZE": "1"}, ALONE),
         ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_JOB_ID": "1"}, ALONE),  # a batch script, not a step
-        (TORCHRUN, World(3, 4, 1, 1, "a", 29500)),
+        (TORCHRUN, LauncherEnv(3, 4, 1, 1, "a", 29500)),
         (
             {**TORCHRUN, "TORCHELASTIC_RESTART_COUNT": "2", "TORCHELASTIC_USE_AGENT_STORE": "True"},
-            World(3, 4, 1, 1, "a", 29500, 2, True),
+            LauncherEnv(3, 4, 1, 1, "a", 29500, 2, True),
         ),
-        (SLURM, World(9, 16, 1, 8, "gpu007", 21234)),
-        ({**SLURM, "MASTER_ADDR": "x", "MASTER_PORT": "7"}, World(9, 16, 1, 8, "x", 7)),
+        (SLURM, LauncherEnv(9, 16, 1, 8, "gpu007", 21234)),
+        ({**SLURM, "MASTER_ADDR": "x", "MASTER_PORT": "7"}, LauncherEnv(9, 16, 1, 8, "x", 7)),
     ],
 )
-def test_where_a_launcher_put_us(environment, world):
-    assert find(environment) == world
+def test_where_a_launcher_put_us(environment, launcher):
+    assert launcher_env(environment) == launcher
 
 
 @pytest.mark.parametrize("broken", [{"WORLD_SIZE": "4"}, {**TORCHRUN, "RANK": "three"}, {"SLURM_STEP_NUM_TASKS": "2"}])
 def test_half_a_launcher_is_refused(broken):
     with pytest.raises(UsageError, match="incomplete"):
-        find(broken)
+        launcher_env(broken)
 
 
 def arrived(ask):
@@ -123,20 +123,20 @@ def arrived(ask):
     return found
 
 
-def why_closed(board, why):
-    return arrived(lambda: board.closed == why or None)
+def why_closed(job_store, why):
+    return arrived(lambda: job_store.closed == why or None)
 
 
-def heard_by(board):
-    return arrived(lambda: list(board.hear()) or None)
+def heard_by(job_store):
+    return arrived(lambda: list(job_store.hear()) or None)
 
 
 def test_two_boards_of_one_store_share_the_jobs():
     from torch.distributed import PrefixStore, TCPStore
 
     server = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    mine = Board(PrefixStore("run/0", server))
-    theirs = Board(PrefixStore("run/0", TCPStore("127.0.0.1", server.port, is_master=False)))
+    mine = JobStore(PrefixStore("run/0", server))
+    theirs = JobStore(PrefixStore("run/0", TCPStore("127.0.0.1", server.port, is_master=False)))
     jobs = [job("a", number) for number in range(5)]
     mine.publish(jobs)
     theirs.wait_for_plan(lambda: False)
@@ -165,22 +165,24 @@ def test_the_job_of_a_host_that_is_lost_is_handed_to_another(tmp_path, monkeypat
 
     now = [100.0]
     monkeypatch.setattr("contextgen_cli.batch.launch.time.monotonic", lambda: now[0])
-    board, listener = Board(HashStore(), shared=False), Silence()
+    job_store, listener = JobStore(HashStore(), shared=False), Silence()
     jobs = (job("a", 0), job("a", 1))
-    stock = Stock(Plan(jobs), Plan(jobs))
-    board.publish(jobs)
-    run = _Run(board, 2, Orders(Destination(tmp_path), record_of), Crew(1, World(rank=0, size=3)))
+    stock = PlanStatus(Plan(jobs), Plan(jobs))
+    job_store.publish(jobs)
+    run = _RunState(
+        job_store, 2, JobOptions(Destination(tmp_path), record_of), Topology(1, LauncherEnv(rank=0, size=3))
+    )
     for rank in (1, 2):
-        board.beat(rank)
-        list(run.hear(Event("taken", rank, board.take()), stock, listener))
+        job_store.beat(rank)
+        list(run.hear(Event("taken", rank, job_store.take()), stock, listener))
     for _ in range(13):  # 65 s, in which rank 2 says nothing
         run.look_after_others(listener)
         now[0] += 5.0
-        board.beat(1)
+        job_store.beat(1)
     run.look_after_others(listener)
     assert capsys.readouterr().err == "rank 2 gives no sign of life: its job is handed to another\n"
-    assert (board.take(), board.take()) == (1, None)
-    board.leave(1)
+    assert (job_store.take(), job_store.take()) == (1, None)
+    job_store.leave(1)
     assert run._others_gone()
 
     done = Event("finished", 1, 1, outcome=Outcome(jobs[1], Status.RENDERED, rank=1))
@@ -200,19 +202,21 @@ def test_a_run_ends_when_each_host_has_left_or_is_lost(tmp_path, monkeypatch):
 
     now = [100.0]
     monkeypatch.setattr("contextgen_cli.batch.launch.time.monotonic", lambda: now[0])
-    board = Board(HashStore(), shared=False)
-    run = _Run(board, 1, Orders(Destination(tmp_path), record_of), Crew(1, World(rank=0, size=4)))
-    board.publish([job("a")])
-    board.close(INTERRUPTED)
+    job_store = JobStore(HashStore(), shared=False)
+    run = _RunState(
+        job_store, 1, JobOptions(Destination(tmp_path), record_of), Topology(1, LauncherEnv(rank=0, size=4))
+    )
+    job_store.publish([job("a")])
+    job_store.close(INTERRUPTED)
     for rank in (1, 2):  # rank 3 never comes
-        board.beat(rank)
-    board.leave(1)
+        job_store.beat(rank)
+    job_store.leave(1)
     for _ in range(20):  # 100 s: rank 1 was last heard so long ago that it would be lost, had it not left
         run.look_after_others(Silence())
         assert not run.ended(Idle())  # rank 2 is still at its picture
         now[0] += 5.0
-        board.beat(2)
-    board.leave(2)
+        job_store.beat(2)
+    job_store.leave(2)
     assert run.ended(Idle())
 
 
@@ -221,23 +225,25 @@ def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_a
 
     now = [100.0]
     monkeypatch.setattr("contextgen_cli.batch.launch.time.monotonic", lambda: now[0])
-    board, listener = Board(HashStore(), shared=False), Silence()
+    job_store, listener = JobStore(HashStore(), shared=False), Silence()
     jobs = tuple(job("a", number) for number in range(3))
-    stock = Stock(Plan(jobs), Plan(jobs))
-    board.publish(jobs)
-    run = _Run(board, 3, Orders(Destination(tmp_path), record_of), Crew(1, World(rank=0, size=2)))
-    board.beat(1)
-    assert board.take() == 0  # by rank 1, which says no more
+    stock = PlanStatus(Plan(jobs), Plan(jobs))
+    job_store.publish(jobs)
+    run = _RunState(
+        job_store, 3, JobOptions(Destination(tmp_path), record_of), Topology(1, LauncherEnv(rank=0, size=2))
+    )
+    job_store.beat(1)
+    assert job_store.take() == 0  # by rank 1, which says no more
     for rank in (0, 2):
-        list(run.hear(Event("taken", rank, board.take()), stock, listener))
+        list(run.hear(Event("taken", rank, job_store.take()), stock, listener))
     for _ in range(13):
         run.look_after_others(listener)
         now[0] += 5.0
-    assert board.is_exhausted()
+    assert job_store.is_exhausted()
     run.look_after_others(listener)
     assert "1 job was taken by a rank that was not heard of again" in capsys.readouterr().err
-    assert (board.take(), board.take()) == (0, None)
+    assert (job_store.take(), job_store.take()) == (0, None)
     list(run.hear(Event("taken", 3, 0), stock, listener))
     now[0] += 600.0
     run.look_after_others(listener)
-    assert board.take() is None
+    assert job_store.take() is None

@@ -23,7 +23,7 @@ def test_what_is_written_is_read(tmp_path):
     append(tmp_path, [RENDERED])
     append(tmp_path, [FAILED, CRASHED])
     ledger = read(tmp_path)
-    assert (ledger.attempts, ledger.doubts) == ((RENDERED, FAILED, CRASHED), ())
+    assert (ledger.attempts, ledger.warnings) == ((RENDERED, FAILED, CRASHED), ())
     first = json.loads((tmp_path / LEDGER).read_text("utf-8").splitlines()[0])
     assert list(first) == [
         "version", "job", "scene", "seed", "outcome", "file", "seconds", "peak_bytes", "host", "rank", "at", "error",
@@ -44,7 +44,7 @@ def test_a_torn_line_is_skipped_and_named(tmp_path, torn):
     append(tmp_path, [FAILED])
     ledger = read(tmp_path)
     assert ledger.attempts == (RENDERED, FAILED)
-    assert ledger.doubts == (f"{tmp_path / LEDGER}:2: no whole line: skipped",)
+    assert ledger.warnings == (f"{tmp_path / LEDGER}:2: no whole line: skipped",)
 
 
 def test_every_cut_of_the_last_line_loses_that_line_only(tmp_path):
@@ -81,7 +81,7 @@ def test_several_processes_lose_no_line(tmp_path):
     running = [subprocess.Popen([sys.executable, "-c", APPENDING, str(tmp_path), name]) for name in names]
     assert [process.wait(timeout=120) for process in running] == [0] * len(names)
     ledger = read(tmp_path)
-    assert ledger.doubts == ()
+    assert ledger.warnings == ()
     assert sorted((attempt.scene[0], attempt.seed) for attempt in ledger.attempts) == [
         (name, seed) for name in names for seed in range(200)
     ]

@@ -9,11 +9,11 @@ import painters
 import pytest
 from painters import job
 
-from contextgen_cli.batch.launch import Crew, open_board, together
+from contextgen_cli.batch.launch import Topology, open_job_store, together
 from contextgen_cli.batch.ledger import Reason, append, read
 from contextgen_cli.batch.plan import Plan
-from contextgen_cli.batch.resume import take_stock, tidy
-from contextgen_cli.batch.worker import Orders, Outcome, Status
+from contextgen_cli.batch.resume import plan_status, tidy
+from contextgen_cli.batch.worker import JobOptions, Outcome, Status
 from contextgen_cli.errors import EnvironmentProblem, OutputError
 from contextgen_cli.records.output import Destination
 from contextgen_cli.terminal.progress import Silence
@@ -32,15 +32,15 @@ class Hearing(Silence):
 
 
 def run(
-    folder: Path, *names: str, processes: int = 2, make=painters.make, interrupted=lambda: False, **orders
+    folder: Path, *names: str, processes: int = 2, make=painters.make, interrupted=lambda: False, **job_options
 ) -> tuple[list[Outcome], Hearing]:
     jobs = Plan(tuple(job(name, number) for number, name in enumerate(names)))
     folder.mkdir(exist_ok=True)
-    given = Orders(Destination.parse(str(folder)), painters.record_of, **orders)
-    hearing, crew = Hearing(), Crew(processes)
-    there = take_stock(jobs, given)
+    given = JobOptions(Destination.parse(str(folder)), painters.record_of, **job_options)
+    hearing, topology = Hearing(), Topology(processes)
+    there = plan_status(jobs, given)
     tidy(there, given)
-    painted = together(open_board(crew), there, make, given, hearing, crew, interrupted)
+    painted = together(open_job_store(topology), there, make, given, hearing, topology, interrupted)
     return [*there.done, *there.set_aside, *painted], hearing
 
 
@@ -143,4 +143,4 @@ def test_a_lost_line_is_added_and_a_dead_process_s_leavings_removed(tmp_path):
 
 def test_the_dearest_come_first_model_by_model():
     jobs = [job("a", 0, 1.0), job("b", 1, 3.0), job("c", 2, 2.0), job("d", 3, 3.0)]
-    assert [each.scene.name for each in Plan(tuple(jobs)).dearest_first().jobs] == list("bdca")
+    assert [each.scene.name for each in Plan(tuple(jobs)).most_expensive_first().jobs] == list("bdca")

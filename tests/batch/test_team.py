@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 from painters import job, make_joint
 
-from contextgen_cli.batch.picture_group import Team
-from contextgen_cli.batch.rank import Seat
+from contextgen_cli.batch.picture_group import PictureGroup
+from contextgen_cli.batch.rank import RankPlace
 from contextgen_cli.errors import DeviceError, EnvironmentProblem, JobError
 
 
 @pytest.fixture
 def team():
-    with Team(make_joint(Seat(0, 2)), make_joint, 2) as team:
+    with PictureGroup(make_joint(RankPlace(0, 2)), make_joint, 2) as team:
         yield team
 
 
-def painted(team: Team, name: str):
+def painted(team: PictureGroup, name: str):
     team.open(job(name))
     return team.render(job(name), lambda step: None)
 
@@ -36,7 +36,10 @@ def test_a_process_that_dies_at_a_picture_fails_it_and_is_started_anew(team):
 
 
 def test_what_went_wrong_in_one_is_told_and_not_that_others_lost_it():
-    with Team(make_joint(Seat(0, 3)), make_joint, 3) as team, pytest.raises(JobError, match="the last one's own"):
+    with (
+        PictureGroup(make_joint(RankPlace(0, 3)), make_joint, 3) as team,
+        pytest.raises(JobError, match="the last one's own"),
+    ):
         painted(team, "last")
 
 
@@ -49,17 +52,17 @@ def test_a_model_that_cannot_be_opened_in_one_process_is_told(team):
 def test_what_relieved_one_process_relieves_those_that_are_started_anew(team):
     with pytest.raises(JobError, match="too little"):
         painted(team, "greedy")
-    assert team.relieve(job("greedy")) == "nothing"
+    assert team.reduce_memory(job("greedy")) == "nothing"
     assert team.render(job("greedy"), lambda step: None).size == (16, 16)
 
 
 def test_a_process_that_dies_as_it_begins_ends_the_run():
     with (
-        Team(make_joint(Seat(0, 2)), make_nothing, 2) as team,
+        PictureGroup(make_joint(RankPlace(0, 2)), make_nothing, 2) as team,
         pytest.raises(EnvironmentProblem, match="exit code 1"),
     ):
         team.open(job("a"))
 
 
-def make_nothing(seat: Seat):
+def make_nothing(place: RankPlace):
     raise SystemExit(1)

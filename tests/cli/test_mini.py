@@ -15,7 +15,7 @@ import pytest
 from painting import TINY_MODEL, write_scene
 from PIL import Image
 
-from contextgen.evaluation.background_metric import nearest_ground
+from contextgen.evaluation.background_metric import nearest_background
 from contextgen.weights.card import ModelCard
 from contextgen.weights.checkpoints import DEFAULT, find
 from contextgen_cli.resources import resource
@@ -161,7 +161,7 @@ def test_subjects_look_like_their_references(painted, name):
 
 
 def test_the_ground_is_the_one_that_the_prompt_names(painted):
-    assert nearest_ground(painted.astype(np.uint8), outside()) == "beach"
+    assert nearest_background(painted.astype(np.uint8), outside()) == "beach"
 
 
 def subject(name: str) -> tuple[Colours, np.ndarray, tuple[int, int]]:

@@ -80,19 +80,19 @@ def test_a_picture_remembers_and_is_the_same_every_time(tmp_path):
 
 def test_names(tmp_path):
     destination = Destination.parse(str(tmp_path))
-    assert destination.place("picnic", 7, JOB) == output.Placed(tmp_path / "picnic-7.png", exists=False)
+    assert destination.place("picnic", 7, JOB) == output.PicturePlace(tmp_path / "picnic-7.png", exists=False)
     write(tmp_path / "picnic-7.png", encode(PICTURE, {"job": JOB}))
     assert destination.place("picnic", 7, JOB).exists
     moved = destination.place("picnic", 7, OTHER)
-    assert moved == output.Placed(tmp_path / "picnic-7-bbbbbbbb.png", False, tmp_path / "picnic-7.png")
+    assert moved == output.PicturePlace(tmp_path / "picnic-7-bbbbbbbb.png", False, tmp_path / "picnic-7.png")
     write(moved.path, encode(PICTURE, {"job": OTHER}))
     assert destination.place("picnic", 7, OTHER).exists
 
 
 def test_names_where_pictures_remember_nothing(tmp_path):
-    folder = Destination.parse(str(tmp_path), remember=False)
+    folder = Destination.parse(str(tmp_path), embed_record=False)
     assert folder.place("picnic", 7, JOB).path == tmp_path / "picnic-7-aaaaaaaa.png"
-    file = Destination.parse(str(tmp_path / "a.png"), remember=False)
+    file = Destination.parse(str(tmp_path / "a.png"), embed_record=False)
     assert file.place("picnic", 7, JOB).path == tmp_path / "a.png"
 
 
@@ -111,7 +111,7 @@ def test_a_picture_cut_short_is_not_there(tmp_path, cut):
     whole = encode(PICTURE, {"job": JOB})
     (tmp_path / "picnic-7.png").write_bytes(whole[:-cut])
     placed = Destination.parse(str(tmp_path)).place("picnic", 7, JOB)
-    assert placed == output.Placed(tmp_path / "picnic-7.png", exists=False, broken=True)
+    assert placed == output.PicturePlace(tmp_path / "picnic-7.png", exists=False, broken=True)
 
 
 def test_a_file_asked_for_is_refused_if_another_picture_is_in_it(tmp_path):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from contextgen_cli.batch.plan import Cost, Overrides, Plan, Recipe, Weights, plan
+from contextgen_cli.batch.plan import JobCost, Overrides, Plan, Recipe, Weights, plan
 from contextgen_cli.errors import SceneError, UsageError
 from contextgen_cli.scene.limits import LARGEST_SEED
-from contextgen_cli.scene.scene import Box, Fit, Instance, Reference, Sampling, Scene, Size, Source
+from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, Sampling, Scene, SceneSource, Size
 
 RECIPE = Recipe(Weights("m", "0"), Weights("a", "1"), "float32", "exact", "released", 28, 3.5)
 
@@ -27,12 +27,12 @@ def scene(tmp_path: Path) -> Scene:
             Reference("crab", tmp_path / "crab.png", tmp_path / "mask.png"),
             Reference("unused", tmp_path / "unused.png"),
         ),
-        instances=(Instance("crab", Box(0, 0, 64, 64)),),
+        instances=(PlacedReference("crab", Box(0, 0, 64, 64)),),
     )
 
 
 def make(scene: Scene, recipe: Recipe = RECIPE, **overrides: object) -> Plan:
-    return plan([scene], Overrides(**overrides), lambda scene: recipe, lambda scene: Cost(1, 1.0, 1))
+    return plan([scene], Overrides(**overrides), lambda scene: recipe, lambda scene: JobCost(1, 1.0, 1))
 
 
 def identity(scene: Scene, recipe: Recipe = RECIPE, **overrides: object) -> str:
@@ -47,8 +47,8 @@ def test_ids_stay_what_they_are(scene):
 SCENE_CHANGES = {
     "prompt": lambda s: replace(s, prompt="a bag"),
     "canvas": lambda s: replace(s, canvas=Size(128, 128)),
-    "box": lambda s: replace(s, instances=(Instance("crab", Box(0, 0, 64, 65)),)),
-    "fit": lambda s: replace(s, instances=(Instance("crab", Box(0, 0, 64, 64), Fit.STRETCH),)),
+    "box": lambda s: replace(s, instances=(PlacedReference("crab", Box(0, 0, 64, 65)),)),
+    "fit": lambda s: replace(s, instances=(PlacedReference("crab", Box(0, 0, 64, 64), Fit.STRETCH),)),
     "order": lambda s: replace(s, instances=s.instances * 2),
     "steps": lambda s: replace(s, sampling=Sampling(steps=3)),
     "guidance": lambda s: replace(s, sampling=Sampling(guidance=1.0)),
@@ -69,7 +69,7 @@ RECIPE_CHANGES = {
 }
 NAME_CHANGES = {
     "scene name": lambda s: replace(s, name="other"),
-    "source": lambda s: replace(s, source=Source(Path("/elsewhere.yaml"))),
+    "source": lambda s: replace(s, source=SceneSource(Path("/elsewhere.yaml"))),
     "unused reference": lambda s: replace(s, references=s.references[:1]),
     "default said aloud": lambda s: replace(s, sampling=Sampling(28, 3.5)),
 }

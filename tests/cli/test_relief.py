@@ -11,14 +11,14 @@ import torch
 from painting import TINY_ADAPTER, TINY_MODEL
 
 from contextgen_cli.batch.ledger import read
-from contextgen_cli.batch.plan import Cost, Job, Overrides, plan
-from contextgen_cli.batch.rank import Seat
+from contextgen_cli.batch.plan import Job, JobCost, Overrides, plan
+from contextgen_cli.batch.rank import RankPlace
 from contextgen_cli.commands.shared.ranks import RankRenderer
 from contextgen_cli.errors import EXIT_ENVIRONMENT, OutOfMemory
 from contextgen_cli.models import renderer
 from contextgen_cli.models.devices import Device
 from contextgen_cli.models.numerics import Settings
-from contextgen_cli.models.renderer import Renderer
+from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.scene.loading import LoadOptions, load
 
 GIB = 1 << 30
@@ -47,15 +47,15 @@ def opened(monkeypatch) -> Presets:
     return presets
 
 
-def job_of(scene, renderer: Renderer) -> Job:
+def job_of(scene, renderer: ModelRenderer) -> Job:
     return plan(load([str(scene)], LoadOptions()).scenes, Overrides(), renderer.recipe, renderer.cost).jobs[0]
 
 
 def test_every_relief_takes_the_next_smaller_preset_and_the_last_empties_caches(scene, opened):
-    renderer = Renderer(TINY)
+    renderer = ModelRenderer(TINY)
     job = job_of(scene, renderer)
     renderer.open(job)
-    told = [renderer.relieve(job) for _ in range(4)]
+    told = [renderer.reduce_memory(job) for _ in range(4)]
     assert opened == ["full", "lean", "offload", "sequential", "emptied"]
     assert [words.split(" for ")[0] for words in told] == [
         "--memory lean",
@@ -66,30 +66,30 @@ def test_every_relief_takes_the_next_smaller_preset_and_the_last_empties_caches(
 
 
 def test_smaller_pictures_go_on_in_the_larger_preset(scene, opened):
-    renderer = Renderer(TINY)
+    renderer = ModelRenderer(TINY)
     job = job_of(scene, renderer)
     renderer.open(job)
-    renderer.relieve(job)
-    renderer.open(replace(job, cost=Cost(1, 1.0, job.cost.bytes - 1)))
+    renderer.reduce_memory(job)
+    renderer.open(replace(job, cost=JobCost(1, 1.0, job.cost.bytes - 1)))
     assert opened == ["full", "lean", "full"]
 
 
 def test_a_preset_that_cannot_be_opened_either_is_passed_over(scene, opened):
-    renderer = Renderer(TINY)
+    renderer = ModelRenderer(TINY)
     job = job_of(scene, renderer)
     renderer.open(job)
     opened.too_large = {"lean", "offload"}
-    assert renderer.relieve(job) == "--memory sequential for pictures of this size"
+    assert renderer.reduce_memory(job) == "--memory sequential for pictures of this size"
     assert opened == ["full", "lean", "offload", "sequential"]
 
 
 def test_where_no_preset_can_be_opened_the_picture_fails_and_the_next_begins_anew(scene, opened):
-    renderer = Renderer(TINY)
+    renderer = ModelRenderer(TINY)
     job = job_of(scene, renderer)
     renderer.open(job)
     opened.too_large = {"lean", "offload", "sequential"}
     with pytest.raises(OutOfMemory, match="not even with --memory sequential"):
-        renderer.relieve(job)
+        renderer.reduce_memory(job)
     renderer.open(job)
     assert opened == ["full", "lean", "offload", "sequential", "full"]
 
@@ -107,7 +107,7 @@ def test_a_rank_gets_every_setting():
         cache="texts",
     )
     maker = pickle.loads(pickle.dumps(RankRenderer(asked, {"tiny-kontext": "full"})))  # as to a new process
-    renderer = maker(Seat(1, 2, 1, 2))
+    renderer = maker(RankPlace(1, 2, 1, 2))
     assert renderer._settings == asked
     assert renderer.presets == {"tiny-kontext": "full"}
 

@@ -21,8 +21,8 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from painting import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, write_scene
 from PIL import Image, ImageChops, ImageColor
 
-from contextgen_cli.batch.launch import Crew
-from contextgen_cli.batch.launcher_env import World
+from contextgen_cli.batch.launch import Topology
+from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.ledger import LEDGER
 from contextgen_cli.commands import render
 from contextgen_cli.models.devices import Device
@@ -87,7 +87,7 @@ def test_golden_pictures(contextgen, tmp_path, case, attention):
 def test_a_launcher_s_restart_goes_on_even_with_fresh(contextgen, tiny, scene, tmp_path, monkeypatch):
     command = ("render", scene, *tiny, "-o", tmp_path / "out", "--json")
     assert contextgen(*command).records[-1]["rendered"] == 1
-    monkeypatch.setattr(render, "assemble", lambda *_: Crew(1, World(attempt=1)))
+    monkeypatch.setattr(render, "assemble", lambda *_: Topology(1, LauncherEnv(attempt=1)))
     assert contextgen(*command, "--fresh").records[-1]["rendered"] == 0
     monkeypatch.undo()
     assert contextgen(*command, "--fresh").records[-1]["rendered"] == 1
@@ -174,9 +174,9 @@ def test_fail_fast_stops_at_the_first_failure(contextgen, tiny, tmp_path, monkey
 
 def vanish_when_painting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a reference vanish between the plan and the job of the scene called `name`."""
-    from contextgen_cli.models.renderer import Renderer
+    from contextgen_cli.models.renderer import ModelRenderer
 
-    paint = Renderer.render
+    paint = ModelRenderer.render
 
     def render(self, job, on_step):
         image = job.scene.references[0].image
@@ -189,7 +189,7 @@ def vanish_when_painting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         finally:
             image.write_bytes(kept)
 
-    monkeypatch.setattr(Renderer, "render", render)
+    monkeypatch.setattr(ModelRenderer, "render", render)
 
 
 def test_all_problems_at_once_before_any_weights(contextgen, tmp_path):
@@ -413,7 +413,7 @@ def test_a_bug_in_one_job_leaves_a_log_and_the_rest_goes_on(contextgen, tiny, sc
     def broken(*arguments: object) -> None:
         raise KeyError("spans")
 
-    monkeypatch.setattr("contextgen_cli.models.renderer.Renderer.render", broken)
+    monkeypatch.setattr("contextgen_cli.models.renderer.ModelRenderer.render", broken)
     result = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "--count", 2)
     assert (result.code, result.out) == (1, "")
     assert result.err.count("report it with the log") == 2

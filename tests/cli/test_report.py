@@ -17,7 +17,7 @@ from PIL import Image
 
 from contextgen_cli.batch import ledger
 from contextgen_cli.records.output import encode
-from contextgen_cli.report.contact_sheet import LARGEST_SIDE, Grid
+from contextgen_cli.report.contact_sheet import LARGEST_SIDE, SheetGrid
 
 NASTY = "</script><script>alert(1)</script> \"quoted\" & 'so' <!-- 🦀 \u2028 ${x}"
 
@@ -266,10 +266,10 @@ def test_the_contact_sheet_shows_all_and_is_no_picture_of_the_run(contextgen, ou
         assert "2 without a picture are not in it" in result.err
     assert "sheet" not in report(contextgen, "out").entries
     with Image.open(out / "sheet.png") as sheet:
-        assert sheet.size == Grid.of(2).size
+        assert sheet.size == SheetGrid.of(2).size
         for number, seed in ((0, 0), (1, 3)):
-            left, top = Grid.of(2).corner(number)
-            centre = (left + Grid.of(2).cell // 2, top + Grid.of(2).cell // 2)
+            left, top = SheetGrid.of(2).corner(number)
+            centre = (left + SheetGrid.of(2).cell // 2, top + SheetGrid.of(2).cell // 2)
             assert sheet.getpixel(centre) == (40 * seed, 120, 160)
 
 
@@ -282,6 +282,6 @@ def test_what_does_not_fit_on_the_sheet_is_said(contextgen, out, monkeypatch):
 
 @pytest.mark.parametrize("count", [1, 2, 10, 1000, 5000, 100_000])
 def test_sheets_stay_within_what_viewers_open(count):
-    grid = Grid.of(count)
+    grid = SheetGrid.of(count)
     assert max(grid.size) <= LARGEST_SIDE
     assert grid.room >= min(count, 4700)

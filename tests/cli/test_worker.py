@@ -15,9 +15,9 @@ from PIL import Image
 
 from contextgen_cli.batch.launch import alone
 from contextgen_cli.batch.ledger import read
-from contextgen_cli.batch.plan import Cost, Job, Plan, Recipe, Weights, sha256_of
-from contextgen_cli.batch.resume import take_stock
-from contextgen_cli.batch.worker import Orders, Outcome, Overview, Status, work
+from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe, Weights, sha256_of
+from contextgen_cli.batch.resume import plan_status
+from contextgen_cli.batch.worker import JobOptions, Outcome, Overview, Status, work
 from contextgen_cli.errors import DeviceError, JobError, OutOfMemory, OutputError
 from contextgen_cli.records.output import Composition, Destination, encode, read_record, write
 from contextgen_cli.scene.scene import Sampling, Scene, Size
@@ -28,7 +28,7 @@ RECIPE = Recipe(Weights("m", "0"), None, "float32", "exact", "released", 2, 3.5)
 
 def job(name: str, tflop: float = 1.0) -> Job:
     scene = Scene(name, "a crab", Size(64, 64), (), (), sampling=Sampling(2, 3.5))
-    return Job(scene, 0, name * 64, RECIPE, (), Cost(1, tflop, 1))
+    return Job(scene, 0, name * 64, RECIPE, (), JobCost(1, tflop, 1))
 
 
 class Painter:
@@ -48,7 +48,7 @@ class Painter:
             raise self.failures[job.scene.name]
         return Image.new("RGB", (64, 64), "red")
 
-    def relieve(self, job) -> str:
+    def reduce_memory(self, job) -> str:
         self.failures.pop(job.scene.name, None)
         return "relieved"
 
@@ -80,11 +80,11 @@ class Hearing(Silence):
         self.heard.append(f"{outcome.job.scene.name} {outcome.status.value}")
 
 
-def run(folder: Path, failures: dict[str, BaseException], listener: Silence | None = None, jobs=None, **orders):
+def run(folder: Path, failures: dict[str, BaseException], listener: Silence | None = None, jobs=None, **job_options):
     painter = Painter(failures)
     jobs = jobs or Plan(tuple(job(name) for name in "abc"))
-    given = Orders(Destination.parse(str(folder)), lambda job: {"job": job.id}, **orders)
-    there = take_stock(jobs, given)
+    given = JobOptions(Destination.parse(str(folder)), lambda job: {"job": job.id}, **job_options)
+    there = plan_status(jobs, given)
     painted = alone(there, painter, given, listener or Silence(), lambda: False)
     return painter, itertools.chain(there.done, there.set_aside, painted)
 
@@ -131,7 +131,7 @@ def test_what_was_cut_short_is_done_again(tmp_path):
     painter, outcomes = run(tmp_path, {})
     found = list(outcomes)
     assert painter.painted == ["b"]
-    assert [(outcome.status, outcome.mended) for outcome in found] == [
+    assert [(outcome.status, outcome.repaired) for outcome in found] == [
         (Status.SKIPPED, False),
         (Status.SKIPPED, False),
         (Status.RENDERED, True),
@@ -317,9 +317,9 @@ def test_two_jobs_of_one_name_that_are_written_at_once_keep_their_own_layouts(tm
 
     monkeypatch.setattr(Destination, "place", slow)
     jobs = [replace(job("a"), id=letter * 64) for letter in "bc"]
-    orders = Orders(Destination(tmp_path), lambda job: {"job": job.id}, save_layout=True)
+    job_options = JobOptions(Destination(tmp_path), lambda job: {"job": job.id}, save_layout=True)
     with ThreadPoolExecutor() as threads:
-        outcomes = list(threads.map(lambda each: next(work([each], Colourful({}), orders, Silence())), jobs))
+        outcomes = list(threads.map(lambda each: next(work([each], Colourful({}), job_options, Silence())), jobs))
     assert {outcome.path.name for outcome in outcomes} >= {"a-0.png"}
     for outcome in outcomes:
         layout = Image.open(outcome.path.with_name(f"{outcome.path.stem}.layout.png"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contextgen.data.scenery.backgrounds import BACKGROUNDS, background
-from contextgen.evaluation.background_metric import nearest_ground
+from contextgen.evaluation.background_metric import nearest_background
 
 every_background = pytest.mark.parametrize("place", BACKGROUNDS, ids=lambda place: place.name)
 
@@ -45,7 +45,7 @@ def test_each_is_nearest_to_itself(place):
     pictures = [
         place.paint(np.random.default_rng([5, seed]), 128, 128, look) for look in place.variants for seed in range(3)
     ]
-    assert [nearest_ground(picture, everywhere) for picture in pictures] == [place.name] * len(pictures)
+    assert [nearest_background(picture, everywhere) for picture in pictures] == [place.name] * len(pictures)
 
 
 def test_a_background_is_found_by_its_name():

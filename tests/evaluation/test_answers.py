@@ -11,7 +11,7 @@ from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.evaluation.benchmark import measured, rows
 from contextgen.evaluation.held_out_scenes import held_out_scene
 from contextgen.evaluation.sheet import contact_sheet
-from contextgen.evaluation.systems import ABLATIONS, comparisons, model_answers
+from contextgen.evaluation.systems import ABLATIONS, comparisons, model_systems
 
 SCENES = 3
 
@@ -26,7 +26,7 @@ def pipe() -> ContextGenPipeline:
 @pytest.fixture(scope="module")
 def painted(pipe) -> dict[str, Image.Image]:
     scene = held_out_scene("plain", 0)
-    return {answer.name: answer.picture(scene, 0) for answer in model_answers(pipe, "tiny", 2, ABLATIONS)}
+    return {answer.name: answer.picture(scene, 0) for answer in model_systems(pipe, "tiny", 2, ABLATIONS)}
 
 
 def test_each_ablation_changes_the_picture(painted):
@@ -36,7 +36,7 @@ def test_each_ablation_changes_the_picture(painted):
 
 def test_a_pipeline_is_as_before_after_an_ablation(pipe, painted):
     card, scene = pipe.card, held_out_scene("plain", 0)
-    whole, *ablated = model_answers(pipe, "tiny", 2, ABLATIONS)
+    whole, *ablated = model_systems(pipe, "tiny", 2, ABLATIONS)
     for answer in ablated:
         answer.picture(scene, 0)
     assert pipe.card == card
@@ -45,7 +45,7 @@ def test_a_pipeline_is_as_before_after_an_ablation(pipe, painted):
 
 def test_an_unknown_ablation_is_refused(pipe):
     with pytest.raises(ValueError, match="use one of no-ica"):
-        model_answers(pipe, "tiny", 2, ["no-luck"])
+        model_systems(pipe, "tiny", 2, ["no-luck"])
 
 
 def test_what_stands_beside_the_model_scores_as_it_should(pipe):

@@ -14,10 +14,10 @@ from contextgen.data.posing import Pose, cut_out
 from contextgen.data.scenery.backgrounds import BACKGROUNDS
 from contextgen.data.synthetic_scenes import SyntheticScene
 from contextgen.evaluation import fidelity, identity
-from contextgen.evaluation.aggregate import Averages, Rate
+from contextgen.evaluation.aggregate import AggregateMetrics, Rate
 from contextgen.evaluation.held_out_scenes import HINTED, LEVELS, held_out_scene
 from contextgen.evaluation.mask_iou import intersection_over_union
-from contextgen.evaluation.metrics import LEAST_VISIBLE, Ruler, SceneFigures, asked_for
+from contextgen.evaluation.metrics import LEAST_VISIBLE, Ruler, SceneMetrics, asked_for
 
 FEW = 6
 ALONE = next(number for number in range(99) if len(held_out_scene("plain", number).names) == 1)
@@ -28,12 +28,12 @@ def pixels(scene: SyntheticScene) -> np.ndarray:
     return np.array(scene.target)
 
 
-def measure(scene: SyntheticScene, picture: np.ndarray) -> SceneFigures:
+def measure(scene: SyntheticScene, picture: np.ndarray) -> SceneMetrics:
     return Ruler(scene).measure(picture)
 
 
-def averages(pictures: list[np.ndarray], scenes: list[SyntheticScene]) -> Averages:
-    return Averages.of([measure(scene, picture) for scene, picture in zip(scenes, pictures, strict=True)])
+def averages(pictures: list[np.ndarray], scenes: list[SyntheticScene]) -> AggregateMetrics:
+    return AggregateMetrics.of([measure(scene, picture) for scene, picture in zip(scenes, pictures, strict=True)])
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +250,7 @@ def test_blur_and_recolouring_cost_likeness(alone):
     assert max(blurred.psnr_boxes, recoloured.psnr_boxes) < 40
 
 
-# Averages
+# AggregateMetrics
 
 
 @pytest.mark.parametrize(
@@ -264,10 +264,10 @@ def test_intervals_are_wilsons(successes, trials, low, high):
 
 
 def test_averages_are_over_instances_and_scenes():
-    right = SceneFigures((("a", "a"), ("b", "b")), 0, (1.0, 0.5), ("sea", "sea"), 30, 20, 1, 1)
-    half = SceneFigures((("a", "a"), ("b", "c")), 1, (0.0, 0.1), ("sea", "cave"), 10, 20, 0, 1)
-    unasked = SceneFigures((), 1, (), ("sea", "sea"), 20, math.nan, 0.5, math.nan)
-    found = Averages.of([right, half, unasked], [1.0, 3.0, 2.0])
+    right = SceneMetrics((("a", "a"), ("b", "b")), 0, (1.0, 0.5), ("sea", "sea"), 30, 20, 1, 1)
+    half = SceneMetrics((("a", "a"), ("b", "c")), 1, (0.0, 0.1), ("sea", "cave"), 10, 20, 0, 1)
+    unasked = SceneMetrics((), 1, (), ("sea", "sea"), 20, math.nan, 0.5, math.nan)
+    found = AggregateMetrics.of([right, half, unasked], [1.0, 3.0, 2.0])
     assert (found.instance_success.share, found.instance_success.count) == (0.75, 4)
     assert (found.scene_success.share, found.scene_success.count) == (0.5, 2)
     assert (found.scenes, found.hidden, found.seconds) == (3, 2, 2.0)

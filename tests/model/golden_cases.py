@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from contextgen import ContextGenPipeline, Instance
-from contextgen.method.layout import Layout, Reference, compose, given_layout, prepare_reference
+from contextgen.method.layout import Layout, PreparedReference, compose, given_layout, prepare_reference
 from contextgen.method.sequence import JointSequence, arrange
 from contextgen.weights.card import ModelCard
 
@@ -44,7 +44,7 @@ class Case:
         return Image.open(self.folder / name) if name else None
 
     @property
-    def references(self) -> list[Reference]:
+    def references(self) -> list[PreparedReference]:
         return [prepare_reference(instance, ModelCard.read(TINY), *self.size) for instance in self.instances]
 
     @property

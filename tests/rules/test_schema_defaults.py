@@ -10,7 +10,7 @@ import pytest
 
 from contextgen_cli.resources import resource
 from contextgen_cli.scene import limits
-from contextgen_cli.scene.scene import FORMAT_VERSION, Fit, Instance, Reference, Sampling, Scene
+from contextgen_cli.scene.scene import FORMAT_VERSION, Fit, PlacedReference, Reference, Sampling, Scene
 
 SCHEMA = json.loads(resource("schemas/scene.schema.json").read_text("utf-8"))
 
@@ -25,7 +25,7 @@ def test_the_version_is_the_programs() -> None:
         ("properties", Scene),
         ("properties.sampling.properties", Sampling),
         ("properties.references.additionalProperties.properties", Reference),
-        ("properties.instances.items.properties", Instance),
+        ("properties.instances.items.properties", PlacedReference),
     ],
 )
 def test_every_default_is_the_dataclass_default(place: str, dataclass: type) -> None:

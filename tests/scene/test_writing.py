@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contextgen_cli.scene.loading import Loaded
-from contextgen_cli.scene.scene import Box, Fit, Instance, Reference, Sampling, Scene, Size
+from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, Sampling, Scene, Size
 from contextgen_cli.scene.writing import from_record, to_record, to_yaml
 
 from .conftest import GOOD, Check
@@ -24,7 +24,10 @@ def example(folder: Path) -> Scene:
         prompt="A crab.",
         canvas=Size(256, 128),
         references=(Reference("crab", folder / "crab.png", crop=Box(0, 0, 150, 150)),),
-        instances=(Instance("crab", Box(0, 0, 100, 100)), Instance("crab", Box(9.3, 10, 200.7, 90), Fit.IMAGE)),
+        instances=(
+            PlacedReference("crab", Box(0, 0, 100, 100)),
+            PlacedReference("crab", Box(9.3, 10, 200.7, 90), Fit.IMAGE),
+        ),
         seeds=(3, 1),
         sampling=Sampling(4, 3.5),
         model="kontext",

@@ -54,29 +54,29 @@ def both(transformer, ica_blocks) -> tuple[torch.Tensor, torch.Tensor]:
     listed, rules = sequences(), block_rules(2, 3, ica_blocks)
     given = inputs(listed, 4)
     batched = BatchedAttention(transformer, rules).arrange(listed, CPU)
-    at_once = run(transformer, batched, batched.place(given["canvas"], given["contexts"]), given)
+    micro_batch_size = run(transformer, batched, batched.place(given["canvas"], given["contexts"]), given)
     exact, alone = ExactAttention(transformer, rules, "released"), []
     for index, sequence in enumerate(listed):
         arrangement = exact.arrange(sequence, CPU)
         own = {name: values[index : index + 1] for name, values in given.items() if name != "contexts"}
         placed = arrangement.place(own["canvas"], given["contexts"][index][None])
         alone.append(run(transformer, arrangement, placed, own))
-    return at_once, torch.cat(alone)
+    return micro_batch_size, torch.cat(alone)
 
 
 @pytest.mark.parametrize("ica_blocks", ICA_BLOCKS)
 def test_batch_paints_what_each_sequence_paints_alone(ica_blocks) -> None:
     with torch.no_grad():
-        at_once, alone = both(small_transformer(2, 3), ica_blocks)
-    assert (at_once - alone).abs().max() < 1e-5 * alone.abs().max()
+        micro_batch_size, alone = both(small_transformer(2, 3), ica_blocks)
+    assert (micro_batch_size - alone).abs().max() < 1e-5 * alone.abs().max()
 
 
 def test_gradients_of_a_batch_are_the_sum_of_gradients() -> None:
     transformer = small_transformer(2, 3)
-    at_once, alone = both(transformer, None)
+    micro_batch_size, alone = both(transformer, None)
     parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
     for ours, theirs in zip(
-        torch.autograd.grad(at_once.square().mean(), parameters, allow_unused=True),
+        torch.autograd.grad(micro_batch_size.square().mean(), parameters, allow_unused=True),
         torch.autograd.grad(alone.square().mean(), parameters, allow_unused=True),
         strict=True,
     ):

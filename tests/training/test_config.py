@@ -20,7 +20,7 @@ from contextgen.training.config import (
     Start,
     SynthData,
     TrainConfig,
-    decisive,
+    resume_fingerprint,
 )
 from contextgen.training.new_model import Geometry
 from contextgen_cli.app.train import configuration
@@ -104,9 +104,9 @@ def test_what_may_change_between_two_runs_decides_nothing(tmp_path: Path) -> Non
     run = TrainConfig(tmp_path / "x", Start(model="/here/base"), (first, Stage("b", 5)))
     longer = Stage("a", 9, samples=Samples(), checkpoint_every=7)
     moved = TrainConfig(tmp_path / "y", Start(model="/there/base"), (longer, Stage("b", 5, batch=2)), workers=0)
-    assert decisive(run, 0) == decisive(moved, 0)
-    assert decisive(run, 1) != decisive(moved, 1)
-    assert json.loads(json.dumps(decisive(run, 1))) == decisive(run, 1)
+    assert resume_fingerprint(run, 0) == resume_fingerprint(moved, 0)
+    assert resume_fingerprint(run, 1) != resume_fingerprint(moved, 1)
+    assert json.loads(json.dumps(resume_fingerprint(run, 1))) == resume_fingerprint(run, 1)
 
 
 @pytest.mark.parametrize(
@@ -122,9 +122,9 @@ def test_what_may_change_between_two_runs_decides_nothing(tmp_path: Path) -> Non
     ],
 )
 def test_a_run_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
-    sound = {"output": Path("out"), "start": Start(model="a"), "stages": (Stage("a", 1),)}
+    verified = {"output": Path("out"), "start": Start(model="a"), "stages": (Stage("a", 1),)}
     with pytest.raises(ValueError):
-        TrainConfig(**{**sound, **wrong})
+        TrainConfig(**{**verified, **wrong})
 
 
 def _at(place: str) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def _gradients(pipe: ContextGenPipeline, attention: str) -> dict[str, torch.Tens
     for parameter in moving.values():
         parameter.grad = None
     drawn = generator()
-    for start in range(0, len(given), objective.at_once):
-        part = given[start : start + objective.at_once]
+    for start in range(0, len(given), objective.micro_batch_size):
+        part = given[start : start + objective.micro_batch_size]
         (objective.loss(objective.ready(part), drawn).value * len(part) / len(given)).backward()
     return {name: p.grad.clone() for name, p in moving.items() if p.grad is not None}

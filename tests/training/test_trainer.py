@@ -105,8 +105,8 @@ def test_tensorboard_gets_the_curves_of_a_run_and_of_what_resumed_it(tmp_path: P
     told = config(tmp_path, tensorboard=True)
     train(told, Notes(stop_after=3), open_shapes)
     assert train(told, Notes(), open_shapes) is Ending.FINISHED
-    board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    losses = [(event.step, round(event.value, 5)) for event in board.Scalars("sft/loss")]
+    job_store = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    losses = [(event.step, round(event.value, 5)) for event in job_store.Scalars("sft/loss")]
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert losses == [(line["step"], round(line["loss"], 5)) for line in lines]
 
@@ -135,7 +135,7 @@ def test_an_option_that_is_new_since_the_checkpoint_changes_nothing(tmp_path: Pa
     train(config(tmp_path, stage(steps=1)), Notes(), open_shapes)
     file = kept(tmp_path)[-1] / "progress.json"
     stated = json.loads(file.read_text())
-    del stated["decisive"]["stages"][0]["draws"]
+    del stated["resume_fingerprint"]["stages"][0]["draws"]
     file.write_text(json.dumps(stated))
     told = Notes()
     train(config(tmp_path, stage(steps=2)), told, open_shapes)

@@ -28,9 +28,9 @@ check_options = gather(Checks, "checks", set_option, strict_option, confine_opti
 
 
 def load_checked(
-    arguments: Sequence[str], checks: Checks, *, as_json: bool = False, sound: MutableSet[str] | None = None
+    arguments: Sequence[str], checks: Checks, *, as_json: bool = False, verified: MutableSet[str] | None = None
 ) -> tuple[Scene, ...] | None:
-    """The scenes of `arguments`, every file of theirs decoded unless it is known to be `sound`, or None if one is
+    """The scenes of `arguments`, every file of theirs decoded unless it is known to be `verified`, or None if one is
     wrong; says all that is."""
     options = LoadOptions(
         deep=True,
@@ -38,7 +38,7 @@ def load_checked(
         confine=checks.confine,
         assignments=checks.assignments,
         models=catalogue.aliases(),
-        sound=sound,
+        verified=verified,
     )
     loaded = load(arguments, options, stdin=sys.stdin)
     if as_json:

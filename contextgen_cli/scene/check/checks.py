@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from contextgen_cli.scene import limits
-from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.suggestions import did_you_mean
 from contextgen_cli.scene.drafting import Draft
 from contextgen_cli.scene.parse.nodes import KeyPath, descendant, items, key_spot, spot
 from contextgen_cli.scene.scene import Box, Reference, Size
 
 
-def check(draft: Draft, report: Report, models: Collection[str] | None = None) -> None:
+def check(draft: Draft, report: ProblemCollector, models: Collection[str] | None = None) -> None:
     """Report everything that is wrong or doubtful about a document's meaning; `models`: the known aliases."""
     _references_declared(draft, report)
     _references_used(draft, report)
@@ -30,7 +30,7 @@ def check(draft: Draft, report: Report, models: Collection[str] | None = None) -
         _model_known(draft, models, report)
 
 
-def _references_declared(draft: Draft, report: Report) -> None:
+def _references_declared(draft: Draft, report: ProblemCollector) -> None:
     declared = _declared(draft)
     if declared is None:
         return  # which is said already; the names may be right
@@ -41,7 +41,7 @@ def _references_declared(draft: Draft, report: Report) -> None:
             report.error("unknown-reference", f"no reference is named `{instance.reference}`", at, hint)
 
 
-def _references_used(draft: Draft, report: Report) -> None:
+def _references_used(draft: Draft, report: ProblemCollector) -> None:
     listed = descendant(draft.root, "instances")
     if listed is None or not draft.instances or len(items(listed)) > len(draft.instances):
         return  # a broken instance may be the one that uses the name
@@ -53,7 +53,7 @@ def _references_used(draft: Draft, report: Report) -> None:
             report.warning("unused-reference", f"no instance uses the reference `{name}`", at, hint)
 
 
-def _references_distinct(draft: Draft, report: Report) -> None:
+def _references_distinct(draft: Draft, report: ProblemCollector) -> None:
     by_content: dict[object, Reference] = {}
     by_spelling: dict[str, Reference] = {}
     for name, reference in draft.references.items():
@@ -69,7 +69,7 @@ def _references_distinct(draft: Draft, report: Report) -> None:
             report.warning("similar-names", message, at, "choose names that cannot be mistaken")
 
 
-def _masks_apart(draft: Draft, report: Report) -> None:
+def _masks_apart(draft: Draft, report: ProblemCollector) -> None:
     for name, reference in draft.references.items():
         if reference.mask is not None and _normal(reference.mask) == _normal(reference.image):
             hint = "give a picture that is white on the subject, or leave `mask` out to use the transparency"
@@ -87,7 +87,7 @@ def _declared(draft: Draft) -> list[str] | None:
     return list(references.value) if references is not None and isinstance(references.value, dict) else None
 
 
-def _box(draft: Draft, index: int, report: Report) -> None:
+def _box(draft: Draft, index: int, report: ProblemCollector) -> None:
     assert draft.canvas is not None  # else there are no instances
     box, canvas = draft.instances[index].box, draft.canvas
     at = spot(draft.root, "instances", index, "box")
@@ -112,7 +112,7 @@ def _edges(box: Box) -> str:
     return f"left {box.left:g}, top {box.top:g}, right {box.right:g}, bottom {box.bottom:g}"
 
 
-def _covered(draft: Draft, index: int, report: Report) -> None:
+def _covered(draft: Draft, index: int, report: ProblemCollector) -> None:
     assert draft.canvas is not None  # else there are no instances
     seen = _on_canvas(draft.instances[index].box, draft.canvas)
     later = [draft.instances[other].box for other in draft.instances if other > index]
@@ -152,7 +152,7 @@ def _intersection(a: Box, b: Box) -> Box | None:
     return Box(left, top, right, bottom) if left < right and top < bottom else None
 
 
-def _prompt_length(draft: Draft, report: Report) -> None:
+def _prompt_length(draft: Draft, report: ProblemCollector) -> None:
     if draft.prompt is None:
         return
     words = len(re.findall(r"\w+|[^\w\s]", draft.prompt))
@@ -164,19 +164,19 @@ def _prompt_length(draft: Draft, report: Report) -> None:
         report.warning("long-prompt", message, at, "the end may be ignored: say it in fewer words")
 
 
-def _seed_range(draft: Draft, report: Report) -> None:
+def _seed_range(draft: Draft, report: ProblemCollector) -> None:
     if draft.seeds and draft.seeds[-1] > limits.LARGEST_SEED:
         message = f"the last seed would be {draft.seeds[-1]}, more than {limits.LARGEST_SEED}"
         report.error("out-of-range", message, spot(draft.root, "count"))
 
 
-def _model_known(draft: Draft, models: Collection[str], report: Report) -> None:
+def _model_known(draft: Draft, models: Collection[str], report: ProblemCollector) -> None:
     if draft.model is not None and draft.model not in models:
         hint = did_you_mean(draft.model, models) or f"known here: {', '.join(models)}; a folder goes with --model"
         report.error("unknown-model", f"no model has the alias `{draft.model}`", spot(draft.root, "model"), hint)
 
 
-def is_confined(draft: Draft, report: Report) -> bool:
+def is_confined(draft: Draft, report: ProblemCollector) -> bool:
     """Whether every file lies in the scene's folder, links followed; reports those that do not."""
     folder = Path(os.path.realpath(draft.folder))
     errors = report.error_count

@@ -9,7 +9,7 @@ from contextgen_cli.scene.check.problems import ON_COMMAND_LINE, Problem, Severi
 from contextgen_cli.scene.parse.nodes import Place, Spot
 
 
-class Report:
+class ProblemCollector:
     """The problems of one scene file or of standard input, in the order of their places, none twice."""
 
     def __init__(self, path: Path | None, text: str = "") -> None:

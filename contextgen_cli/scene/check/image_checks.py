@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from contextgen_cli.scene.check import images
-from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.images import ImageError, ImageHeader
 from contextgen_cli.scene.drafting import Draft
 from contextgen_cli.scene.limits import ASPECT_TOLERANCE
@@ -16,20 +16,20 @@ from contextgen_cli.scene.parse.nodes import Key, Spot, spot
 from contextgen_cli.scene.scene import Reference, Size
 
 
-def check(draft: Draft, report: Report, *, deep: bool, sound: MutableSet[str] | None = None) -> None:
-    """Report what is wrong with the images of a document; what is `sound` was decoded before, by us or another run."""
+def check(draft: Draft, report: ProblemCollector, *, deep: bool, verified: MutableSet[str] | None = None) -> None:
+    """Report what is wrong with the images of a document; what is `verified` was decoded by an earlier run."""
     for name, reference in draft.references.items():
         errors = report.error_count
         size = _reference(draft, reference, report)
         if deep and report.error_count == errors:
-            _decode(draft, reference, report, set() if sound is None else sound)
+            _decode(draft, reference, report, set() if verified is None else verified)
         if size is not None:
             _enlarged(draft, name, size, report)
     if draft.layout is not None:
         _layout(draft, draft.layout, report, deep=deep)
 
 
-def _reference(draft: Draft, reference: Reference, report: Report) -> Size | None:
+def _reference(draft: Draft, reference: Reference, report: ProblemCollector) -> Size | None:
     """Check a reference by its headers; the size of what is used of it."""
     image = _header(draft, reference.image, report, "references", reference.name, "image")
     mask = None
@@ -44,7 +44,7 @@ def _reference(draft: Draft, reference: Reference, report: Report) -> Size | Non
     return image.size if reference.crop is None else _cropped(draft, reference, image, report)
 
 
-def _refuse(error: ImageError, at: Spot, report: Report) -> None:
+def _refuse(error: ImageError, at: Spot, report: ProblemCollector) -> None:
     report.error(error.code, error.message, at, error.hint)
 
 
@@ -52,7 +52,7 @@ def _spot(draft: Draft, reference: Reference, key: str) -> Spot:
     return spot(draft.root, "references", reference.name, key)
 
 
-def _header(draft: Draft, path: Path, report: Report, *where: Key) -> ImageHeader | None:
+def _header(draft: Draft, path: Path, report: ProblemCollector, *where: Key) -> ImageHeader | None:
     at = spot(draft.root, *where)
     try:
         header = images.header(path)
@@ -65,7 +65,7 @@ def _header(draft: Draft, path: Path, report: Report, *where: Key) -> ImageHeade
     return header
 
 
-def _cropped(draft: Draft, reference: Reference, image: ImageHeader, report: Report) -> Size | None:
+def _cropped(draft: Draft, reference: Reference, image: ImageHeader, report: ProblemCollector) -> Size | None:
     assert reference.crop is not None
     left, top, right, bottom = reference.crop.pixels
     if left < right <= image.width and top < bottom <= image.height:
@@ -79,7 +79,7 @@ def _cropped(draft: Draft, reference: Reference, image: ImageHeader, report: Rep
     return None
 
 
-def _enlarged(draft: Draft, name: str, size: Size, report: Report) -> None:
+def _enlarged(draft: Draft, name: str, size: Size, report: ProblemCollector) -> None:
     for index, instance in draft.instances.items():
         width, height = (instance.box.right - instance.box.left), (instance.box.bottom - instance.box.top)
         if instance.reference == name and (size.width * 2 < width or size.height * 2 < height):
@@ -88,7 +88,7 @@ def _enlarged(draft: Draft, name: str, size: Size, report: Report) -> None:
             report.warning("small-reference", message, at, "it will be enlarged and look soft: use a larger one")
 
 
-def _layout(draft: Draft, path: Path, report: Report, *, deep: bool) -> None:
+def _layout(draft: Draft, path: Path, report: ProblemCollector, *, deep: bool) -> None:
     header = _header(draft, path, report, "layout")
     if header is None:
         return
@@ -108,13 +108,13 @@ def _layout(draft: Draft, path: Path, report: Report, *, deep: bool) -> None:
             report.warning("empty-layout", message, spot(draft.root, "layout"), hint)
 
 
-def _decode(draft: Draft, reference: Reference, report: Report, sound: MutableSet[str]) -> None:
+def _decode(draft: Draft, reference: Reference, report: ProblemCollector, verified: MutableSet[str]) -> None:
     key = stamp(reference)
-    if key in sound:
+    if key in verified:
         return
     error = _reference_error(replace(reference, name=""), (_modified(reference.image), _modified(reference.mask)))
     if error is None:
-        sound.add(key)
+        verified.add(key)
     else:
         key = "mask" if error.path == reference.mask else "image"
         _refuse(error, _spot(draft, reference, key), report)

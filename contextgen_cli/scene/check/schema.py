@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.resources import resource
-from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.schema_messages import Violation, explained, wanted
 from contextgen_cli.scene.check.suggestions import did_you_mean, nearest
 from contextgen_cli.scene.parse.nodes import KeyPath, Node, Spot, dotted, key_spot, plain, spot
@@ -40,7 +40,9 @@ def _validator(name: str, is_template: bool) -> Draft202012Validator:
     return Draft202012Validator(schema)
 
 
-def check(root: Node, report: Report, *, schema: str = "scene", is_template: bool = False) -> frozenset[KeyPath]:
+def check(
+    root: Node, report: ProblemCollector, *, schema: str = "scene", is_template: bool = False
+) -> frozenset[KeyPath]:
     """Report what the schema refuses; the paths whose values cannot be used."""
     checker = _Checker(root, report)
     for error in _validator(schema, is_template).iter_errors(plain(root)):
@@ -51,7 +53,7 @@ def check(root: Node, report: Report, *, schema: str = "scene", is_template: boo
 class _Checker:
     """Turns the validator's errors on one document into problems."""
 
-    def __init__(self, root: Node, report: Report) -> None:
+    def __init__(self, root: Node, report: ProblemCollector) -> None:
         self.broken: set[KeyPath] = set()
         self._root = root
         self._report = report

@@ -26,7 +26,7 @@ from contextgen_cli.scene.imports.imported import (
     word,
 )
 from contextgen_cli.scene.limits import LARGEST_SIDE, REFERENCE_PIXELS, SMALLEST_SIDE, TOKEN_SIDE
-from contextgen_cli.scene.scene import Box, Instance, Reference, Scene, Size
+from contextgen_cli.scene.scene import Box, PlacedReference, Reference, Scene, Size
 
 Annotation = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ def _scene(image: _Image, prompt: str, labelled: Sequence[tuple[str, Annotation]
         masks.append(MaskDrawing(mask_path, image.size, _polygons(annotation)))
         references[key] = Reference(key, image.file, mask_path, crop)
         w, h = image.size.width, image.size.height
-        instances.append(Instance(key, on_canvas(canvas, x / w, y / h, (x + width) / w, (y + height) / h)))
+        instances.append(PlacedReference(key, on_canvas(canvas, x / w, y / h, (x + width) / w, (y + height) / h)))
     if canvas != image.size:
         notes.append(f"{name}: the image of {image.size} px became a canvas of {canvas}")
     return Imported(

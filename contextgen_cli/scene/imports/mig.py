@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.scene.imports.imported import Imported, MalformedError, Target, four, placed, unused, word
-from contextgen_cli.scene.scene import Instance, Reference, Scene, Size
+from contextgen_cli.scene.scene import PlacedReference, Reference, Scene, Size
 
 DEFAULT_CANVAS = Size(768, 768)  # what the released weights like best; the benchmark does not say
 _ROUNDING = 1e-4  # how far a box may leave the image: not by half a pixel of any canvas
@@ -37,7 +37,7 @@ def _scene(prompt: str, labels: dict[str, Any], target: Target) -> Imported:
             raise MalformedError(f"{where}: a list of boxes is missing")
         name = unused(word(label), references)
         references[name] = Reference(name, target.picture(label))
-        instances += [Instance(name, placed(canvas, _fractions(box, where), where)) for box in boxes]
+        instances += [PlacedReference(name, placed(canvas, _fractions(box, where), where)) for box in boxes]
     scene = Scene(target.name(prompt), prompt, canvas, tuple(references.values()), tuple(instances))
     return Imported(scene, missing=tuple(reference.image for reference in references.values()))
 

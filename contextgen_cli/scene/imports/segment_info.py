@@ -24,7 +24,7 @@ from contextgen_cli.scene.imports.imported import (
     word,
 )
 from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE, TOKEN_SIDE
-from contextgen_cli.scene.scene import Instance, Reference, Scene, Size
+from contextgen_cli.scene.scene import PlacedReference, Reference, Scene, Size
 
 LISTS = ("instances", "segments", "objects")
 _IMAGE, _MASK, _BOX = ("image", "image_path"), ("mask", "mask_path"), ("bbox", "box")
@@ -48,7 +48,9 @@ def scenes(data: Any, path: Path, target: Target) -> Iterator[Imported]:
         references[name] = Reference(name, image, path.parent / str(mask) if mask else None)
         edges = left, top, right, bottom = four(fetch(item, _BOX, list, where), where)
         unit = 1 if max(edges) <= 1 else side
-        instances.append(Instance(name, placed(canvas, (left / unit, top / unit, right / unit, bottom / unit), where)))
+        instances.append(
+            PlacedReference(name, placed(canvas, (left / unit, top / unit, right / unit, bottom / unit), where))
+        )
     name = target.name(path.resolve().parent.name if path.stem == "segment_info" else path.stem)
     scene = Scene(name, prompt, canvas, tuple(references.values()), tuple(instances))
     yield Imported(scene, notes=tuple(_unread(data, listed, name)))

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 
 from contextgen_cli.scene import limits
-from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.parse.nodes import (
-    Entry,
     KeyPath,
+    MappingEntry,
     Node,
     Place,
     Spot,
@@ -26,7 +26,7 @@ from contextgen_cli.scene.parse.scalars import control_character
 Assignments = Sequence[tuple[str, object]]
 
 
-def assigned(root: Node, assignments: Assignments, report: Report) -> Node:
+def assigned(root: Node, assignments: Assignments, report: ProblemCollector) -> Node:
     """The document with each value put where its key path leads; mappings on the way are made."""
     for key, value in assignments:
         place = Place(0, 0, assignment=f"{key}={value if isinstance(value, str) else json.dumps(value)}")
@@ -56,8 +56,8 @@ def _put(node: Node, path: KeyPath, value: Node, done: KeyPath = ()) -> Node:
     key, rest, here = path[0], path[1:], (*done, path[0])
     if isinstance(node.value, dict):
         old = node.value.get(str(key))
-        entry = old or Entry(value.place, mapping({}, value.place))
-        entries = {**node.value, str(key): Entry(entry.key, _put(entry.node, rest, value, here))}
+        entry = old or MappingEntry(value.place, mapping({}, value.place))
+        entries = {**node.value, str(key): MappingEntry(entry.key, _put(entry.node, rest, value, here))}
         return mapping(entries, node.place)
     if isinstance(node.value, tuple):
         if not isinstance(key, int) or key >= len(node.value):

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from contextgen_cli.scene import limits
-from contextgen_cli.scene.check.collector import Report
-from contextgen_cli.scene.parse.nodes import Entry, Node, Place, Spot, mapping, sequence
+from contextgen_cli.scene.check.collector import ProblemCollector
+from contextgen_cli.scene.parse.nodes import MappingEntry, Node, Place, Spot, mapping, sequence
 from contextgen_cli.scene.parse.scalars import control_character
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -22,7 +22,7 @@ def looks_like_json(text: str) -> bool:
     return _LOOKS_LIKE_JSON.match(text) is not None
 
 
-def documents(text: str, report: Report) -> Iterator[Node | None]:
+def documents(text: str, report: ProblemCollector) -> Iterator[Node | None]:
     """One node for each value, None for a broken one; it resumes at the next line that begins with `{`."""
     parser = _Parser(text, report)
     at = parser.skip_space(0)
@@ -30,21 +30,21 @@ def documents(text: str, report: Report) -> Iterator[Node | None]:
         try:
             node, at = parser.value(at, 0)
             yield node
-        except _UnreadableError:
+        except _UnreadableJson:
             yield None
             following = _NEXT_OBJECT.search(text, parser.failed_at + 1)
             at = following.start() if following else len(text)
         at = parser.skip_space(at)
 
 
-class _UnreadableError(Exception):
+class _UnreadableJson(Exception):
     """This value cannot be understood; the reason has been reported."""
 
 
 class _Parser:
     """The JSON grammar; scalars are left to the standard library."""
 
-    def __init__(self, text: str, report: Report) -> None:
+    def __init__(self, text: str, report: ProblemCollector) -> None:
         self.failed_at = 0
         self._text = text
         self._report = report
@@ -66,7 +66,7 @@ class _Parser:
         return self._scalar(at)
 
     def _object(self, start: int, depth: int) -> tuple[Node, int]:
-        entries: dict[str, Entry] = {}
+        entries: dict[str, MappingEntry] = {}
         at = self.skip_space(start + 1)
         while not self._text.startswith("}", at):
             at = self._comma(at, bool(entries), start, "{")
@@ -78,7 +78,7 @@ class _Parser:
                 self._fail("json-syntax", "a `:` is missing behind the key", colon)
             node, end = self.value(self.skip_space(colon + 1), depth + 1)
             self._note_duplicate(key, entries)
-            entries.setdefault(key.value, Entry(key.place, node))
+            entries.setdefault(key.value, MappingEntry(key.place, node))
             at = self.skip_space(end)
         return mapping(entries, self._place(start)), at + 1
 
@@ -116,7 +116,7 @@ class _Parser:
             self._report.twisted("control-character", "a text with a control character", spot)
         return Node(value, self._place(at)), end
 
-    def _note_duplicate(self, key: Node, entries: dict[str, Entry]) -> None:
+    def _note_duplicate(self, key: Node, entries: dict[str, MappingEntry]) -> None:
         first = entries.get(str(key.value))
         if first:
             message = f"`{key.value}` is given twice; the first is in line {first.key.line}"
@@ -125,7 +125,7 @@ class _Parser:
     def _fail(self, code: str, message: str, at: int) -> NoReturn:
         self.failed_at = at
         self._report.error(code, message, Spot(self._place(at), ""))
-        raise _UnreadableError
+        raise _UnreadableJson
 
     def _place(self, at: int) -> Place:
         line = bisect_right(self._line_starts, at)

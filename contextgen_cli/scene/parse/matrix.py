@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from contextgen_cli.scene import limits
 from contextgen_cli.scene.check import schema
-from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.suggestions import did_you_mean
 from contextgen_cli.scene.parse.nodes import (
-    Entry,
     KeyPath,
+    MappingEntry,
     Node,
     Spot,
     children,
@@ -34,14 +34,14 @@ Values = Mapping[str, Node]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MatrixRow:
     """One combination of a matrix: its values, and the document with them put in."""
 
     values: tuple[tuple[str, str | float], ...]
     root: Node
 
 
-def rows(root: Node, report: Report) -> list[Row]:
+def rows(root: Node, report: ProblemCollector) -> list[MatrixRow]:
     """The documents that `root` stands for: itself if it has no `matrix`, none if the matrix is wrong."""
     errors = report.error_count
     if MATRIX in children(root):
@@ -56,9 +56,9 @@ def rows(root: Node, report: Report) -> list[Row]:
     return [_row(body, dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]
 
 
-def _row(body: Node, values: Values) -> Row:
+def _row(body: Node, values: Values) -> MatrixRow:
     plain = tuple((name, node.value) for name, node in values.items() if isinstance(node.value, str | int | float))
-    return Row(plain, _substituted(body, values))
+    return MatrixRow(plain, _substituted(body, values))
 
 
 def _axes(root: Node) -> dict[str, tuple[Node, ...]]:
@@ -66,11 +66,11 @@ def _axes(root: Node) -> dict[str, tuple[Node, ...]]:
     return {name: items(values) for name, values in children(declared).items()} if declared else {}
 
 
-def _entries(node: Node) -> dict[str, Entry]:
+def _entries(node: Node) -> dict[str, MappingEntry]:
     return node.value if isinstance(node.value, dict) else {}
 
 
-def _check(root: Node, body: Node, axes: Mapping[str, tuple[Node, ...]], report: Report) -> None:
+def _check(root: Node, body: Node, axes: Mapping[str, tuple[Node, ...]], report: ProblemCollector) -> None:
     """Report unknown and unused names, and a matrix of too many rows."""
     errors = report.error_count
     used: set[str] = set()
@@ -86,7 +86,7 @@ def _check(root: Node, body: Node, axes: Mapping[str, tuple[Node, ...]], report:
         report.error("matrix-too-large", message, key_spot(root, MATRIX))
 
 
-def _used_names(node: Node, path: KeyPath, axes: Mapping[str, object], report: Report) -> set[str]:
+def _used_names(node: Node, path: KeyPath, axes: Mapping[str, object], report: ProblemCollector) -> set[str]:
     used = set()
     for escaped, name, broken in _PART.findall(str(node.value)):
         at = Spot(node.place, dotted(path))
@@ -106,7 +106,7 @@ def _substituted(node: Node, values: Values) -> Node:
     if isinstance(node.value, tuple):
         return sequence([_substituted(inner, values) for inner in node.value], node.place)
     if isinstance(node.value, dict):
-        entries = {key: Entry(e.key, _substituted(e.node, values)) for key, e in node.value.items()}
+        entries = {key: MappingEntry(e.key, _substituted(e.node, values)) for key, e in node.value.items()}
         return mapping(entries, node.place)
     return node
 

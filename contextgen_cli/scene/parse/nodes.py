@@ -26,14 +26,14 @@ class Place:
 class Node:
     """A scalar, a list or a mapping; `size` and `depth` are known without walking, even through aliases."""
 
-    value: Scalar | tuple[Node, ...] | dict[str, Entry]
+    value: Scalar | tuple[Node, ...] | dict[str, MappingEntry]
     place: Place
     size: int = 1
     depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MappingEntry:
     """A key's place and its value."""
 
     key: Place
@@ -52,11 +52,11 @@ def sequence(items: Sequence[Node], place: Place) -> Node:
     return _collection(tuple(items), items, place)
 
 
-def mapping(entries: dict[str, Entry], place: Place) -> Node:
+def mapping(entries: dict[str, MappingEntry], place: Place) -> Node:
     return _collection(entries, [entry.node for entry in entries.values()], place)
 
 
-def _collection(value: tuple[Node, ...] | dict[str, Entry], children: Sequence[Node], place: Place) -> Node:
+def _collection(value: tuple[Node, ...] | dict[str, MappingEntry], children: Sequence[Node], place: Place) -> Node:
     size = 1 + sum(child.size for child in children)
     return Node(value, place, size, 1 + max((child.depth for child in children), default=0))
 
@@ -79,7 +79,9 @@ def planted(value: object, place: Place, depth: int = 0) -> Node:
     if depth > limits.DEPTH:
         raise TooDeepError
     if isinstance(value, Mapping):
-        return mapping({str(key): Entry(place, planted(item, place, depth + 1)) for key, item in value.items()}, place)
+        return mapping(
+            {str(key): MappingEntry(place, planted(item, place, depth + 1)) for key, item in value.items()}, place
+        )
     if isinstance(value, (list, tuple)):
         return sequence([planted(item, place, depth + 1) for item in value], place)
     if value is None or isinstance(value, (str, int, float)):

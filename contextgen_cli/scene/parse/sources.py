@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from contextgen_cli.scene import limits
-from contextgen_cli.scene.check.collector import Report
+from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.parse import json_source, yaml_source
 from contextgen_cli.scene.parse.nodes import Node, Place, Spot
 from contextgen_cli.scene.parse.scalars import control_character
@@ -16,9 +16,9 @@ _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")  # the byte order marks of UTF-16 and U
 _MIB = 1 << 20
 
 
-def read(path: Path | None, stdin: TextIO | None) -> tuple[str | None, Report]:
+def read(path: Path | None, stdin: TextIO | None) -> tuple[str | None, ProblemCollector]:
     """The text (None where it cannot be read) and a report that knows its lines."""
-    report = Report(path)
+    report = ProblemCollector(path)
     try:
         data = _bytes(path, stdin)
     except OSError as error:
@@ -45,18 +45,18 @@ def _bytes(path: Path | None, stdin: TextIO | None) -> bytes:
     return data
 
 
-def _decoded(data: bytes, path: Path | None) -> tuple[str | None, Report]:
+def _decoded(data: bytes, path: Path | None) -> tuple[str | None, ProblemCollector]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig", "replace")
-        report = Report(path, before)
+        report = ProblemCollector(path, before)
         kind = "this is UTF-16" if data.startswith(_WIDE_MARKS) else f"byte 0x{data[error.start]:02x} is no UTF-8"
         at = Spot(_place_after(before), "")
         report.error("not-utf8", f"{kind}; only text in UTF-8 can be read", at, "save it as UTF-8")
         return None, report
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    report = Report(path, text)
+    report = ProblemCollector(path, text)
     found = control_character(text)
     if found:
         at = Spot(_place_after(text[: found.start()]), "")
@@ -70,7 +70,7 @@ def _place_after(before: str) -> Place:
     return Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
 
 
-def documents(text: str, path: Path | None, report: Report) -> Iterator[Node | None]:
+def documents(text: str, path: Path | None, report: ProblemCollector) -> Iterator[Node | None]:
     """The documents of a text: JSON where it is written as JSON, YAML otherwise."""
     is_json = path.suffix.lower() == ".json" if path else False
     if is_json or json_source.looks_like_json(text):

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 import yaml
 
 from contextgen_cli.scene import limits
-from contextgen_cli.scene.check.collector import Report
-from contextgen_cli.scene.parse.nodes import Entry, Node, Place, Spot, dotted, mapping, sequence
+from contextgen_cli.scene.check.collector import ProblemCollector
+from contextgen_cli.scene.parse.nodes import MappingEntry, Node, Place, Spot, dotted, mapping, sequence
 from contextgen_cli.scene.parse.scalars import control_character, resolved
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -42,7 +42,7 @@ _EXPLANATIONS = (  # a part of the parser's words, code, ours, hint
 )  # fmt: skip
 
 
-def documents(text: str, report: Report) -> Iterator[Node | None]:
+def documents(text: str, report: ProblemCollector) -> Iterator[Node | None]:
     """One node for each document, None for one that cannot be read; a broken one does not hide the next."""
     for chunk, first_line in _chunks(text):
         yield from _Builder(report, first_line, chunk).documents()
@@ -63,18 +63,18 @@ class _Open:
     place: Place
     anchor: str | None
     items: list[Node] | None
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, MappingEntry] = field(default_factory=dict)
     key: tuple[str, Place] | None = None
 
 
-class _UnreadableError(Exception):
+class _UnreadableYaml(Exception):
     """The rest of the document cannot be understood; the reason has been reported."""
 
 
 class _Builder:
     """Builds the nodes of a piece of text from the parser's events."""
 
-    def __init__(self, report: Report, first_line: int, text: str) -> None:
+    def __init__(self, report: ProblemCollector, first_line: int, text: str) -> None:
         self._report = report
         self._first_line = first_line
         self._text = text
@@ -96,7 +96,7 @@ class _Builder:
         except yaml.YAMLError as error:
             self._explain(error)
             yield None
-        except _UnreadableError:
+        except _UnreadableYaml:
             yield None
         finally:
             loader.dispose()
@@ -189,7 +189,7 @@ class _Builder:
         elif around.key is not None:
             name, place = around.key
             if name != "<<":
-                around.entries.setdefault(name, Entry(place, node))
+                around.entries.setdefault(name, MappingEntry(place, node))
             around.key = None
 
     def _refuse_tag(self, tag: str | None, place: Place) -> None:
@@ -224,7 +224,7 @@ class _Builder:
 
     def _fail(self, code: str, message: str, place: Place) -> NoReturn:
         self._report.error(code, message, self._spot(place))
-        raise _UnreadableError
+        raise _UnreadableYaml
 
     def _spot(self, place: Place) -> Spot:
         """The keys that lead here, as far as they have been read."""

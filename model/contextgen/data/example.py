@@ -29,7 +29,7 @@ class Example:
     layout: Image.Image | None = None
 
 
-class Source(Protocol):
+class ExampleSource(Protocol):
     """Examples as a pure function of an index: resumable, and shared by any number of workers."""
 
     def batch(self, index: int, size: int) -> list[Example]:

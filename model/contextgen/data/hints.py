@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from contextgen.method.layout import Instance, Reference, compose, prepare_reference
+from contextgen.method.layout import Instance, PreparedReference, compose, prepare_reference
 from contextgen.weights.card import ModelCard
 
 HINTS = ("plain", "blurred", "silhouette", "absent")
@@ -39,16 +39,16 @@ def layout_image(
     return compose(references, [instance for instance, _ in shown], width, height).image
 
 
-def _shown(rng: np.random.Generator, reference: Reference, hint: str) -> Reference:
+def _shown(rng: np.random.Generator, reference: PreparedReference, hint: str) -> PreparedReference:
     if hint == "silhouette":
         grey = np.full_like(reference.pixels, rng.choice(_GREYS))
-        return Reference(grey, reference.soft_mask, reference.corner)
+        return PreparedReference(grey, reference.soft_mask, reference.corner)
     return _blurred(reference) if hint == "blurred" else reference
 
 
-def _blurred(reference: Reference) -> Reference:
+def _blurred(reference: PreparedReference) -> PreparedReference:
     size = reference.soft_mask.size
     small = (max(1, round(size[0] / _BLUR)), max(1, round(size[1] / _BLUR)))
     picture = reference.image.resize(small, Image.Resampling.BOX).resize(size, Image.Resampling.BICUBIC)
     pixels = np.asarray(picture.convert("RGB"), np.float32) / np.float32(127.5) - 1
-    return Reference(pixels, picture.getchannel("A"), reference.corner)
+    return PreparedReference(pixels, picture.getchannel("A"), reference.corner)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contextgen.data.objects import Object
-from contextgen.data.posing import Cutout, Pose, cut_out
+from contextgen.data.posing import ObjectCutout, Pose, cut_out
 from contextgen.method.layout import Edges
 
 _SMALLEST, _LARGEST = 56.0, 140.0  # sides on a canvas of 256 x 256
@@ -20,12 +20,12 @@ _SHRINK = 0.85
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedObject:
     """An object in its pose at its place; `cutout` is as large as `box`, the tight box of what is opaque of it."""
 
     thing: Object
     pose: Pose
-    cutout: Cutout
+    cutout: ObjectCutout
     box: Edges
 
     @property
@@ -37,7 +37,7 @@ class Placed:
 
 def place(
     rng: np.random.Generator, cast: Sequence[tuple[Object, Pose]], canvas: tuple[int, int], hidden: float
-) -> list[Placed]:
+) -> list[PlacedObject]:
     """A size and a place for every object, back to front.
 
     Args:
@@ -47,7 +47,7 @@ def place(
     scale = math.sqrt(canvas[0] * canvas[1])
     largest = min(_LARGEST * scale / 256, scale * math.sqrt(_FULLEST / len(cast)))
     smallest = max(_LEAST, min(_SMALLEST * scale / 256, 0.8 * largest))
-    placed: list[Placed] = []
+    placed: list[PlacedObject] = []
     for thing, pose in cast:
         side = rng.uniform(smallest, max(largest, smallest))
         while (found := _try(rng, _Rules(placed, canvas, hidden), thing, pose, side)) is None:
@@ -60,7 +60,7 @@ def place(
 class _Rules:
     """What stands already, and the rules for what comes."""
 
-    placed: Sequence[Placed]
+    placed: Sequence[PlacedObject]
     canvas: tuple[int, int]
     hidden: float
 
@@ -74,7 +74,7 @@ class _Rules:
         return True
 
 
-def _try(rng: np.random.Generator, rules: _Rules, thing: Object, pose: Pose, side: float) -> Placed | None:
+def _try(rng: np.random.Generator, rules: _Rules, thing: Object, pose: Pose, side: float) -> PlacedObject | None:
     """The object at that size where it is allowed; a small one anywhere, for there must be an end."""
     cutout = cut_out(thing.picture, pose, side * side)
     width, height = cutout.size
@@ -85,8 +85,8 @@ def _try(rng: np.random.Generator, rules: _Rules, thing: Object, pose: Pose, sid
         left, top = int(rng.integers(room[0] + 1)), int(rng.integers(room[1] + 1))
         box = left, top, left + width, top + height
         if rules.allows(box):
-            return Placed(thing, pose, cutout, box)
-    return Placed(thing, pose, cutout, box) if side < _LEAST / 2 else None
+            return PlacedObject(thing, pose, cutout, box)
+    return PlacedObject(thing, pose, cutout, box) if side < _LEAST / 2 else None
 
 
 def _overlap(first: Edges, second: Edges) -> int:

@@ -43,7 +43,7 @@ class Pose:
 
 
 @dataclass(frozen=True)
-class Cutout:
+class ObjectCutout:
     """An object as it is painted.
 
     Attributes:
@@ -60,7 +60,7 @@ class Cutout:
         return self.cover.shape[1], self.cover.shape[0]
 
 
-def cut_out(picture: Image.Image, pose: Pose, area: float) -> Cutout:
+def cut_out(picture: Image.Image, pose: Pose, area: float) -> ObjectCutout:
     """An RGBA picture in a pose, its upright frame resized to cover `area` pixels."""
     aspect = picture.width / picture.height / pose.squash
     width, height = max(4, round((area * aspect) ** 0.5)), max(4, round((area / aspect) ** 0.5))
@@ -74,4 +74,4 @@ def cut_out(picture: Image.Image, pose: Pose, area: float) -> Cutout:
     opaque = posed.getchannel("A").point(lambda value: 255 * (value > 127))
     pixels = np.asarray(posed.crop(opaque.getbbox()), np.float32)
     lit = np.minimum(pixels[..., :3] * np.asarray(pose.tint, np.float32), np.float32(255))
-    return Cutout(lit, pixels[..., 3] / np.float32(255))
+    return ObjectCutout(lit, pixels[..., 3] / np.float32(255))

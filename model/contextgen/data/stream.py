@@ -53,7 +53,7 @@ class StreamSpec:
 
 @dataclass(frozen=True)
 class SyntheticStream:
-    """Scenes of training objects; the held-out ones never appear. Implements `contextgen.data.example.Source`."""
+    """Scenes of training objects; the held-out ones never appear. An `ExampleSource`."""
 
     seed: int
     spec: StreamSpec = field(default_factory=StreamSpec)

@@ -18,7 +18,7 @@ from contextgen.data.captions import Mention, caption
 from contextgen.data.example import Example
 from contextgen.data.hints import drawn_hints, layout_image
 from contextgen.data.objects import Object
-from contextgen.data.placing import Placed, place
+from contextgen.data.placing import PlacedObject, place
 from contextgen.data.posing import NO_TINT, Light, Pose
 from contextgen.data.scenery.backgrounds import BACKGROUNDS, Variant
 from contextgen.method.layout import Instance
@@ -145,7 +145,7 @@ def _reference(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
     return frame
 
 
-def _mentions(rng: np.random.Generator, placed: Sequence[Placed], full: Masks) -> list[Mention]:
+def _mentions(rng: np.random.Generator, placed: Sequence[PlacedObject], full: Masks) -> list[Mention]:
     mentions = []
     for index, each in enumerate(placed):
         words = each.pose.words
@@ -155,7 +155,7 @@ def _mentions(rng: np.random.Generator, placed: Sequence[Placed], full: Masks) -
     return mentions
 
 
-def _paint(background: Pixels, placed: Sequence[Placed]) -> Image.Image:
+def _paint(background: Pixels, placed: Sequence[PlacedObject]) -> Image.Image:
     canvas = background.astype(np.float32)
     for each in placed:
         _cast_shadow(canvas, each)
@@ -164,7 +164,7 @@ def _paint(background: Pixels, placed: Sequence[Placed]) -> Image.Image:
     return Image.fromarray(np.clip(canvas + 0.5, 0, 255).astype(np.uint8))
 
 
-def _cast_shadow(canvas: npt.NDArray[np.float32], placed: Placed) -> None:
+def _cast_shadow(canvas: npt.NDArray[np.float32], placed: PlacedObject) -> None:
     """A soft ellipse about the foot of the object, as wide as its lowest part."""
     left, _, _, foot = placed.box
     width, height = placed.cutout.size
@@ -186,7 +186,7 @@ def _near(middle: float, reach: float, length: int) -> npt.NDArray[np.float32]:
     return np.arange(first, max(first + 1, min(length, int(middle + reach))), dtype=np.float32)
 
 
-def _masks(placed: Sequence[Placed], width: int, height: int) -> Masks:
+def _masks(placed: Sequence[PlacedObject], width: int, height: int) -> Masks:
     masks = np.zeros((len(placed), height, width), np.bool_)
     for mask, each in zip(masks, placed, strict=True):
         mask[each.area] = each.cutout.cover > 0.5

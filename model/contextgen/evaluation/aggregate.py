@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contextgen.evaluation.metrics import SceneFigures
+from contextgen.evaluation.metrics import SceneMetrics
 
 _Z = 1.96  # of the normal distribution: 95 %
 
@@ -40,7 +40,7 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Averages:
+class AggregateMetrics:
     """What is measured of one answer over the scenes of one level.
 
     Attributes:
@@ -67,7 +67,7 @@ class Averages:
     seconds: float | None = None
 
     @classmethod
-    def of(cls, figures: Sequence[SceneFigures], seconds: Sequence[float] = ()) -> Averages:
+    def of(cls, figures: Sequence[SceneMetrics], seconds: Sequence[float] = ()) -> AggregateMetrics:
         """The averages over pictures; scenes none of whose instances are asked for have no scene success."""
         return cls(
             scenes=len(figures),

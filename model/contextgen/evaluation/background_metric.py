@@ -55,7 +55,7 @@ def redrawn(name: str, variant: Variant, width: int, height: int, count: int) ->
     return np.stack([ground.paint(rng, width, height, variant) for rng in rngs])
 
 
-def nearest_ground(picture: Pixels, outside: Mask) -> str:
+def nearest_background(picture: Pixels, outside: Mask) -> str:
     """The name of the background that a picture's pixels `outside` (H, W) of the objects are most like."""
     height, width = outside.shape
     known = grounds(width, height)

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from contextgen.data.synthetic_scenes import SyntheticScene
-from contextgen.evaluation.aggregate import Averages
+from contextgen.evaluation.aggregate import AggregateMetrics
 from contextgen.evaluation.held_out_scenes import held_out_scene
-from contextgen.evaluation.metrics import Ruler, SceneFigures
-from contextgen.evaluation.systems import Answer
+from contextgen.evaluation.metrics import Ruler, SceneMetrics
+from contextgen.evaluation.systems import System
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Result:
     level: str
     number: int
     answer: str
-    figures: SceneFigures
+    figures: SceneMetrics
     seconds: float | None
 
 
@@ -48,10 +48,10 @@ class Row:
 
     level: str
     answer: str
-    averages: Averages
+    averages: AggregateMetrics
 
 
-def measured(answers: Sequence[Answer], levels: Sequence[str], scenes: int) -> Iterator[Measured]:
+def measured(answers: Sequence[System], levels: Sequence[str], scenes: int) -> Iterator[Measured]:
     """Every answer to the first `scenes` scenes of each level, scene by scene."""
     for level in levels:
         for number in range(scenes):
@@ -67,10 +67,13 @@ def measured(answers: Sequence[Answer], levels: Sequence[str], scenes: int) -> I
 
 def rows(found: Sequence[Result]) -> list[Row]:
     """The averages by level and answer, in the order in which they first occur."""
-    groups: dict[tuple[str, str], list[tuple[SceneFigures, float | None]]] = {}
+    groups: dict[tuple[str, str], list[tuple[SceneMetrics, float | None]]] = {}
     for one in found:
         groups.setdefault((one.level, one.answer), []).append((one.figures, one.seconds))
     return [
-        Row(*key, Averages.of([figures for figures, _ in group], [took for _, took in group if took is not None]))
+        Row(
+            *key,
+            AggregateMetrics.of([figures for figures, _ in group], [took for _, took in group if took is not None]),
+        )
         for key, group in groups.items()
     ]

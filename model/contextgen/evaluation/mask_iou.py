@@ -19,7 +19,7 @@ _SPECKS = 3  # pixels: side of the median that takes single ones out
 _RIM = 1  # pixels: around the neighbours, whose edges belong to nobody
 
 
-class Ground:
+class BackgroundEstimate:
     """The colours that the background of a scene may have, at the pixels of `where` (H, W).
 
     They are those of any of the `backgrounds` at that place, bare or in the shadow that the truth has there or anything
@@ -64,7 +64,7 @@ def intersection_over_union(different: Mask, own: Mask, others: Mask, box: Edges
     Where other objects are seen nothing can be said, so it is left out, a pixel's rim with it. Nan if nothing is left.
 
     Args:
-        different: what `Ground.differing` says.
+        different: what `BackgroundEstimate.differing` says.
         own, others: the visible masks of the object and of all others.
     """
     where = box_mask(grown_box(box, GROWN), own.shape) & ~grown_mask(others & ~own, _RIM)

@@ -19,7 +19,7 @@ _LIKENESSES = 16  # of the background that any pixel is compared with, beside th
 
 
 @dataclass(frozen=True)
-class SceneFigures:
+class SceneMetrics:
     """What is measured of one picture.
 
     Attributes:
@@ -57,9 +57,9 @@ class Ruler:
         others = background_metric.redrawn(scene.background, scene.variant, width, height, _LIKENESSES)
         shaded = mask_iou.shaded_background(self._truth, scene.background_pixels, scene.full_masks)
         possible = np.concatenate([scene.background_pixels[None], others])
-        self._ground = mask_iou.Ground(possible, shaded, self._around)
+        self._ground = mask_iou.BackgroundEstimate(possible, shaded, self._around)
 
-    def measure(self, picture: Pixels) -> SceneFigures:
+    def measure(self, picture: Pixels) -> SceneMetrics:
         """Compare a picture of the scene, (H, W, 3), with the truth.
 
         Raises:
@@ -69,11 +69,11 @@ class Ruler:
             raise ValueError(f"the picture is {picture.shape}, the truth {self._truth.shape}")
         scene, inside = self._scene, self._inside
         similarity = fidelity.ssim(picture, self._truth)
-        return SceneFigures(
+        return SceneMetrics(
             found=tuple((scene.names[index], self._nearest(picture, index)) for index in self._asked),
             hidden=len(scene.names) - len(self._asked),
             overlaps=tuple(self._overlaps(picture)),
-            ground=(scene.background, background_metric.nearest_ground(picture, ~self._around)),
+            ground=(scene.background, background_metric.nearest_background(picture, ~self._around)),
             psnr_boxes=fidelity.psnr(picture, self._truth, inside),
             psnr_outside=fidelity.psnr(picture, self._truth, ~inside),
             ssim_boxes=fidelity.average(similarity, inside),

@@ -20,7 +20,7 @@ ABLATIONS = ("no-ica", "ica-everywhere", "no-layout", "no-offsets")
 
 
 @dataclass(frozen=True)
-class Answer:
+class System:
     """A way to answer scenes with pictures.
 
     Attributes:
@@ -34,7 +34,7 @@ class Answer:
     painted: bool = False
 
 
-def model_answers(pipe: Any, name: str, steps: int | None = None, ablations: Sequence[str] = ()) -> list[Answer]:
+def model_systems(pipe: Any, name: str, steps: int | None = None, ablations: Sequence[str] = ()) -> list[System]:
     """The model, and the same weights under each ablation.
 
     Args:
@@ -50,17 +50,17 @@ def model_answers(pipe: Any, name: str, steps: int | None = None, ablations: Seq
     def painter(ablation: str) -> Callable[[SyntheticScene, int], Image.Image]:
         return lambda scene, number: _paint(pipe, scene, number, steps, ablation)
 
-    ablated = [Answer(ablation, painter(ablation), painted=True) for ablation in ablations]
-    return [Answer(name, painter(""), painted=True), *ablated]
+    ablated = [System(ablation, painter(ablation), painted=True) for ablation in ablations]
+    return [System(name, painter(""), painted=True), *ablated]
 
 
-def comparisons(pipe: Any) -> list[Answer]:
+def comparisons(pipe: Any) -> list[System]:
     """The truth; what the codec of `pipe` leaves of it; the layout; the layout pasted on the background asked for."""
     return [
-        Answer("truth", lambda scene, number: scene.target),
-        Answer("codec", lambda scene, number: _through_codec(pipe, scene.target)),
-        Answer("layout", lambda scene, number: on_grey(layout_of(scene))),
-        Answer("pasted layout", lambda scene, number: _on_its_background(scene)),
+        System("truth", lambda scene, number: scene.target),
+        System("codec", lambda scene, number: _through_codec(pipe, scene.target)),
+        System("layout", lambda scene, number: on_grey(layout_of(scene))),
+        System("pasted layout", lambda scene, number: _on_its_background(scene)),
     ]
 
 

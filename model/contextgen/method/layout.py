@@ -58,7 +58,7 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Reference:
+class PreparedReference:
     """A reference as the model sees it: resized, its mask binarised.
 
     Attributes:
@@ -101,7 +101,7 @@ class Outline:
     corner: tuple[int, int] | None = None
 
     def foreground(self, token_side: int) -> Mask:
-        """As `Reference.foreground`; the side is that of the card it was made with."""
+        """As `PreparedReference.foreground`; the side is that of the card it was made with."""
         return self.touched
 
 
@@ -123,7 +123,7 @@ class Layout:
         return _rgba(self.pixels, self.given)
 
 
-def compose(references: Sequence[Reference], instances: Sequence[Instance], width: int, height: int) -> Layout:
+def compose(references: Sequence[PreparedReference], instances: Sequence[Instance], width: int, height: int) -> Layout:
     """Paste every reference into its instance's box, in order: the last one lies in front.
 
     Args:
@@ -152,7 +152,7 @@ def given_layout(image: Image.Image, width: int, height: int) -> Layout:
     return Layout(_from_bytes(colours) * given[..., None], given)
 
 
-def prepare_reference(instance: Instance, card: ModelCard, width: int, height: int) -> Reference:
+def prepare_reference(instance: Instance, card: ModelCard, width: int, height: int) -> PreparedReference:
     """Resize an instance's picture for a canvas of `width` x `height` pixels and binarise its mask.
 
     Raises:
@@ -165,7 +165,7 @@ def prepare_reference(instance: Instance, card: ModelCard, width: int, height: i
         size = reference_size(instance.image.size, card, width, height)
         soft = mask.resize(size, Image.Resampling.BICUBIC)
         colours = instance.image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
-        reference = Reference(_from_bytes(colours), soft)
+        reference = PreparedReference(_from_bytes(colours), soft)
     if not reference.mask.any():
         raise ValueError(EMPTY_MASK)
     return reference
@@ -204,7 +204,9 @@ def foresee(
     return Outline(touched, (left - offset[0], top - offset[1]))
 
 
-def _drawn_for_its_box(instance: Instance, mask: Image.Image, token_side: int, canvas: tuple[int, int]) -> Reference:
+def _drawn_for_its_box(
+    instance: Instance, mask: Image.Image, token_side: int, canvas: tuple[int, int]
+) -> PreparedReference:
     """The subject alone, at its size on the canvas, in a frame of whole canvas tokens."""
     subject = np.asarray(mask) > 127
     if not subject.any():
@@ -219,7 +221,7 @@ def _drawn_for_its_box(instance: Instance, mask: Image.Image, token_side: int, c
     pixels[rows, columns] = _from_bytes(instance.image.convert("RGB").resize(size, Image.Resampling.BICUBIC, crop))
     soft = Image.new("L", (width, height))
     soft.paste(mask.resize(size, Image.Resampling.BICUBIC, crop), offset)
-    return Reference(pixels, soft, (left - offset[0], top - offset[1]))
+    return PreparedReference(pixels, soft, (left - offset[0], top - offset[1]))
 
 
 def reference_size(size: tuple[int, int], card: ModelCard, width: int, height: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from contextgen.method.layout import Edges, Instance, Mask, Outline, Reference
+from contextgen.method.layout import Edges, Instance, Mask, Outline, PreparedReference
 from contextgen.weights.card import ModelCard
 
 Indices = npt.NDArray[np.intp]
@@ -128,7 +128,7 @@ class JointSequence:
 
 
 def arrange(
-    references: Sequence[Reference | Outline],
+    references: Sequence[PreparedReference | Outline],
     instances: Sequence[Instance | Placement],
     size: tuple[int, int],
     card: ModelCard,

@@ -76,11 +76,11 @@ class Monitor:
     steps: int = 0
     above: int = 0
 
-    def take(self, loss: float, ignorance: float = 0.0) -> None:
+    def take(self, loss: float, baseline_loss: float = 0.0) -> None:
         """Take in a step's loss.
 
         Args:
-            ignorance: a loss that is no sign of trouble, however small it has been.
+            baseline_loss: a loss that is no sign of trouble, however small it has been.
 
         Raises:
             Diverged: the run should end.
@@ -91,7 +91,7 @@ class Monitor:
         self.mean = loss if self.mean is None else self.mean + (loss - self.mean) / min(self.steps, _MEMORY)
         if self.steps >= _MEMORY:
             self.best = min(self.best, self.mean)
-        self.above = self.above + 1 if self.mean > _DIVERGED * max(self.best, ignorance) else 0
+        self.above = self.above + 1 if self.mean > _DIVERGED * max(self.best, baseline_loss) else 0
         if self.above >= _MEMORY:
             raise Diverged(f"the loss has risen to {self.mean:.4g} from {self.best:.4g} and stays there")
 

@@ -42,7 +42,7 @@ class Progress:
     Attributes:
         step: steps done in the whole run.
         stage, stage_step: index of the stage, steps done in it.
-        decisive: `contextgen.training.config.decisive` of the run so far.
+        resume_fingerprint: `contextgen.training.config.resume_fingerprint` of the run so far.
         optimizer: what of the optimizer's state is no tensor.
     """
 
@@ -50,7 +50,7 @@ class Progress:
     stage: int
     stage_step: int
     stage_done: bool
-    decisive: Mapping[str, Any]
+    resume_fingerprint: Mapping[str, Any]
     monitor: Monitor
     optimizer: Mapping[str, Any]
 

@@ -169,7 +169,7 @@ class TrainConfig:
             raise ValueError("a low-rank adapter changes the transformer only: neither text encoders nor a codec")
 
 
-def decisive(config: TrainConfig, stage: int) -> dict[str, Any]:
+def resume_fingerprint(config: TrainConfig, stage: int) -> dict[str, Any]:
     """What has determined the weights up to some step of a stage, as JSON types.
 
     Whatever may change between two runs of one training is left out: the stage's length, later stages, how often

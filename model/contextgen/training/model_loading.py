@@ -62,12 +62,12 @@ def parameters_of(
     }
 
 
-def freeze(pipe: ContextGenPipeline, moving: Iterable[torch.nn.Parameter]) -> None:
+def freeze(pipe: ContextGenPipeline, trainable: Iterable[torch.nn.Parameter]) -> None:
     """Let these parameters move, and no others."""
     for part in pipe.components.values():
         if isinstance(part, torch.nn.Module):
             part.requires_grad_(False)
-    for parameter in moving:
+    for parameter in trainable:
         parameter.requires_grad_(True)
 
 

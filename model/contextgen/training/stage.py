@@ -19,7 +19,7 @@ from contextgen.data.example import Example
 from contextgen.training import checkpointing
 from contextgen.training.callbacks import Diverged, Monitor, StepRecord
 from contextgen.training.checkpointing import Progress
-from contextgen.training.config import Stage, TrainConfig, decisive
+from contextgen.training.config import Stage, TrainConfig, resume_fingerprint
 from contextgen.training.model_loading import freeze, parameters_of
 from contextgen.training.objectives.formulas import Loss
 from contextgen.training.objectives.losses import make_objective, trained_components
@@ -117,10 +117,13 @@ class StageRun:
         return coming if self.run.accelerator.device.type == "cpu" else ahead(coming)
 
     def _ready(self, batch: Sequence[Prepared]) -> Parts:
-        at_once, device = self._objective.at_once, self.run.accelerator.device
+        micro_batch_size, device = self._objective.micro_batch_size, self.run.accelerator.device
         current = None if device.type == "cpu" else device.index  # a thread begins with the first GPU
         with torch.accelerator.device_index(current):  # and no autocast, whose cache all threads would share
-            return [self._objective.ready(batch[start : start + at_once]) for start in range(0, len(batch), at_once)]
+            return [
+                self._objective.ready(batch[start : start + micro_batch_size])
+                for start in range(0, len(batch), micro_batch_size)
+            ]
 
     def take_step(self, batches: Sequence[Parts], began: float) -> StepRecord:
         """Descend once over `accumulate` batches.
@@ -133,7 +136,7 @@ class StageRun:
         """
         self._optimizer.zero_grad(set_to_none=True)
         loss = self._descend(batches)
-        self._monitor.take(float(loss.value), self._objective.ignorance)
+        self._monitor.take(float(loss.value), self._objective.baseline_loss)
         norm = self.run.accelerator.clip_grad_norm_(list(self._moving.values()), self.stage.clip)
         if not torch.isfinite(norm):
             raise Diverged(f"the gradient's norm is {float(norm)}")
@@ -210,7 +213,7 @@ class StageRun:
             stage=self._index,
             stage_step=self.step,
             stage_done=self.step >= self.stage.steps,
-            decisive=decisive(self.run.config, self._index),
+            resume_fingerprint=resume_fingerprint(self.run.config, self._index),
             monitor=self._monitor,
             optimizer=plain,
         )

@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from contextgen.data.example import Source
+from contextgen.data.example import ExampleSource
 from contextgen.training import checkpointing
 from contextgen.training.callbacks import Metrics, Watcher
 from contextgen.training.checkpointing import Progress
-from contextgen.training.config import ImigData, Stage, Start, SynthData, TrainConfig, decisive
+from contextgen.training.config import ImigData, Stage, Start, SynthData, TrainConfig, resume_fingerprint
 from contextgen.training.model_loading import open_model
 from contextgen.training.preprocessing import sample_sources
 from contextgen.training.preprocessing.preparation import batches
 from contextgen.training.stage import Run, StageRun, changed_by, result_name, steps_before
 
-OpenSource = Callable[[SynthData | ImigData, int], Source]
+OpenSource = Callable[[SynthData | ImigData, int], ExampleSource]
 CHECKPOINTS = "checkpoints"
 _SHEET = 1 << 31  # the index of the fixed scenes: no training comes so far
 
@@ -109,7 +109,7 @@ def refuse_changes(config: TrainConfig, progress: Progress) -> None:
     if stage >= len(config.stages):
         changed = [f"stages[{stage}]"]
     else:
-        changed = list(_differences(_with_defaults(progress.decisive), decisive(config, stage)))
+        changed = list(_differences(_with_defaults(progress.resume_fingerprint), resume_fingerprint(config, stage)))
         changed += [f"stages[{stage}].steps"] * (progress.stage_step > config.stages[stage].steps)
     if changed:
         raise ChangedConfig(f"{config.output} holds a run that was told otherwise: {', '.join(changed)}")
@@ -117,7 +117,7 @@ def refuse_changes(config: TrainConfig, progress: Progress) -> None:
 
 def _with_defaults(told: Mapping[str, Any]) -> dict[str, Any]:
     """What a run was told, with the options that there have been since then as they stand where nobody names them."""
-    unnamed = decisive(TrainConfig(Path(), Start("any"), (Stage("any", 0),)), 0)
+    unnamed = resume_fingerprint(TrainConfig(Path(), Start("any"), (Stage("any", 0),)), 0)
     stages = [{**unnamed["stages"][0], **stage} for stage in told["stages"]]
     return {**unnamed, **told, "stages": stages}
 
@@ -152,7 +152,7 @@ def _check_packages(config: TrainConfig) -> None:
         importlib.import_module(name)
 
 
-def _work(stage: StageRun, source: Source, metrics: Metrics | None, watcher: Watcher) -> bool:
+def _work(stage: StageRun, source: ExampleSource, metrics: Metrics | None, watcher: Watcher) -> bool:
     """Take the steps that are left; False if it was stopped."""
     run, settings = stage.run, stage.stage
     config, accelerator = run.config, run.accelerator

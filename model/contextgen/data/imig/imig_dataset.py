@@ -19,7 +19,7 @@ Size = tuple[int, int]  # width, height
 
 
 class ImigFolders:
-    """Examples of several sets in proportion to their weights. Implements `contextgen.data.example.Source`.
+    """Examples of several sets in proportion to their weights. Implements `contextgen.data.example.ExampleSource`.
 
     The order is shuffled anew for every pass, by the seed alone. One set is passed through record by record; where
     several are mixed, each position of a pass shows one of them, so that a pass leaves some records to the next.

@@ -21,12 +21,12 @@ _SQUARED_WEIGHT, _SCALE_WEIGHT = 4.0, 0.1
 class Reconstruction:
     """Absolute and squared errors of the pixels; latents are held at unit variance, which the card's codec promises."""
 
-    ignorance = 0.0
+    baseline_loss = 0.0
 
     def __init__(self, pipe: ContextGenPipeline, stage: Stage) -> None:
         if not isinstance(pipe.vae, PatchCodec):
             raise ValueError(f"the objective codec trains a PatchCodec; this model has an {type(pipe.vae).__name__}")
-        self.at_once = stage.batch
+        self.micro_batch_size = stage.batch
         self._codec = pipe.vae
 
     def ready(self, samples: Sequence[Prepared]) -> torch.Tensor:

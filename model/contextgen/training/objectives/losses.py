@@ -32,12 +32,12 @@ class Objective(Protocol):
     """What a stage descends.
 
     Attributes:
-        at_once: how many samples it takes in one forward pass.
-        ignorance: a loss that is no sign of trouble, however small it has been.
+        micro_batch_size: how many samples it takes in one forward pass.
+        baseline_loss: a loss that is no sign of trouble, however small it has been.
     """
 
-    at_once: int
-    ignorance: float
+    micro_batch_size: int
+    baseline_loss: float
 
     def ready(self, samples: Sequence[Prepared]) -> Any:
         """What `loss` wants of some samples, whatever the trained weights are; its length is their number."""
@@ -59,7 +59,7 @@ def trained_components(stage: Stage, train_text_encoders: bool) -> tuple[str, ..
 
 
 def make_objective(
-    pipe: ContextGenPipeline, stage: Stage, moving: Mapping[str, torch.Tensor], train_text_encoders: bool
+    pipe: ContextGenPipeline, stage: Stage, trainable: Mapping[str, torch.Tensor], train_text_encoders: bool
 ) -> Objective:
     """The objective of a stage that begins with the weights as they are."""
     if stage.objective == "codec":
@@ -67,7 +67,7 @@ def make_objective(
     if stage.objective == "text":
         return Captioning(pipe, stage.batch)
     if stage.objective == "dpo":
-        frozen = {name.removeprefix("transformer."): tensor.detach().clone() for name, tensor in moving.items()}
+        frozen = {name.removeprefix("transformer."): tensor.detach().clone() for name, tensor in trainable.items()}
         return Preference(pipe, stage, frozen)
     return Flow(pipe, stage, train_text_encoders=train_text_encoders)
 
@@ -75,10 +75,10 @@ def make_objective(
 class Flow:
     """Rectified flow from noise to the target."""
 
-    ignorance = 0.0
+    baseline_loss = 0.0
 
     def __init__(self, pipe: ContextGenPipeline, stage: Stage, *, train_text_encoders: bool = False) -> None:
-        self.at_once = stage.batch if stage.attention == "masked" else 1
+        self.micro_batch_size = stage.batch if stage.attention == "masked" else 1
         self._pipe, self._stage = pipe, stage
         self._trains_text = train_text_encoders
         config = pipe.transformer.config
@@ -134,7 +134,7 @@ class Preference(Flow):
     The text encoders stand still, so that both models are told the same.
     """
 
-    ignorance = math.log(2)  # what the frozen model itself has
+    baseline_loss = math.log(2)  # what the frozen model itself has
 
     def __init__(self, pipe: ContextGenPipeline, stage: Stage, frozen: Mapping[str, torch.Tensor]) -> None:
         super().__init__(pipe, stage)

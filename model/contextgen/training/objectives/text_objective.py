@@ -21,10 +21,10 @@ from contextgen.training.preprocessing.preparation import Prepared
 class Captioning:
     """The first numbers of the CLIP vector, and of the T5 sequence's mean, are a thumbnail of what no box touches."""
 
-    ignorance = 0.0
+    baseline_loss = 0.0
 
     def __init__(self, pipe: ContextGenPipeline, batch: int) -> None:
-        self.at_once = batch
+        self.micro_batch_size = batch
         self._pipe = pipe
 
     def ready(self, samples: Sequence[Prepared]) -> Sequence[Prepared]:

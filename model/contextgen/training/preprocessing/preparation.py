@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, Dataset
 
-from contextgen.data.example import Example, Source
+from contextgen.data.example import Example, ExampleSource
 from contextgen.method.layout import Pixels, compose, given_layout, prepare_reference
 from contextgen.method.sequence import JointSequence, arrange
 from contextgen.weights.card import ModelCard
@@ -68,7 +68,7 @@ def prepare(example: Example, card: ModelCard) -> Prepared:
 
 
 class _Batches(Dataset[list[Prepared]]):
-    def __init__(self, source: Source, size: int, card: ModelCard) -> None:
+    def __init__(self, source: ExampleSource, size: int, card: ModelCard) -> None:
         self._source, self._size, self._card = source, size, card
 
     def __getitem__(self, index: int) -> list[Prepared]:
@@ -76,7 +76,7 @@ class _Batches(Dataset[list[Prepared]]):
 
 
 def batches(
-    source: Source, size: int, card: ModelCard, indices: Sequence[int], workers: int
+    source: ExampleSource, size: int, card: ModelCard, indices: Sequence[int], workers: int
 ) -> Iterator[list[Prepared]]:
     """The batches of these indices, in order, whoever prepares them."""
     loader = DataLoader(

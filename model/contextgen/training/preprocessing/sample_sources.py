@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextgen.data.example import Source
+from contextgen.data.example import ExampleSource
 from contextgen.training.config import ImigData, SynthData
 
 
-def open_source(data: SynthData | ImigData, seed: int) -> Source:
+def open_source(data: SynthData | ImigData, seed: int) -> ExampleSource:
     """The source of a stage's examples; what it needs is read now, so that errors come before the weights load.
 
     Raises:

@@ -63,7 +63,7 @@ def check_parallel(way: str, size: int, heads: int) -> None:
         raise ValueError(f"ulysses deals out whole heads: the model has {heads}, which {size} processes cannot share")
 
 
-class Dealt:
+class RowPartition:
     """How the rows of a span lie with the processes.
 
     Attributes:
@@ -141,9 +141,9 @@ class SharedArrangement:
         self.img_ids = whole.img_ids[self._image]
         self.written = {plan: self._here(rows) for plan, rows in whole.written.items()}
         read = {Rows.ALL: slice(0, end), Rows.JOINT: slice(0, whole.joint)}
-        self._reads = {kind: Dealt(held, rows, device) for kind, rows in read.items()}
-        self._writes = {plan: Dealt(held, rows, device) for plan, rows in whole.written.items()}
-        self._canvas = Dealt(held, canvas, device)
+        self._reads = {kind: RowPartition(held, rows, device) for kind, rows in read.items()}
+        self._writes = {plan: RowPartition(held, rows, device) for plan, rows in whole.written.items()}
+        self._canvas = RowPartition(held, canvas, device)
         self._whole = whole if parallel.way == "ulysses" else replace(whole, groups=self._groups_here(whole))
 
     def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
