@@ -1,1 +1,4 @@
-"""Many scenes: which jobs there are, and doing them one after another without losing one."""
+"""Many scenes, none lost: the plan, what is done of it, the ledger, workers and their supervision, on one host or many.
+
+It must never know what a model is: whoever renders is handed in.
+"""

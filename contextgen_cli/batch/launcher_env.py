@@ -17,7 +17,7 @@ from contextgen_cli.errors import EnvironmentProblem, UsageError
 
 _PATIENCE = timedelta(minutes=10)  # for hosts that a scheduler starts one after another
 _PORTS = range(20_000, 30_000)  # where a SLURM job names none
-# What a rank's own process must not launcher_env: no library is to open a process group there.
+# What a rank's own process must not find: no library is to open a process group there.
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 

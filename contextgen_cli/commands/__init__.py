@@ -1,1 +1,1 @@
-"""One module per verb: parse the arguments, call the packages beside this one, return an exit code."""
+"""The verbs that a person types: parse, call `app`, say it, return an exit code. They must never know a tensor."""

@@ -1,4 +1,4 @@
-"""`contextgen replay`: pictures rendered again from what they job_record, and held against what they were."""
+"""`contextgen replay`: pictures rendered again from what they remember, and held against what they were."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ contextgen replay old.png --model ./my-model --json
 def command(
     pictures: tuple[Path, ...], output: str, inputs: tuple[Path, ...], weighing: Weighing, as_json: bool, **shown: str
 ) -> int:
-    """Render pictures again from what they job_record, and say whether they came out the same.
+    """Render pictures again from what they remember, and say whether they came out the same.
 
     References are found by content: where the record has them, seen from the picture, from here or from a folder
     below, and anywhere in --inputs. A model or a reference that is not the one of then is refused. Exit code 1 says

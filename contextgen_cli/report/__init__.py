@@ -1,1 +1,1 @@
-"""An output folder to look at: one page of all its pictures, or one picture of them."""
+"""An output folder to look at: one page, or one contact sheet. It must never know a model or a terminal."""

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ContextGenPipeline", "Instance", "ModelCard"]
 
-_HOMES = {"ContextGenPipeline": "pipeline", "Instance": "layout", "ModelCard": "card"}
+_HOMES = {
+    "ContextGenPipeline": "backends.flux_kontext.pipeline",
+    "Instance": "method.layout",
+    "ModelCard": "weights.card",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -77,11 +77,16 @@ def headings(page: Path) -> set[str]:
 def test_the_readme_tree_is_the_tree() -> None:
     tree = re.search(r"^```text\n(.*?)^```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
     assert tree
-    listed = {line.split()[0] for line in tree[1].splitlines() if line.split()[0].endswith(".py")}
-    there = {
-        path.name for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py") if path.name != "__init__.py"
-    }
-    assert listed == there
+    listed: set[Path] = set()
+    above: list[str] = []
+    for line in tree[1].splitlines():
+        depth, names = (len(line) - len(line.lstrip())) // 2, re.split(r"\s{2,}", line.strip())
+        for name in [name for name in names if re.fullmatch(r"[\w/]+/|\w+\.py", name)]:
+            above[depth:] = [name]
+            listed.add(Path(*above))
+    assert [path for path in sorted(listed) if not (REPOSITORY / path).exists()] == []
+    packages = {path.parent.relative_to(REPOSITORY) for root in PACKAGES for path in (REPOSITORY / root).rglob("*.py")}
+    assert packages <= listed
 
 
 def test_generated_pages_are_fresh() -> None:

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from geometries import random_sequence, small_transformer
 
 from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
 from contextgen.method.blocks import block_rules
 from contextgen.method.sequence import Grid
 from contextgen.training.preprocessing.batched_attention import BatchedAttention
-from tests.model.geometries import random_sequence, small_transformer
 
 CPU = torch.device("cpu")
 ICA_BLOCKS = [None, (), (0, 1, 2, 3, 4), (1, 3)]

@@ -1,1 +1,1 @@
-"""How good a model is: fixed scenes of objects it has never seen, and figures of its pictures against the truth."""
+"""How good a model is: scenes that it has never seen, systems under test, metrics and their aggregates."""

@@ -96,7 +96,8 @@ def latest(folder: Path) -> Path | None:
 def read_progress(checkpoint: Path) -> Progress:
     """Where a checkpoint stands."""
     stated = json.loads((checkpoint / _PROGRESS).read_text("utf-8"))
-    return Progress(**{**stated, "monitor": Monitor(**stated["monitor"])})
+    fingerprint = stated.pop("decisive", None) or stated.pop("resume_fingerprint")  # its name in 0.1, and since
+    return Progress(**{**stated, "resume_fingerprint": fingerprint, "monitor": Monitor(**stated["monitor"])})
 
 
 def name_of(step: int) -> str:

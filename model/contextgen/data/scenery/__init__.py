@@ -1,1 +1,1 @@
-"""."""
+"""The procedural backgrounds of synthetic scenes."""

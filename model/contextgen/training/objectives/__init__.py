@@ -1,1 +1,1 @@
-"""."""
+"""What is minimised: flow matching, DPO, the codec, the text encoders."""

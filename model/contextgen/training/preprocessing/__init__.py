@@ -1,1 +1,1 @@
-"""."""
+"""Examples -> what the model is given: sources, layout and sequence, latents and embeddings, batches."""

@@ -18,7 +18,7 @@ from contextgen.method.layout import Layout, PreparedReference, compose, given_l
 from contextgen.method.sequence import JointSequence, arrange
 from contextgen.weights.card import ModelCard
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 TINY = GOLDEN / "tiny-kontext"
 CASES = sorted(path.name for path in (GOLDEN / "cases").iterdir())
 LAYOUTS = sorted(path.name for path in (GOLDEN / "layouts").iterdir())

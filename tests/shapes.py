@@ -14,7 +14,7 @@ from contextgen.method.layout import Instance
 from contextgen.training.callbacks import StepRecord
 from contextgen.training.config import Optimizer, Stage, Start, TrainConfig
 
-TINY = Path(__file__).parents[1] / "golden" / "tiny-kontext"
+TINY = Path(__file__).parent / "golden" / "tiny-kontext"
 
 
 @dataclass(frozen=True)
