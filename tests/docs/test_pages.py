@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from contextgen.weights.card import ModelCard
+from contextgen.method.method_card import ModelCard
 from contextgen_cli.cli import COMMANDS
 
 REPOSITORY = Path(__file__).parents[2]

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from contextgen.method.method_card import RELEASED_TEMPLATE
+from contextgen_cli.scene.limits import ModelLimits
 from contextgen_cli.scene.loading import Loaded, LoadOptions, load
 
 GOOD = """\
@@ -24,6 +26,7 @@ instances:
     box: {left: 50%, top: 0, right: 100%, bottom: 100%}
 """
 
+RELEASED = ModelLimits("kontext", 16, 512, RELEASED_TEMPLATE)
 Check = Callable[..., Loaded]
 
 
@@ -46,6 +49,7 @@ def check(folder: Path) -> Check:
     def check(text: str | bytes, name: str = "scene.yaml", **options: object) -> Loaded:
         data = text.encode() if isinstance(text, str) else text
         (folder / name).write_bytes(data)
+        options.setdefault("limits_of", lambda alias: RELEASED)
         return load([str(folder / name)], LoadOptions(**options))  # type: ignore[arg-type]
 
     return check
