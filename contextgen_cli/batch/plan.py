@@ -175,9 +175,17 @@ def plan(
 
 
 def choose(scene: Scene, overrides: Overrides, recipe: Recipe) -> Scene:
-    """The scene with every choice made: the user's before the scene's before the model's."""
+    """The scene with every choice made: the user's before the scene's before the model's.
+
+    Raises:
+        UsageError: a choice that the scene or the model cannot take.
+    """
     if overrides.size is not None and overrides.size != scene.canvas:
         scene = scene.resized(overrides.size)
+    if recipe.guidance is None and overrides.guidance is not None:
+        raise UsageError(
+            f"--guidance is not for {recipe.model.name}: it has no guidance scale", hint="Leave --guidance out."
+        )
     sampling = Sampling(
         steps=_first(overrides.steps, scene.sampling.steps, recipe.steps),
         guidance=_first(overrides.guidance, scene.sampling.guidance, recipe.guidance),

@@ -133,7 +133,7 @@ def model_limits(name: str | None, alias: str | None) -> ModelLimits | None:
         can.most_references,
         can.most_instances,
         can.smallest_reference,
-        can.unsupported,
+        can.unsupported if can.guidance else {**can.unsupported, "sampling.guidance": "it has no guidance scale"},
     )
 
 

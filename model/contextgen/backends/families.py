@@ -6,7 +6,6 @@ Any installed package can bring one (docs/adding-a-model.md); ours are found in 
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -65,6 +64,5 @@ def class_name(folder: Path) -> str:
     return str(kind)
 
 
-@lru_cache(maxsize=1)
 def _installed() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
