@@ -131,8 +131,8 @@ class _Describer:
     def _of_the_scene(self, entry: Entry) -> dict[str, Any]:
         if entry.remembered is None:
             return {"prompt": None, "boxes": [], "refs": [], "layout": None}
-        scene, digests = entry.remembered.scene, entry.remembered.inputs
-        shown = {each.name: each for each in self.subjects.shown(scene, digests)}
+        scene, digests, model = entry.remembered.scene, entry.remembered.inputs, entry.remembered.model.name
+        shown = {each.name: each for each in self.subjects.shown(scene, digests, model)}
         return {
             "prompt": scene.prompt,
             "canvas": [scene.canvas.width, scene.canvas.height],

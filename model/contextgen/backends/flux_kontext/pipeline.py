@@ -265,7 +265,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         # 2. Draw the layout image and lay out the joint sequence.
         references = [prepare_reference(instance, self.card, width, height) for instance in instances]
         drawn = given_layout(layout, width, height) if layout else compose(references, instances, width, height)
-        sequence = arrange(references, instances, (width, height), self.card, self._offsets)
+        boxes = [instance.box for instance in instances]
+        sequence = arrange(references, boxes, (width, height), self.card, self._offsets)
         arrangements = self._arrange(sequence, device)
 
         # 3. Encode text, layout and references, each distinct one once.
