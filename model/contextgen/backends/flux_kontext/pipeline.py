@@ -340,7 +340,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         """Packed latents (1, N, C) of an image."""
 
         def encode() -> torch.Tensor:
-            image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+            # Plain strides: on channels last, as the released code has references, torch's group norms are inexact.
+            image = torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
             return self.encode_pixels(image.to(device, self.vae.dtype)).to(self.transformer.dtype)
 
         key = device, self.vae.dtype, pixels.shape, hashlib.sha256(pixels.tobytes()).digest()
