@@ -42,10 +42,10 @@ from contextgen.backends.flux_kontext.modulation import (
     move_without_modulation,
     weights_state,
 )
-from contextgen.backends.flux_kontext.recently_used import RecentlyUsed
 from contextgen.backends.flux_kontext.step_cache import step_cache
 from contextgen.backends.flux_kontext.text_cache import Embeddings, TextCache
 from contextgen.backends.flux_kontext.velocity import Conditioning
+from contextgen.backends.recently_used import RecentlyUsed
 from contextgen.method.blocks import block_rules
 from contextgen.method.layout import Instance, Pixels, compose, given_layout, prepare_reference
 from contextgen.method.method_card import ModelCard
