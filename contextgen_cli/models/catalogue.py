@@ -149,7 +149,7 @@ def _backend_of(alias: Alias) -> Backend:
         return backend_of(locate(alias, offline=True))
 
 
-def remembered_card(name: str) -> ModelCard:
+def recorded_card(name: str) -> ModelCard:
     """The card of the model that a picture names, as it is on this machine now; never fetched.
 
     A picture knows a folder by its name alone, not where it is: for such a model, and for one that is not here, it is

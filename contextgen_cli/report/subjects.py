@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contextgen_cli.errors import SceneError
-from contextgen_cli.models.catalogue import remembered_card
+from contextgen_cli.models.catalogue import recorded_card
 from contextgen_cli.records.inputs import Finder
 from contextgen_cli.report.thumbnails import data_address, reduced
 from contextgen_cli.scene.check.images import open_layout, open_reference
@@ -60,7 +60,7 @@ class Subjects:
     def shown(self, scene: Scene, digests: Mapping[str, str], model: str) -> list[Shown]:
         """The references of a scene that instances use, in its order, as the model of that name sees them."""
         if model not in self._cards:
-            self._cards[model] = remembered_card(model)
+            self._cards[model] = recorded_card(model)
         card = self._cards[model]
         located, lost = self._finder.locate(scene, digests)
         complaints = {each.name: each.complaint.split(" (")[0] for each in lost}

@@ -18,7 +18,7 @@ from contextgen.backends.families import backend_of
 from contextgen.backends.flux_kontext.backend import read_model_card
 from contextgen.method.method_card import ModelCard
 from contextgen.weights.checkpoints import find
-from contextgen_cli.models.catalogue import remembered_card
+from contextgen_cli.models.catalogue import recorded_card
 from contextgen_cli.models.renderer import compose
 from contextgen_cli.scene.scene import Scene
 
@@ -68,9 +68,9 @@ def test_the_page_shows_subjects_where_the_layout_image_has_them(contextgen, tmp
 
 def test_the_card_is_that_of_the_model_that_painted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert remembered_card("mini") == read_model_card(find("mini"))
+    assert recorded_card("mini") == read_model_card(find("mini"))
     for elsewhere in ("kontext", "somebody/something", "a-folder"):
-        assert remembered_card(elsewhere) == ModelCard()
+        assert recorded_card(elsewhere) == ModelCard()
 
 
 def pieces_of(result, name: str) -> list[list[Any]]:

@@ -34,7 +34,7 @@ class StepCache(Protocol):
     ) -> torch.Tensor: ...
 
 
-class Everything:
+class NoStepCache:
     """Every step is computed."""
 
     skipped = 0
@@ -197,7 +197,7 @@ def step_cache(name: str | None, steps: int, mag_ratios: Sequence[float] | None 
     """
     match name:
         case None:
-            return Everything()
+            return NoStepCache()
         case "first-block":
             return FirstBlock()
         case "taylor":

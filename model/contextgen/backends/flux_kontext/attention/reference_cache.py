@@ -20,7 +20,7 @@ Kept = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values of the referen
 
 
 @dataclass(frozen=True)
-class Remembering(ExactArrangement):
+class KeepingArrangement(ExactArrangement):
     """A step in which the references are computed, and kept."""
 
     kept: Kept = field(default_factory=list)
@@ -41,7 +41,7 @@ class Remembering(ExactArrangement):
 
 
 @dataclass(frozen=True)
-class Reusing(ExactArrangement):
+class ReusingArrangement(ExactArrangement):
     """A step without the rows of the references, which reads what was kept of them."""
 
     kept: Kept = field(default_factory=list)
@@ -73,7 +73,7 @@ def alternating(arrangement: Arrangement, every: int) -> tuple[Arrangement, Arra
     if not isinstance(arrangement, ExactArrangement):
         raise ValueError("references are reused with the exact attention only")
     common = {item.name: getattr(arrangement, item.name) for item in fields(ExactArrangement)}
-    remembering = Remembering(**common)
+    keeping = KeepingArrangement(**common)
     image = slice(0, arrangement.joint.stop - arrangement.text.stop)
     shorter = {
         "img_ids": arrangement.img_ids[image],
@@ -84,7 +84,7 @@ def alternating(arrangement: Arrangement, every: int) -> tuple[Arrangement, Arra
             for plan, groups in arrangement.groups.items()
         },
     }
-    return remembering, Reusing(**{**common, **shorter}, kept=remembering.kept)
+    return keeping, ReusingArrangement(**{**common, **shorter}, kept=keeping.kept)
 
 
 def _within(rows: slice, joint: slice) -> slice:
