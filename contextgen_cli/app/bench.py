@@ -61,7 +61,7 @@ class Findings:
         if one.result.answer == model and one.result.number < max(1, _ON_SHEET // len(trial.levels)):
             self.shown.append(one)
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """The averages as JSON: numbers rounded, null for what cannot be said."""
         return [{"level": row.level, "answer": row.answer, **_plain(asdict(row.averages))} for row in self._rows()]
 
@@ -101,7 +101,7 @@ class Bench:
                 self.findings.add(one, self._trial, self.model.weights.name)
                 yield one
 
-    def setting(self) -> dict[str, Any]:
+    def setting(self) -> dict[str, object]:
         """What the figures are of."""
         weights, adapter = self.model.weights, self.model.adapter
         return {

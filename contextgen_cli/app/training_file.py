@@ -20,7 +20,7 @@ _SCHEMA = "train"
 class TrainingFile:
     """What was read; `values` is None where there is a problem."""
 
-    values: Mapping[str, Any] | None
+    values: Mapping[str, object] | None
     problems: tuple[Problem, ...]
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from contextgen.data.objects import Object, objects
 from contextgen.data.posing import Light, Pose
-from contextgen.method.layout import Edges
+from contextgen.method.placement import Edges
 
 Array = npt.NDArray[np.float32]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from contextgen.backends.flux_kontext.attention.masked_attention import blocks
+from contextgen.backends.flux_kontext.attention.arrangement import BlockCall, BlockOutput
+from contextgen.backends.flux_kontext.attention.masked_attention import Block, blocks
 from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.backends.flux_kontext.step_cache import canvas_of
 
@@ -38,11 +39,11 @@ def _lengths(pipe: ContextGenPipeline, arguments: Mapping[str, Any]) -> torch.Te
     before: list[torch.Tensor] = []
     lengths: list[torch.Tensor] = []
 
-    def enters(block: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        before.append(canvas_of(kwargs, kwargs["hidden_states"]))
+    def enters(block: Block, args: tuple[()], call: BlockCall) -> None:
+        before.append(canvas_of(call, call["hidden_states"]))
 
-    def leaves(block: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        residual = canvas_of(kwargs, output[1]) - before.pop()
+    def leaves(block: Block, args: tuple[()], call: BlockCall, output: BlockOutput) -> None:
+        residual = canvas_of(call, output[1]) - before.pop()
         lengths.append(residual.float().norm(dim=-1)[0].cpu())
 
     first, *_, last = blocks(pipe.transformer)

@@ -55,7 +55,7 @@ def prepare(example: Example, card: ModelCard) -> Prepared:
     width, height = example.target.size
     try:
         references = [prepare_reference(instance, card, width, height) for instance in example.instances]
-        sequence = arrange(references, example.instances, (width, height), card)
+        sequence = arrange(references, [instance.box for instance in example.instances], (width, height), card)
     except ValueError as error:
         raise ValueError(f"{example.name}: {error}") from error
     if example.layout is not None:
