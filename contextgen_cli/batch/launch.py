@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
-from contextgen_cli.batch.launcher_env import ALONE, LauncherEnv, open_store
+from contextgen_cli.batch.launcher_env import NO_LAUNCHER, LauncherEnv, open_store
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.rank import MakeRenderer, RankPlace
 from contextgen_cli.batch.resume import PlanStatus
@@ -36,7 +36,7 @@ class Topology:
     """Who paints: so many ranks here, among those that a launcher started; 0: this process itself, alone."""
 
     processes: int
-    launcher: LauncherEnv = ALONE
+    launcher: LauncherEnv = NO_LAUNCHER
 
     @property
     def ranks(self) -> int:
@@ -56,6 +56,20 @@ class Topology:
         return [RankPlace(number, here, number, here) for number in range(here)]
 
 
+@dataclass(frozen=True)
+class RankPool:
+    """The ranks as each of their supervisors needs them: where they are, where jobs come from, who paints and how."""
+
+    topology: Topology
+    job_store: JobStore
+    make_renderer: MakeRenderer
+    job_options: JobOptions
+
+    def supervisor(self, tell: Callable[[Event], None]) -> Supervisor:
+        """Start those of this host."""
+        return Supervisor(self.job_store, self.make_renderer, self.job_options, self.topology.places, tell)
+
+
 def open_job_store(topology: Topology) -> JobStore:
     """The store through which all ranks get their jobs."""
     if topology.launcher.size > 1:
@@ -65,7 +79,7 @@ def open_job_store(topology: Topology) -> JobStore:
     return JobStore(HashStore(), shared=False)
 
 
-def alone(
+def run_in_process(
     status: PlanStatus, renderer: Renderer, job_options: JobOptions, listener: Listener, interrupted: Interrupted
 ) -> Iterator[Outcome]:
     """Do the jobs in this process.
@@ -84,20 +98,12 @@ def alone(
                 return
             yield job
 
-    for outcome in work(jobs(), renderer, job_options, _Heeding(listener, interrupted)):
+    for outcome in work(jobs(), renderer, job_options, _Interruptible(listener, interrupted)):
         failures += outcome.status in UNDONE
         yield outcome
 
 
-def together(
-    job_store: JobStore,
-    status: PlanStatus,
-    make_renderer: MakeRenderer,
-    job_options: JobOptions,
-    listener: Listener,
-    topology: Topology,
-    interrupted: Interrupted,
-) -> Iterator[Outcome]:
+def run_on_ranks(pool: RankPool, status: PlanStatus, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
     """Do the jobs in several processes; this one tells how it goes.
 
     Raises:
@@ -105,11 +111,12 @@ def together(
         KeyboardInterrupt: asked to stop; the pictures at work were finished.
     """
     events: deque[Event] = deque()
+    job_store = pool.job_store
     for job_id, times in status.crashes.items():
         job_store.crashed(job_id, times)
     job_store.publish(status.todo.jobs)
-    run = _RunState(job_store, len(status.todo.jobs), job_options, topology)
-    supervisor = Supervisor(job_store, make_renderer, job_options, topology.places, events.append)
+    run = _RunState(job_store, len(status.todo.jobs), pool.job_options, pool.topology)
+    supervisor = pool.supervisor(events.append)
     try:
         while not run.ended(supervisor):
             if interrupted() and job_store.closed is None:
@@ -137,7 +144,7 @@ def together(
         raise KeyboardInterrupt
 
 
-class _Heeding:
+class _Interruptible:
     """A listener that says, with the next step of the picture at work, what becomes of an interruption."""
 
     def __init__(self, listener: Listener, interrupted: Interrupted) -> None:
@@ -261,22 +268,17 @@ class _RunState:
                 time.sleep(_TURN)
 
 
-def follow(
-    job_store: JobStore,
-    make_renderer: MakeRenderer,
-    job_options: JobOptions,
-    topology: Topology,
-    interrupted: Interrupted,
-) -> None:
+def supervise(pool: RankPool, interrupted: Interrupted) -> None:
     """Supervise a rank whose plan another process makes and tells.
 
     Raises:
         EnvironmentProblem: that process cannot be reached, or no job would fare well here.
         KeyboardInterrupt: asked to stop; the picture at work was finished.
     """
-    job_store.beat(topology.launcher.rank)
+    job_store, rank = pool.job_store, pool.topology.launcher.rank
+    job_store.beat(rank)
     job_store.wait_for_plan(interrupted)
-    supervisor = Supervisor(job_store, make_renderer, job_options, topology.places, job_store.tell)
+    supervisor = pool.supervisor(job_store.tell)
     beaten = 0.0
     try:
         while not (supervisor.ended and job_store.closed is not None):
@@ -284,15 +286,15 @@ def follow(
                 job_store.close(INTERRUPTED)
             if time.monotonic() - beaten >= _BEAT:
                 beaten = time.monotonic()
-                job_store.beat(topology.launcher.rank)
+                job_store.beat(rank)
             supervisor.turn(2 * _TURN)
     except EnvironmentProblem as problem:
         with contextlib.suppress(EnvironmentProblem):
-            job_store.tell(Event("problem", topology.launcher.rank, problem=problem))
+            job_store.tell(Event("problem", rank, problem=problem))
         raise
     finally:
         supervisor.kill()
         with contextlib.suppress(EnvironmentProblem):
-            job_store.leave(topology.launcher.rank)
+            job_store.leave(rank)
     if interrupted():
         raise KeyboardInterrupt
