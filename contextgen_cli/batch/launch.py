@@ -25,10 +25,10 @@ from contextgen_cli.errors import EnvironmentProblem
 
 Interrupted = Callable[[], bool]
 FINISHING = "finishing the pictures at work; interrupt once more to stop now"
-_TURN = 0.1  # seconds between two looks at what changed elsewhere
-_BEAT = 5.0  # between two signs of life of a supervisor
-_LOST = 60.0  # without one, after which a supervisor and the host around it are given up
-_FAREWELL = 10.0  # for the others to hear that all is over
+_POLL = 0.1  # seconds between two looks at what changed elsewhere
+_HEARTBEAT = 5.0  # between two signs of life of a supervisor
+_LOST_AFTER = 60.0  # without one, after which a supervisor and the host around it are given up
+_PARTING = 10.0  # for the others to hear that all is over
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,10 @@ def run_on_ranks(pool: RankPool, status: PlanStatus, listener: Listener, interru
                 listener.noticed(FINISHING)
                 job_store.close(INTERRUPTED)
             try:
-                supervisor.turn(_TURN)
+                supervisor.turn(_POLL)
             except EnvironmentProblem as problem:
                 run.fail(problem)
-            run.look_after_others(listener)
+            run.check_heartbeats(listener)
             events.extend(job_store.hear())
             while events:
                 yield from run.hear(events.popleft(), status, listener)
@@ -137,7 +137,7 @@ def run_on_ranks(pool: RankPool, status: PlanStatus, listener: Listener, interru
         raise
     finally:
         supervisor.kill()  # only those that an error or a second interruption leaves
-    run.say_farewell()
+    run.wait_for_others()
     if run.problem is not None:
         raise run.problem
     if job_store.closed == INTERRUPTED:
@@ -222,12 +222,12 @@ class _RunState:
         if len(self.finished) == self.jobs:
             self.job_store.close(OVER)
             return supervisor.ended
-        return supervisor.ended and self.job_store.closed is not None and self._others_gone()
+        return supervisor.ended and self.job_store.closed is not None and self._others_ended()
 
-    def look_after_others(self, listener: Listener) -> None:
+    def check_heartbeats(self, listener: Listener) -> None:
         """Put back the job of a supervisor that gives no sign of life: its host is lost."""
         now = time.monotonic()
-        if self.topology.launcher.size == 1 or now - self.looked < _BEAT:
+        if self.topology.launcher.size == 1 or now - self.looked < _HEARTBEAT:
             return
         self.looked = now
         for rank, beats in self.job_store.heartbeats(range(1, self.topology.launcher.size)).items():
@@ -236,14 +236,14 @@ class _RunState:
             if rank in self.at_work and self._lost(rank):
                 self.job_store.put_back(self.at_work.pop(rank))
                 listener.noticed(f"rank {rank} gives no sign of life: its job is handed to another")
-        self._look_for_missing(listener, now)
+        self._put_back_missing(listener, now)
 
-    def _look_for_missing(self, listener: Listener, now: float) -> None:
+    def _put_back_missing(self, listener: Listener, now: float) -> None:
         """Put back what somebody took who did not live to tell."""
         missing = set(range(self.jobs)) - self.finished - set(self.at_work.values())
         if not missing or not self.job_store.is_exhausted():
             self.complete = now
-        elif now - self.complete > _LOST:
+        elif now - self.complete > _LOST_AFTER:
             for position in sorted(missing):
                 self.job_store.put_back(position)
             lost = "1 job was" if len(missing) == 1 else f"{len(missing)} jobs were"
@@ -252,20 +252,20 @@ class _RunState:
     def _lost(self, rank: int) -> bool:
         """Whether a supervisor never came, or was not heard for long."""
         beats, heard = self.alive.get(rank, (0, 0.0))
-        return not beats or time.monotonic() - heard > _LOST
+        return not beats or time.monotonic() - heard > _LOST_AFTER
 
-    def _others_gone(self) -> bool:
+    def _others_ended(self) -> bool:
         others = set(range(1, self.topology.launcher.size))
         return all(self._lost(rank) for rank in others - self.job_store.gone(others))
 
-    def say_farewell(self) -> None:
+    def wait_for_others(self) -> None:
         """Keep the store until the others have heard that all is over; a launcher's outlives us anyhow."""
-        others, until = set(range(1, self.topology.launcher.size)), time.monotonic() + _FAREWELL
+        others, until = set(range(1, self.topology.launcher.size)), time.monotonic() + _PARTING
         if self.topology.launcher.agent or not others:
             return
         with contextlib.suppress(EnvironmentProblem):
             while self.job_store.gone(others) < others and time.monotonic() < until:
-                time.sleep(_TURN)
+                time.sleep(_POLL)
 
 
 def supervise(pool: RankPool, interrupted: Interrupted) -> None:
@@ -284,10 +284,10 @@ def supervise(pool: RankPool, interrupted: Interrupted) -> None:
         while not (supervisor.ended and job_store.closed is not None):
             if interrupted():
                 job_store.close(INTERRUPTED)
-            if time.monotonic() - beaten >= _BEAT:
+            if time.monotonic() - beaten >= _HEARTBEAT:
                 beaten = time.monotonic()
                 job_store.beat(rank)
-            supervisor.turn(2 * _TURN)
+            supervisor.turn(2 * _POLL)
     except EnvironmentProblem as problem:
         with contextlib.suppress(EnvironmentProblem):
             job_store.tell(Event("problem", rank, problem=problem))

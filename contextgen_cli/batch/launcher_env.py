@@ -26,7 +26,7 @@ VARIABLES = (
 )
 # What `mpirun` says and `srun` does not, which may set the others too: how many processes this host has.
 _MPIRUN = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE")
-_HERE, _PORT = "127.0.0.1", 29_500  # where accelerate has the processes of one host meet
+_LOCALHOST, _PORT = "127.0.0.1", 29_500  # where accelerate has the processes of one host meet
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _launched() -> LauncherEnv:
     if place.world_size == 1:
         return NO_LAUNCHER
     if "WORLD_SIZE" not in given and place.local_world_size == place.world_size:
-        given = {"MASTER_ADDR": _HERE, "MASTER_PORT": str(_PORT), **given}
+        given = {"MASTER_ADDR": _LOCALHOST, "MASTER_PORT": str(_PORT), **given}
     return LauncherEnv(
         rank=place.rank,
         size=place.world_size,

@@ -140,14 +140,14 @@ def test_the_job_of_a_host_that_is_lost_is_handed_to_another(tmp_path, monkeypat
         job_store.beat(rank)
         list(run.hear(Event("taken", rank, job_store.take()), stock, listener))
     for _ in range(13):  # 65 s, in which rank 2 says nothing
-        run.look_after_others(listener)
+        run.check_heartbeats(listener)
         now[0] += 5.0
         job_store.beat(1)
-    run.look_after_others(listener)
+    run.check_heartbeats(listener)
     assert capsys.readouterr().err == "rank 2 gives no sign of life: its job is handed to another\n"
     assert (job_store.take(), job_store.take()) == (1, None)
     job_store.leave(1)
-    assert run._others_gone()
+    assert run._others_ended()
 
     done = Event("finished", 1, 1, outcome=Outcome(jobs[1], Status.RENDERED, rank=1))
     assert [outcome.rank for outcome in run.hear(done, stock, listener)] == [1]
@@ -176,7 +176,7 @@ def test_a_run_ends_when_each_host_has_left_or_is_lost(tmp_path, monkeypatch):
         job_store.beat(rank)
     job_store.leave(1)
     for _ in range(20):  # 100 s: rank 1 was last heard so long ago that it would be lost, had it not left
-        run.look_after_others(Silence())
+        run.check_heartbeats(Silence())
         assert not run.ended(Idle())  # rank 2 is still at its picture
         now[0] += 5.0
         job_store.beat(2)
@@ -201,13 +201,13 @@ def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_a
     for rank in (0, 2):
         list(run.hear(Event("taken", rank, job_store.take()), stock, listener))
     for _ in range(13):
-        run.look_after_others(listener)
+        run.check_heartbeats(listener)
         now[0] += 5.0
     assert job_store.is_exhausted()
-    run.look_after_others(listener)
+    run.check_heartbeats(listener)
     assert "1 job was taken by a rank that was not heard of again" in capsys.readouterr().err
     assert (job_store.take(), job_store.take()) == (0, None)
     list(run.hear(Event("taken", 3, 0), stock, listener))
     now[0] += 600.0
-    run.look_after_others(listener)
+    run.check_heartbeats(listener)
     assert job_store.take() is None

@@ -262,8 +262,8 @@ running_options = gather(
         type=ProcessesType(),
         default="1",
         section=RUN,
-        help="Processes that paint side by side; auto: one a GPU, or what `accelerate config` was told. 0 paints in this "
-        "very process, for debuggers.",
+        help="Processes that paint side by side; auto: one a GPU, or what `accelerate config` was told. 0 paints in "
+        "this very process, for debuggers.",
     ),
     option("--fresh", is_flag=True, section=RUN, help="Render again what is rendered already."),
     option("--retry-failed", is_flag=True, section=RUN, help="Try again what failed or crashed in an earlier run."),
