@@ -255,14 +255,13 @@ def _names() -> tuple[str, ...]:
 
 
 def _of_kind(kind: str) -> tuple[str, ...]:
-    """The devices of a kind; none where torch does not know it."""
+    """The devices of a kind; none where torch does not know it, or its vendor's library finds none."""
     import torch
 
     try:
-        there = torch.get_device_module(kind)
+        count = torch.get_device_module(kind).device_count()
     except RuntimeError:
         return ()
-    count = there.device_count() if there.is_available() else 0
     return (kind,) * count if kind in _UNNUMBERED else tuple(f"{kind}:{number}" for number in range(count))
 
 

@@ -116,10 +116,12 @@ def test_a_gpu_that_is_not_there_is_refused(file, monkeypatch):
         suitable_ranks(None)
 
 
-def test_render_takes_what_the_file_says(contextgen, scene, file):
+def test_render_takes_what_the_file_says(contextgen, scene, file, monkeypatch):
+    put_in(monkeypatch, "cuda", 4)
     command = ("render", scene, "--model", TINY_MODEL, "--count", 4, "--dry-run", "--processes", "auto")
     file.write_text(TWO_HOSTS.replace("use_cpu: false", "use_cpu: true"))
-    assert "3 times about" in contextgen(*command).err
+    words = contextgen(*command).err
+    assert ("3 times about" in words, "free on cpu" in words) == (True, True)
     assert "times about" not in contextgen(*command, "--processes", 1).err
     assert "times about" not in contextgen(*command, "--device", "cpu").err
     file.write_text("[")

@@ -90,10 +90,11 @@ def test_asking_for_devices_opens_no_process_group_under_a_launcher(monkeypatch)
 
     for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "nowhere.invalid"}.items():
         monkeypatch.setenv(name, value)
-    before = dict(PartialState._shared_state)
-    assert choose_device(None).name == "cpu"
+    monkeypatch.setattr(PartialState, "_shared_state", {})
+    put_in(monkeypatch, "cuda", 2)
+    assert choose_device(None).name == "cuda:0"
     assert not distributed.is_initialized()
-    assert before == PartialState._shared_state  # a training in the same process has its own to say
+    assert PartialState._shared_state == {}  # a training in the same process has its own to say
 
 
 @pytest.mark.parametrize(("device", "dtype"), [(GPU, "bfloat16"), (CPU, "float32")])
