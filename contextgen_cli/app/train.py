@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +63,16 @@ def alone(output: Path) -> Iterator[None]:
         lock.release()
 
 
-def is_main_process() -> bool:
-    """Whether this process speaks for all that a launcher has started."""
-    return int(os.environ.get("RANK", "0")) == 0
+def is_main_process(*, on_cpu: bool = False) -> bool:
+    """Whether this process speaks for all that a launcher has started; waits for them to form their process group.
+
+    Raises:
+        ContextgenError: they cannot.
+    """
+    from accelerate import PartialState
+
+    with error_translation.training():
+        return bool(PartialState(cpu=on_cpu).is_main_process)
 
 
 def configuration(values: Mapping[str, Any], folder: Path) -> TrainConfig:

@@ -108,7 +108,10 @@ tested_options = gather(
     option("--adapter", metavar="PATH", section=MODEL, help="Adapter: a file, a folder or a hub id."),
     option("--dtype", type=click.Choice(list(DTYPES)), section=MODEL, help="Number format; by default the device's."),
     option(
-        "--device", metavar="NAME", section=MODEL, help="cuda, cuda:1, mps or cpu; by default the fastest there is."
+        "--device",
+        metavar="NAME",
+        section=MODEL,
+        help="cuda, cuda:1, xpu, mps or cpu; by default the fastest there is.",
     ),
     options.offline_option,
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,3 +151,13 @@ def test_progress_as_json_lines(contextgen: Command, tmp_path: Path) -> None:
     done = contextgen("train", write(tmp_path), "--device", "cpu", "--progress", "json")
     assert '"type": "stage_started"' in done.err
     assert '"type": "step", "step": 2' in done.err
+
+
+def test_of_several_processes_one_speaks(tmp_path):
+    """And holds the output folder; the others are told nothing twice."""
+    config = write(tmp_path)
+    launcher = "torch.distributed.run --nproc-per-node 2 --rdzv-backend c10d --rdzv-endpoint localhost:0"
+    command = [sys.executable, "-m", *launcher.split(), "-m", "contextgen_cli", "train", str(config), "--device", "cpu"]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == EXIT_DONE, done.stderr
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["finished"]
