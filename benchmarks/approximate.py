@@ -21,8 +21,8 @@ import torch
 from contextgen import ContextGenPipeline
 from contextgen.backends.flux_kontext.step_cache import STEP_CACHES
 from contextgen.evaluation.fidelity import psnr
-from contextgen.evaluation.held_out_scenes import held_out_scene
-from contextgen.evaluation.metrics import Ruler
+from contextgen.evaluation.synthetic.held_out_scenes import held_out_scene
+from contextgen.evaluation.synthetic.scene_metrics import Ruler
 from contextgen.evaluation.systems import model_systems
 
 QUANTIZED = {"int8": "torchao", "nf4": "bitsandbytes"}

@@ -18,8 +18,8 @@ from contextgen_cli.models.numerics import Settings
 from contextgen_cli.records import output
 
 if TYPE_CHECKING:
-    from contextgen.evaluation.aggregate import Rate
     from contextgen.evaluation.benchmark import Measured, Result, Row
+    from contextgen.evaluation.metrics import Rate
 
 LEVELS = ("plain", "complex", "flexible", "blurred", "silhouette", "absent")
 ABLATIONS = ("no-ica", "ica-everywhere", "no-layout", "no-offsets")

@@ -15,7 +15,7 @@ import pytest
 from painting import TINY_MODEL, write_scene
 from PIL import Image
 
-from contextgen.evaluation.background_metric import nearest_background
+from contextgen.evaluation.synthetic.background_metric import nearest_background
 from contextgen.weights.card import ModelCard
 from contextgen.weights.checkpoints import DEFAULT, find
 from contextgen_cli.resources import resource

@@ -13,11 +13,12 @@ from contextgen.data.objects import is_held_out, objects
 from contextgen.data.posing import Pose, cut_out
 from contextgen.data.scenery.backgrounds import BACKGROUNDS
 from contextgen.data.synthetic_scenes import SyntheticScene
-from contextgen.evaluation import fidelity, identity
-from contextgen.evaluation.aggregate import AggregateMetrics, Rate
-from contextgen.evaluation.held_out_scenes import HINTED, LEVELS, held_out_scene
-from contextgen.evaluation.mask_iou import intersection_over_union
-from contextgen.evaluation.metrics import LEAST_VISIBLE, Ruler, SceneMetrics, asked_for
+from contextgen.evaluation import fidelity
+from contextgen.evaluation.metrics import AggregateMetrics, Rate
+from contextgen.evaluation.synthetic import identity
+from contextgen.evaluation.synthetic.held_out_scenes import HINTED, LEVELS, held_out_scene
+from contextgen.evaluation.synthetic.mask_iou import intersection_over_union
+from contextgen.evaluation.synthetic.scene_metrics import LEAST_VISIBLE, Ruler, SceneMetrics, asked_for
 
 FEW = 6
 ALONE = next(number for number in range(99) if len(held_out_scene("plain", number).names) == 1)

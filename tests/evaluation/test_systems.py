@@ -9,8 +9,8 @@ from PIL import Image
 
 from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.evaluation.benchmark import measured, rows
-from contextgen.evaluation.held_out_scenes import held_out_scene
 from contextgen.evaluation.sheet import contact_sheet
+from contextgen.evaluation.synthetic.held_out_scenes import held_out_scene
 from contextgen.evaluation.systems import ABLATIONS, comparisons, model_systems
 
 SCENES = 3

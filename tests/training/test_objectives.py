@@ -11,10 +11,10 @@ from shapes import TINY, Shapes, stage
 
 from contextgen import ContextGenPipeline
 from contextgen.training.model_loading import freeze, parameters_of
+from contextgen.training.objectives.flow_objective import Flow, Objective, make_objective
 from contextgen.training.objectives.formulas import Loss, between, draw_times, preference_loss, velocity_errors
-from contextgen.training.objectives.losses import Flow, Objective, make_objective
-from contextgen.training.preprocessing.encoding import encode
-from contextgen.training.preprocessing.preparation import Prepared, prepare
+from contextgen.training.preprocessing.latent_encoding import encode
+from contextgen.training.preprocessing.samples import Prepared, prepare
 
 
 @pytest.fixture(scope="module")

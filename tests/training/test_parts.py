@@ -12,9 +12,9 @@ from shapes import TINY, Shapes, stage
 
 from contextgen import ContextGenPipeline
 from contextgen.codec import PatchCodec
+from contextgen.training.objectives.flow_objective import Objective, make_objective
 from contextgen.training.objectives.formulas import Loss
-from contextgen.training.objectives.losses import Objective, make_objective
-from contextgen.training.preprocessing.preparation import Prepared, ahead, prepare
+from contextgen.training.preprocessing.samples import Prepared, ahead, prepare
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from contextgen.training import checkpointing
 from contextgen.training.callbacks import Diverged, Monitor
 from contextgen.training.config import Lora, Optimizer, Samples, Start
 from contextgen.training.model_loading import open_model
-from contextgen.training.preprocessing.preparation import prepare
+from contextgen.training.preprocessing.samples import prepare
 from contextgen.training.saving import ADAPTER_FILE
 from contextgen.training.stage import Run, StageRun
 from contextgen.training.trainer import ChangedConfig, Ending, train

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from contextgen.data.synthetic_scenes import SyntheticScene
-from contextgen.evaluation.aggregate import AggregateMetrics
-from contextgen.evaluation.held_out_scenes import held_out_scene
-from contextgen.evaluation.metrics import Ruler, SceneMetrics
+from contextgen.evaluation.metrics import AggregateMetrics
+from contextgen.evaluation.synthetic.held_out_scenes import held_out_scene
+from contextgen.evaluation.synthetic.scene_metrics import Ruler, SceneMetrics
 from contextgen.evaluation.systems import System
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from contextgen.data.hints import DRAWING_CARD
 from contextgen.data.synthetic_scenes import SyntheticScene
-from contextgen.evaluation.background_metric import redrawn
+from contextgen.evaluation.synthetic.background_metric import redrawn
 from contextgen.method.layout import compose, prepare_reference
 
 ABLATIONS = ("no-ica", "ica-everywhere", "no-layout", "no-offsets")

@@ -21,10 +21,10 @@ from contextgen.training.callbacks import Diverged, Monitor, StepRecord
 from contextgen.training.checkpointing import Progress
 from contextgen.training.config import Stage, TrainConfig, resume_fingerprint
 from contextgen.training.model_loading import freeze, parameters_of
+from contextgen.training.objectives.flow_objective import make_objective, trained_components
 from contextgen.training.objectives.formulas import Loss
-from contextgen.training.objectives.losses import make_objective, trained_components
 from contextgen.training.optim import WeightAverage, make_optimizer, rate_share
-from contextgen.training.preprocessing.preparation import Prepared, ahead
+from contextgen.training.preprocessing.samples import Prepared, ahead
 from contextgen.training.sample_sheet import paint_sheet
 from contextgen.training.saving import save_adapter, save_model
 

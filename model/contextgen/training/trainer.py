@@ -20,8 +20,8 @@ from contextgen.training.callbacks import Metrics, Watcher
 from contextgen.training.checkpointing import Progress
 from contextgen.training.config import ImigData, Stage, Start, SynthData, TrainConfig, resume_fingerprint
 from contextgen.training.model_loading import open_model
-from contextgen.training.preprocessing import sample_sources
-from contextgen.training.preprocessing.preparation import batches
+from contextgen.training.preprocessing import example_sources
+from contextgen.training.preprocessing.samples import batches
 from contextgen.training.stage import Run, StageRun, changed_by, result_name, steps_before
 
 OpenSource = Callable[[SynthData | ImigData, int], ExampleSource]
@@ -42,7 +42,11 @@ class ChangedConfig(ValueError):
 
 
 def train(
-    config: TrainConfig, watcher: Watcher, open_source: OpenSource = sample_sources.open_source, *, on_cpu: bool = False
+    config: TrainConfig,
+    watcher: Watcher,
+    open_source: OpenSource = example_sources.open_source,
+    *,
+    on_cpu: bool = False,
 ) -> Ending:
     """Train, or go on where the last run of this configuration stopped.
 

@@ -12,7 +12,7 @@ from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.codec import PatchCodec
 from contextgen.training.config import Stage
 from contextgen.training.objectives.formulas import Loss
-from contextgen.training.preprocessing.preparation import Prepared
+from contextgen.training.preprocessing.samples import Prepared
 
 _NOISE = 0.15  # the largest deviation, in latents of unit variance: about what a transformer leaves
 _SQUARED_WEIGHT, _SCALE_WEIGHT = 4.0, 0.1

@@ -22,8 +22,8 @@ from contextgen.training.objectives.codec_objective import Reconstruction
 from contextgen.training.objectives.formulas import Loss, between, draw_times, preference_loss, velocity_errors
 from contextgen.training.objectives.text_objective import Captioning
 from contextgen.training.preprocessing.batched_attention import BatchedAttention
-from contextgen.training.preprocessing.encoding import Encoded, encode, encode_prompts
-from contextgen.training.preprocessing.preparation import Prepared
+from contextgen.training.preprocessing.latent_encoding import Encoded, encode, encode_prompts
+from contextgen.training.preprocessing.samples import Prepared
 
 _GUIDANCE = 1.0  # in training, where it is embedded (released recipe)
 
