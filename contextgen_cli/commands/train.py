@@ -18,7 +18,7 @@ from contextgen_cli.terminal.progress import duration
 
 @verb(
     examples="""
-contextgen train model/contextgen/mini/train.yaml
+contextgen train run.yaml
 contextgen train run.yaml --fresh
 contextgen train run.yaml --json
 """
@@ -40,13 +40,14 @@ def command(config: Path, fresh: bool, device: str, as_json: bool, progress: str
     """
     # 1. Read and check the file.
     read = training_file.read(config)
-    if read.values is None:
+    speaks = train.is_main_process()
+    if speaks:
         console.problems(read.problems)
+    if read.values is None:
         return EXIT_USAGE
     told = train.configuration(read.values, config.parent)
     console.adopt_logging()
     # 2. Make room, if it is to begin anew.
-    speaks = train.is_main_process()
     if fresh and speaks and told.output.exists():
         with train.alone(told.output):
             console.note(f"moved the earlier run to {moved_aside(told.output)}")

@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from contextgen import ContextGenPipeline
 from contextgen.training import checkpointing
 from contextgen.training.callbacks import Diverged, Monitor
-from contextgen.training.config import Lora, Optimizer, Samples, Start
+from contextgen.training.config import Dpo, Flow, Lora, Optimizer, Samples, Start
 from contextgen.training.model_loading import open_model
 from contextgen.training.preprocessing.samples import prepare
 from contextgen.training.saving import ADAPTER_FILE
@@ -43,7 +43,9 @@ def final_weights(output: Path) -> dict[str, torch.Tensor]:
 
 def test_it_learns_one_example_by_heart(tmp_path: Path) -> None:
     told = Notes()
-    learning = stage(steps=30, batch=2, text_drop=0, optimizer=Optimizer(learning_rate=3e-3), checkpoint_every=100)
+    learning = stage(
+        steps=30, batch=2, objective=Flow(text_drop=0), optimizer=Optimizer(learning_rate=3e-3), checkpoint_every=100
+    )
     assert train(config(tmp_path, learning), told, open_one) is Ending.FINISHED
     assert sum(told.losses[-10:]) < 0.8 * sum(told.losses[:10])
     painter = ContextGenPipeline.from_pretrained(tmp_path / "model")
@@ -66,13 +68,15 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
 
 def test_every_step_draws_its_own_noise_and_times(tmp_path: Path) -> None:
     told = Notes()
-    still = stage(steps=4, text_drop=0, optimizer=Optimizer(learning_rate=1e-12, weight_decay=0), ema=None)
+    still = stage(
+        steps=4, objective=Flow(text_drop=0), optimizer=Optimizer(learning_rate=1e-12, weight_decay=0), ema=None
+    )
     train(config(tmp_path, still), told, open_one)
     assert len({round(loss, 4) for loss in told.losses}) == 4
 
 
 def test_gradients_are_clipped_and_activations_computed_again_where_asked_for(tmp_path: Path) -> None:
-    told = config(tmp_path, stage(steps=1, clip=1e-3, gradient_checkpointing=True))
+    told = config(tmp_path, stage(steps=1, clip=1e-3, objective=Flow(gradient_checkpointing=True)))
     accelerator = Accelerator(cpu=True)
     pipe, card = open_model(told, accelerator)
     run = StageRun(Run(told, pipe, accelerator, card), 0)
@@ -113,7 +117,7 @@ def test_tensorboard_gets_the_curves_of_a_run_and_of_what_resumed_it(tmp_path: P
 
 def test_a_later_stage_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     """Preference needs the weights its stage began with, also when it resumes amid the stage."""
-    parts = (stage(steps=2), stage(name="dpo", objective="dpo", steps=4, ema=None))
+    parts = (stage(steps=2), stage(name="dpo", objective=Dpo(), steps=4, ema=None))
     whole, stopped = config(tmp_path / "whole", *parts), config(tmp_path / "parts", *parts)
     train(whole, Notes(), open_shapes)
     assert train(stopped, Notes(stop_after=4), open_shapes) is Ending.STOPPED
@@ -131,11 +135,14 @@ def test_a_longer_stage_goes_on_and_other_changes_are_refused(tmp_path: Path) ->
         train(config(tmp_path, stage(steps=3, batch=5)), Notes(), open_shapes)
 
 
-def test_an_option_that_is_new_since_the_checkpoint_changes_nothing(tmp_path: Path) -> None:
+def test_a_checkpoint_of_an_older_version_is_gone_on_from(tmp_path: Path) -> None:
+    """Its fingerprint had another name, every objective's settings, and not yet all of today's."""
     train(config(tmp_path, stage(steps=1)), Notes(), open_shapes)
     file = kept(tmp_path)[-1] / "progress.json"
     stated = json.loads(file.read_text())
-    del stated["resume_fingerprint"]["stages"][0]["draws"]
+    stated["decisive"] = stated.pop("resume_fingerprint")
+    del stated["decisive"]["stages"][0]["draws"]
+    stated["decisive"]["stages"][0]["beta"] = 500.0
     file.write_text(json.dumps(stated))
     told = Notes()
     train(config(tmp_path, stage(steps=2)), told, open_shapes)
@@ -221,7 +228,7 @@ def test_text_encoders_move_only_when_told(tmp_path: Path) -> None:
 def test_accumulation_sample_by_sample_is_the_batch(tmp_path: Path, precision: str) -> None:
     told = Notes(), Notes()
     for notes, attention in zip(told, ("exact", "masked"), strict=True):
-        once = stage(steps=1, batch=3, accumulate=2, attention=attention)
+        once = stage(steps=1, batch=3, accumulate=2, objective=Flow(attention=attention))
         train(config(tmp_path / attention, once, precision=precision), notes, open_shapes)
     tolerance = 1e-4 if precision == "float32" else 0.05
     exact, masked = (notes.records[0] for notes in told)

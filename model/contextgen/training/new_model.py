@@ -77,7 +77,7 @@ class Geometry:
         return cls(**known)
 
 
-def make_fresh(folder: Path, geometry: Mapping[str, Any], seed: int) -> Path:
+def make_new_model(folder: Path, geometry: Mapping[str, Any], seed: int) -> Path:
     """Write an untrained model to `folder`; the same seed gives the same files.
 
     Raises:
