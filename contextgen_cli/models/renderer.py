@@ -272,7 +272,7 @@ def _check_settings(model: Model, settings: Settings) -> None:
     if settings.cache_steps == "mag" and model.card.mag_ratios is None:
         raise UsageError(
             f"{name} does not say what --cache-steps mag must know of it",
-            hint="Measure it with benchmarks/mag_ratios.py, or take another --cache-steps.",
+            hint="Measure it with `contextgen bench calibrate`, or take another --cache-steps.",
         )
     sharing = settings.parallel
     if sharing is not None and sharing.way == "ulysses" and model.heads % sharing.processes:

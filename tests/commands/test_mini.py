@@ -46,7 +46,7 @@ def test_it_is_whole_and_small_enough_to_travel():
 
 def test_it_says_what_a_step_cache_must_know():
     card = ModelCard.read(find(DEFAULT, offline=True))
-    assert card.mag_ratios is not None, "run benchmarks/mag_ratios.py"
+    assert card.mag_ratios is not None, "run `contextgen bench calibrate -o FILE`, and put that in its place"
     assert len(card.mag_ratios) == card.steps
 
 

@@ -1,14 +1,10 @@
-"""Many pictures' figures -> averages, with how many they are of and how far chance reaches."""
+"""What a benchmark tells: its metrics, and how the scores of many cases become one number each."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-
-from contextgen.evaluation.synthetic.scene_metrics import SceneMetrics
 
 _Z = 1.96  # of the normal distribution: 95 %
 
@@ -28,8 +24,8 @@ class Rate:
     count: int
 
     @classmethod
-    def of(cls, successes: Sequence[bool]) -> Rate:
-        """The rate of some outcomes."""
+    def of(cls, successes: Sequence[float]) -> Rate:
+        """The rate of some outcomes, each 1 (or True) or 0."""
         n = len(successes)
         if not n:
             return cls(math.nan, 0.0, 1.0, 0)
@@ -39,51 +35,35 @@ class Rate:
         return cls(share, max(0.0, middle - reach), min(1.0, middle + reach), n)
 
 
+def mean(scores: Sequence[float]) -> float:
+    """The mean of the scores that are numbers; nan without any."""
+    known = [score for score in scores if not math.isnan(score)]
+    return math.fsum(known) / len(known) if known else math.nan
+
+
 @dataclass(frozen=True)
-class AggregateMetrics:
-    """What is measured of one answer over the scenes of one level.
+class Metric:
+    """One number that a benchmark gives a system.
 
     Attributes:
-        scenes: how many.
-        hidden: instances that were not asked for.
-        instance_success: I-SR, of instances; scene_success: SR, of scenes all of whose instances are right.
-        overlap: mIoU over instances, 0 to 1.
-        background: of scenes.
-        psnr_boxes, psnr_outside: mean over scenes, dB.
-        ssim_boxes, ssim_outside: mean over scenes.
-        seconds: mean of the time a picture took; None for what is not painted.
+        key: its name in JSON, and that of the scores which it is an aggregate of.
+        label: heads its column of a table; metrics of one label share a column, and those without one have none.
+        unit: `%` of a rate, `dB`, `s`; empty for a plain number.
+        higher_is_better: None for what is no merit, such as a count.
+        aggregate: the scores of all cases of a group -> the number; it gets the scores of each key of `of` in turn.
+        digits: behind the point, in a table.
+        of: the keys of the scores, if not its own.
     """
 
-    scenes: int
-    hidden: int
-    instance_success: Rate
-    scene_success: Rate
-    overlap: float
-    background: Rate
-    psnr_boxes: float
-    psnr_outside: float
-    ssim_boxes: float
-    ssim_outside: float
-    seconds: float | None = None
+    key: str
+    label: str = ""
+    unit: str = ""
+    higher_is_better: bool | None = True
+    aggregate: Callable[..., Rate | float] = mean
+    digits: int = 2
+    of: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, figures: Sequence[SceneMetrics], seconds: Sequence[float] = ()) -> AggregateMetrics:
-        """The averages over pictures; scenes none of whose instances are asked for have no scene success."""
-        return cls(
-            scenes=len(figures),
-            hidden=sum(one.hidden for one in figures),
-            instance_success=Rate.of([hit for one in figures for hit in one.hits]),
-            scene_success=Rate.of([all(one.hits) for one in figures if one.hits]),
-            overlap=_mean([overlap for one in figures for overlap in one.overlaps]),
-            background=Rate.of([one.ground[0] == one.ground[1] for one in figures]),
-            psnr_boxes=_mean([one.psnr_boxes for one in figures]),
-            psnr_outside=_mean([one.psnr_outside for one in figures]),
-            ssim_boxes=_mean([one.ssim_boxes for one in figures]),
-            ssim_outside=_mean([one.ssim_outside for one in figures]),
-            seconds=_mean(seconds) if seconds else None,
-        )
-
-
-def _mean(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return float(np.mean(known)) if known else math.nan
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The keys of the scores that it is an aggregate of."""
+        return self.of or (self.key,)

@@ -1,4 +1,4 @@
-"""All figures of one picture of one scene."""
+"""All that is measured of one picture of one synthetic scene."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SceneMetrics:
         found: for every instance that is asked for, what stands at its place: the object's name and the nearest one's.
         hidden: how many instances are not asked for.
         overlaps: intersection over union of their masks with the truth's.
-        ground: name of the background and of the nearest one.
+        background: its name and of the nearest one.
         psnr_boxes, psnr_outside: in dB, inside all boxes and outside of them.
         ssim_boxes, ssim_outside: likewise.
     """
@@ -35,7 +35,7 @@ class SceneMetrics:
     found: tuple[tuple[str, str], ...]
     hidden: int
     overlaps: tuple[float, ...]
-    ground: tuple[str, str]
+    background: tuple[str, str]
     psnr_boxes: float
     psnr_outside: float
     ssim_boxes: float
@@ -58,7 +58,7 @@ class Ruler:
         others = background_metric.redrawn(scene.background, scene.variant, width, height, _LIKENESSES)
         shaded = mask_iou.shaded_background(self._truth, scene.background_pixels, scene.full_masks)
         possible = np.concatenate([scene.background_pixels[None], others])
-        self._ground = mask_iou.BackgroundEstimate(possible, shaded, self._around)
+        self._background = mask_iou.BackgroundEstimate(possible, shaded, self._around)
 
     def measure(self, picture: Pixels) -> SceneMetrics:
         """Compare a picture of the scene, (H, W, 3), with the truth.
@@ -74,7 +74,7 @@ class Ruler:
             found=tuple((scene.names[index], self._nearest(picture, index)) for index in self._asked),
             hidden=len(scene.names) - len(self._asked),
             overlaps=tuple(self._overlaps(picture)),
-            ground=(scene.background, background_metric.nearest_background(picture, ~self._around)),
+            background=(scene.background, background_metric.nearest_background(picture, ~self._around)),
             psnr_boxes=fidelity.psnr(picture, self._truth, inside),
             psnr_outside=fidelity.psnr(picture, self._truth, ~inside),
             ssim_boxes=fidelity.average(similarity, inside),
@@ -89,7 +89,7 @@ class Ruler:
         return identity.nearest(identity.view(picture, name, pose, box), free, pose.tint)
 
     def _overlaps(self, picture: Pixels) -> Iterator[float]:
-        scene, different = self._scene, self._ground.differing(picture)
+        scene, different = self._scene, self._background.differing(picture)
         everything = scene.visible_masks.any(0)
         for index in self._asked:
             own = scene.visible_masks[index]
