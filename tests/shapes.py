@@ -95,3 +95,8 @@ def prepared(pipe: ContextGenPipeline, count: int = 3) -> list[Prepared]:
 
 def loss_of(objective: Objective, given: Sequence[Prepared], seed: int = 5) -> Loss:
     return objective.loss(objective.ready(given), torch.Generator().manual_seed(seed))
+
+
+def open_shapes(data: object, seed: int) -> Shapes:
+    """What a run draws its examples from, whatever its stage asks for."""
+    return Shapes(seed)

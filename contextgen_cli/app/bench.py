@@ -161,7 +161,7 @@ class Bench:
 
     def tables(self) -> list[metric_table.Table]:
         """The aggregates for a person."""
-        return list(metric_table.tables(self._benchmark, self._metrics, self._rows()))
+        return list(metric_table.tables(self._metrics, self._rows(), self._benchmark.heading))
 
     def save(self, folder: Path) -> list[Path]:
         """Write figures and sheet, and return their paths.

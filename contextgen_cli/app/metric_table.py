@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from contextgen.evaluation.benchmark import Benchmark, Row
+    from contextgen.evaluation.benchmark import Row
     from contextgen.evaluation.metrics import Metric, Rate
 
 _DIGITS = 4
@@ -24,15 +24,15 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def tables(benchmark: Benchmark[Any], metrics: Sequence[Metric], rows: Sequence[Row]) -> Iterator[Table]:
-    """A table for each group, a row for each system, a column for each label."""
+def tables(metrics: Sequence[Metric], rows: Sequence[Row], heading: Callable[[Row], str]) -> Iterator[Table]:
+    """A table for each group, a row for each system, a column for each label; `heading` says what stands above."""
     labelled = [metric for metric in metrics if metric.label]
     columns = [list(sharing) for _, sharing in groupby(labelled, key=lambda metric: metric.label)]
     headings = ("answer", *(_heading(column[0]) for column in columns))
     for _, group in groupby(rows, key=lambda row: row.group):
         first, *others = group
         cells = tuple((row.system, *(_cell(column, row) for column in columns)) for row in (first, *others))
-        yield Table(benchmark.heading(first), headings, cells)
+        yield Table(heading(first), headings, cells)
 
 
 def records(rows: Sequence[Row]) -> list[dict[str, object]]:

@@ -24,13 +24,8 @@ ROWS = [
 ]
 
 
-class Headed:
-    def heading(self, row: Row) -> str:
-        return f"{row.group}: {row.values['cases']} cases"
-
-
 def test_a_group_is_a_table_and_metrics_of_one_label_share_a_column() -> None:
-    small, large = tables(Headed(), METRICS, ROWS)
+    small, large = tables(METRICS, ROWS, lambda row: f"{row.group}: {row.values['cases']} cases")
     assert (small.heading, large.heading) == ("small: 4 cases", "large: 1 cases")
     assert small.columns == large.columns == ("answer", "I-SR %", "PSNR in/out", "CLIP")
     assert small.rows == (

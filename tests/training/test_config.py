@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -139,12 +140,21 @@ def test_the_embedded_models_own_file_is_read_without_a_word() -> None:
         {"weights": Lora(), "train_text_encoders": True},
         {"weights": Lora(), "stages": (Stage("codec", 1, Codec()),)},
         {"weights": Lora(), "stages": (Stage("text", 1, Text()),)},
+        {"precision": "fp32"},
     ],
 )
 def test_a_run_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     verified = {"output": Path("out"), "start": Start(model="a"), "stages": (Stage("a", 1),)}
     with pytest.raises(ValueError):
         TrainConfig(**{**verified, **wrong})
+
+
+@pytest.mark.parametrize("make", [Flow, Dpo])
+def test_a_choice_that_is_none_is_refused(make: Callable[..., object]) -> None:
+    with pytest.raises(ValueError, match="unknown attention 'dense': use one of masked, exact"):
+        make(attention="dense")
+    with pytest.raises(ValueError, match="unknown optimizer 'sgd': use one of adamw, prodigy"):
+        Optimizer(name="sgd")
 
 
 def _at(place: str) -> dict[str, Any]:

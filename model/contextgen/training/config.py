@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +13,11 @@ from typing import Any, ClassVar
 PRECISIONS = ("bf16", "float32")
 ATTENTIONS = ("masked", "exact")
 OPTIMIZERS = ("adamw", "prodigy")
+
+
+def _check_choice(what: str, chosen: str, known: Sequence[str]) -> None:
+    if chosen not in known:
+        raise ValueError(f"unknown {what} {chosen!r}: use one of {', '.join(known)}")
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,9 @@ class Optimizer:
     betas: tuple[float, float] = (0.9, 0.99)
     warmup: int = 0
     final_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_choice("optimizer", self.name, OPTIMIZERS)
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,9 @@ class Denoising:
     logit_std: float = 1.0
     box_weight: float = 0.0
     gradient_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        _check_choice("attention", self.attention, ATTENTIONS)
 
 
 @dataclass(frozen=True)
@@ -199,6 +210,7 @@ class TrainConfig:
             raise ValueError("at least one stage is needed")
         if (self.start.model is None) == (self.start.new is None):
             raise ValueError("a run starts from either a model or a new one")
+        _check_choice("precision", self.precision, PRECISIONS)
         elsewhere = self.train_text_encoders or any(isinstance(stage.objective, Codec | Text) for stage in self.stages)
         if self.weights is not None and elsewhere:
             raise ValueError("a low-rank adapter changes the transformer only: neither text encoders nor a codec")
