@@ -19,7 +19,7 @@ from contextgen.data.example import Example
 from contextgen.data.hints import drawn_hints, layout_image
 from contextgen.data.objects import Object
 from contextgen.data.placing import PlacedObject, place
-from contextgen.data.posing import NO_TINT, Light, Pose
+from contextgen.data.posing import NO_TINT, Pose, Tint
 from contextgen.data.scenery.backgrounds import BACKGROUNDS, Variant
 from contextgen.method.layout import Instance
 
@@ -77,8 +77,7 @@ class SyntheticScene:
 def draw(
     rng: np.random.Generator,
     level: str,
-    width: int,
-    height: int,
+    canvas: tuple[int, int],
     count: int,
     objects: Sequence[Object],
     hints: Mapping[str, float] = ALL_PLAIN,
@@ -86,7 +85,7 @@ def draw(
     """Draw a scene of `count` objects out of `objects`, each at most once.
 
     Args:
-        width, height: the canvas in pixels, 64 to 384 each.
+        canvas: width and height in pixels, 64 to 384 each.
         hints: how often the layout shows an instance plain, blurred, as a silhouette, or not at all.
 
     Raises:
@@ -94,12 +93,13 @@ def draw(
     """
     if level not in LEVELS:
         raise ValueError(f"unknown level {level!r}: use one of {', '.join(LEVELS)}")
+    width, height = canvas
     things = [objects[index] for index in rng.choice(len(objects), count, replace=False)]
     behind = BACKGROUNDS[int(rng.integers(len(BACKGROUNDS)))]
     variant = behind.variants[int(rng.integers(len(behind.variants)))]
     lit = variant.light.gain != NO_TINT and bool(rng.random() < _LIT[level])
     cast = [(thing, _pose(rng, level, variant.light.gain if lit else NO_TINT)) for thing in things]
-    placed = place(rng, cast, (width, height), _HIDDEN[level])
+    placed = place(rng, cast, canvas, _HIDDEN[level])
     background = behind.paint(rng, width, height, variant)
     full = _masks(placed, width, height)
     instances = tuple(Instance(_reference(rng, each.thing.picture), box=each.box) for each in placed)
@@ -121,7 +121,7 @@ def draw(
     )
 
 
-def _pose(rng: np.random.Generator, level: str, tint: Light) -> Pose:
+def _pose(rng: np.random.Generator, level: str, tint: Tint) -> Pose:
     pose = Pose(tint=tint)
     if level == "complex":
         tilt = rng.uniform(10, 30) * rng.choice([-1, 1]) if rng.random() < 0.4 else rng.uniform(-5, 5)

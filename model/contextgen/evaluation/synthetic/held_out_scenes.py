@@ -9,9 +9,8 @@ import numpy as np
 from contextgen.data.hints import layout_image
 from contextgen.data.objects import objects
 from contextgen.data.synthetic_scenes import SyntheticScene, draw
+from contextgen.evaluation.synthetic.listing import HINTED, LEVELS
 
-HINTED = ("blurred", "silhouette", "absent")
-LEVELS = ("plain", "complex", "flexible", *HINTED)
 SIDE = 256  # pixels, of the square canvas
 SEED = 20_260_101
 _MOST = {"plain": 4, "complex": 6, "flexible": 4}  # instances
@@ -32,7 +31,7 @@ def held_out_scene(level: str, number: int) -> SyntheticScene:
     drawn_as = "plain" if level in HINTED else level
     rng = np.random.default_rng([SEED, LEVELS.index(drawn_as), number])
     count = int(rng.integers(_LEAST[drawn_as], _MOST[drawn_as] + 1))
-    scene = draw(rng, drawn_as, SIDE, SIDE, count, objects("held_out"))
+    scene = draw(rng, drawn_as, (SIDE, SIDE), count, objects("held_out"))
     if level == drawn_as:
         return scene
     hints = (level,) * count
