@@ -21,9 +21,9 @@ from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.supervisor import Supervisor
 from contextgen_cli.batch.worker import UNDONE, JobOptions, Listener, Outcome, Renderer, work
-from contextgen_cli.errors import EnvironmentProblem
+from contextgen_cli.errors import Cancelled, EnvironmentProblem
 
-Interrupted = Callable[[], bool]
+Interrupted = Callable[[], bool]  # whether to begin no other picture; raises Cancelled to finish none either
 FINISHING = "finishing the pictures at work; interrupt once more to stop now"
 _TURN = 0.1  # seconds between two looks at what changed elsewhere
 _BEAT = 5.0  # between two signs of life of a supervisor
@@ -33,7 +33,7 @@ _FAREWELL = 10.0  # for the others to hear that all is over
 
 @dataclass(frozen=True)
 class Topology:
-    """Who paints: so many ranks here, among those that a launcher started; 0: this process itself, alone."""
+    """How many paint: so many ranks here, among those that a launcher started; 0: this process itself, alone."""
 
     processes: int
     launcher: LauncherEnv = ALONE
@@ -56,6 +56,14 @@ class Topology:
         return [RankPlace(number, here, number, here) for number in range(here)]
 
 
+@dataclass(frozen=True)
+class Ranks:
+    """Who paints: as many as there are, and what makes the renderer of each in its process."""
+
+    topology: Topology
+    make_renderer: MakeRenderer
+
+
 def open_job_store(topology: Topology) -> JobStore:
     """The store through which all ranks get their jobs."""
     if topology.launcher.size > 1:
@@ -72,14 +80,14 @@ def alone(
 
     Raises:
         EnvironmentProblem: no other job would fare better.
-        KeyboardInterrupt: asked to stop; the picture at work was finished.
+        Cancelled: asked to stop, after the pictures at work or at once.
     """
     failures = 0
 
     def jobs() -> Iterator[Job]:
         for job in status.todo.jobs:
             if interrupted():
-                raise KeyboardInterrupt
+                raise Cancelled
             if job_options.max_failures is not None and failures >= job_options.max_failures:
                 return
             yield job
@@ -92,24 +100,23 @@ def alone(
 def together(
     job_store: JobStore,
     status: PlanStatus,
-    make_renderer: MakeRenderer,
+    ranks: Ranks,
     job_options: JobOptions,
     listener: Listener,
-    topology: Topology,
     interrupted: Interrupted,
 ) -> Iterator[Outcome]:
     """Do the jobs in several processes; this one tells how it goes.
 
     Raises:
         EnvironmentProblem: no other job would fare better.
-        KeyboardInterrupt: asked to stop; the pictures at work were finished.
+        Cancelled: asked to stop, after the pictures at work or at once.
     """
     events: deque[Event] = deque()
     for job_id, times in status.crashes.items():
         job_store.crashed(job_id, times)
     job_store.publish(status.todo.jobs)
-    run = _RunState(job_store, len(status.todo.jobs), job_options, topology)
-    supervisor = Supervisor(job_store, make_renderer, job_options, topology.places, events.append)
+    run = _RunState(job_store, len(status.todo.jobs), job_options, ranks.topology)
+    supervisor = Supervisor(job_store, ranks.make_renderer, job_options, ranks.topology.places, events.append)
     try:
         while not run.ended(supervisor):
             if interrupted() and job_store.closed is None:
@@ -134,7 +141,7 @@ def together(
     if run.problem is not None:
         raise run.problem
     if job_store.closed == INTERRUPTED:
-        raise KeyboardInterrupt
+        raise Cancelled
 
 
 class _Heeding:
@@ -145,12 +152,13 @@ class _Heeding:
         self._interrupted = interrupted
         self._said = False
         self.started = listener.started
+        self.opening = listener.opening
         self.job_finished = listener.job_finished
         self.noticed = listener.noticed
 
     def job_started(self, job: Job, rank: int) -> None:
         if self._interrupted():
-            raise KeyboardInterrupt  # while the model was opened: nothing is begun
+            raise Cancelled  # while the model was opened: nothing is begun
         self._listener.job_started(job, rank)
 
     def step(self, job: Job, done: int, rank: int) -> None:
@@ -181,6 +189,8 @@ class _RunState:
         match event.kind:
             case "taken":
                 self.at_work[event.rank] = event.position
+            case "opening":
+                listener.opening(status.todo.jobs[event.position], event.rank)
             case "started":
                 listener.job_started(status.todo.jobs[event.position], event.rank)
             case "step":
@@ -261,22 +271,17 @@ class _RunState:
                 time.sleep(_TURN)
 
 
-def follow(
-    job_store: JobStore,
-    make_renderer: MakeRenderer,
-    job_options: JobOptions,
-    topology: Topology,
-    interrupted: Interrupted,
-) -> None:
+def follow(job_store: JobStore, ranks: Ranks, job_options: JobOptions, interrupted: Interrupted) -> None:
     """Supervise a rank whose plan another process makes and tells.
 
     Raises:
         EnvironmentProblem: that process cannot be reached, or no job would fare well here.
-        KeyboardInterrupt: asked to stop; the picture at work was finished.
+        Cancelled: asked to stop, after the pictures at work or at once.
     """
+    topology = ranks.topology
     job_store.beat(topology.launcher.rank)
     job_store.wait_for_plan(interrupted)
-    supervisor = Supervisor(job_store, make_renderer, job_options, topology.places, job_store.tell)
+    supervisor = Supervisor(job_store, ranks.make_renderer, job_options, topology.places, job_store.tell)
     beaten = 0.0
     try:
         while not (supervisor.ended and job_store.closed is not None):
@@ -295,4 +300,4 @@ def follow(
         with contextlib.suppress(EnvironmentProblem):
             job_store.leave(topology.launcher.rank)
     if interrupted():
-        raise KeyboardInterrupt
+        raise Cancelled

@@ -9,7 +9,7 @@ import painters
 import pytest
 from painters import job
 
-from contextgen_cli.batch.launch import Topology, open_job_store, together
+from contextgen_cli.batch.launch import Ranks, Topology, open_job_store, together
 from contextgen_cli.batch.ledger import Reason, append, read
 from contextgen_cli.batch.plan import Plan
 from contextgen_cli.batch.resume import plan_status, tidy
@@ -40,7 +40,7 @@ def run(
     hearing, topology = Hearing(), Topology(processes)
     there = plan_status(jobs, given)
     tidy(there, given)
-    painted = together(open_job_store(topology), there, make, given, hearing, topology, interrupted)
+    painted = together(open_job_store(topology), there, Ranks(topology, make), given, hearing, interrupted)
     return [*there.done, *there.set_aside, *painted], hearing
 
 

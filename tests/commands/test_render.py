@@ -24,7 +24,6 @@ from PIL import Image, ImageChops, ImageColor
 from contextgen_cli.batch.launch import Topology
 from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.ledger import LEDGER
-from contextgen_cli.commands import render
 from contextgen_cli.models.devices import Device
 from contextgen_cli.records.output import read_record
 
@@ -87,7 +86,7 @@ def test_golden_pictures(contextgen, tmp_path, case, attention):
 def test_a_launcher_s_restart_goes_on_even_with_fresh(contextgen, tiny, scene, tmp_path, monkeypatch):
     command = ("render", scene, *tiny, "-o", tmp_path / "out", "--json")
     assert contextgen(*command).records[-1]["rendered"] == 1
-    monkeypatch.setattr(render, "assemble", lambda *_: Topology(1, LauncherEnv(attempt=1)))
+    monkeypatch.setattr("contextgen_cli.app.render.assemble", lambda *_: Topology(1, LauncherEnv(attempt=1)))
     assert contextgen(*command, "--fresh").records[-1]["rendered"] == 0
     monkeypatch.undo()
     assert contextgen(*command, "--fresh").records[-1]["rendered"] == 1
