@@ -14,7 +14,10 @@ from contextgen_cli.models.devices import Footprint
 
 
 class RunListener(Listener, Protocol):
-    """Hears a run from its plan to its end; what it has of `Listener` it hears while pictures are painted."""
+    """Hears a run from its plan to its end; what it has of `Listener` it hears while pictures are painted.
+
+    It is called in the thread that calls the run, one event after another, however many processes paint.
+    """
 
     def warned(self, text: str) -> None:
         """Something is probably not meant."""

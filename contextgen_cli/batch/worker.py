@@ -46,7 +46,7 @@ class Listener(Protocol):
     """Hears how a run goes on.
 
     A job is `opening` while its model gets ready, which takes no time where it is open already, and has started when
-    the model is open; one that is skipped is neither. `on_step` and so `step` may raise to leave a picture unfinished.
+    the model is open; one that is skipped is neither. What `step` raises as Cancelled leaves the picture unfinished.
     """
 
     def started(self, overview: Overview) -> None: ...
