@@ -58,10 +58,16 @@ class Output:
         for problem in listed:
             console.emit(as_json(problem))
 
-    def summary(self, record: Record, *, text: str = "", exit_code: int) -> int:
-        """Write how it ended, as the last line, and return the exit code; the text is a note to a person."""
+    def summary(self, record: Record, *, result: str | None = None, text: str = "", exit_code: int) -> int:
+        """Write how it ended, as the last line, and return the exit code.
+
+        A person gets the `result`, such as the path of what all was done for, as data, and the text as a note.
+        """
         if self.as_json:
             console.emit_json({"type": "summary", **record, "exit": exit_code})
-        elif text:
+            return exit_code
+        if result is not None:
+            console.emit(result)
+        if text:
             console.note(text)
         return exit_code

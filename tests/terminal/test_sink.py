@@ -39,7 +39,9 @@ def test_a_summary_is_a_note_to_a_person_and_the_last_line_for_a_program(capsys)
     assert capsys.readouterr() == ("", "one layout\n")
     assert person.summary({"layouts": 1}, exit_code=0) == 0
     assert capsys.readouterr() == ("", "")
-    assert program.summary({"layouts": 1}, text="one layout", exit_code=3) == 3
+    assert person.summary({"layouts": 1}, result="a.png", text="one layout", exit_code=0) == 0
+    assert capsys.readouterr() == ("a.png\n", "one layout\n")
+    assert program.summary({"layouts": 1}, result="a.png", text="one layout", exit_code=3) == 3
     assert capsys.readouterr() == ('{"type": "summary", "layouts": 1, "exit": 3}\n', "")
 
 
