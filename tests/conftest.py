@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import lines
 import pytest
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 
@@ -63,8 +64,10 @@ def contextgen(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 
     def run(*arguments: object) -> Result:
         capsys.readouterr()
-        code = cli.run([str(argument) for argument in arguments])
+        typed = [str(argument) for argument in arguments]
+        code = cli.run(typed)
         out, err = capsys.readouterr()
+        lines.kinds(typed, out, err)  # whatever a test looks at, each line must be in the contract
         return Result(code, out, err)
 
     return run
