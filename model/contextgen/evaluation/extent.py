@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contextgen.evaluation.benchmark import Benchmark
 
 
 @dataclass(frozen=True)
@@ -26,13 +31,13 @@ class Listing:
 
     Attributes:
         help: a line, and paragraphs behind it.
-        home: `module:class` of the `Benchmark`, which is made of an `Extent`.
+        open: makes the benchmark; what it needs is imported only then.
         usual, quick: what is measured if nobody says how much, and if it should be quick.
     """
 
     name: str
     help: str
-    home: str
+    open: Callable[[Extent], Benchmark[Any]]
     usual: Extent
     quick: Extent
 

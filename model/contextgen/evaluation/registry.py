@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from contextgen.evaluation.benchmark import Benchmark
@@ -20,6 +19,4 @@ def open_benchmark(name: str, extent: Extent) -> Benchmark[Any]:
     """
     if name not in BENCHMARKS:
         raise ValueError(f"unknown benchmark {name!r}: use one of {', '.join(BENCHMARKS)}")
-    module, _, kind = BENCHMARKS[name].home.partition(":")
-    benchmark: Benchmark[Any] = getattr(import_module(module), kind)(extent)
-    return benchmark
+    return BENCHMARKS[name].open(extent)
