@@ -16,8 +16,6 @@ def loaded() -> ContextGenPipeline:
 def pipe(loaded: ContextGenPipeline):
     """The tiny model as it is loaded by default, whatever the last test made of it."""
     loaded.set_attention()
-    loaded._latents._values.clear()
-    loaded._embeddings._values.clear()
-    loaded._modulations._values.clear()
+    loaded.empty_caches()
     torch.manual_seed(0)
     return loaded

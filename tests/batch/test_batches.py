@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
+from waiting import DEADLINE, wait_until
 
 from contextgen_cli.batch.ledger import LEDGER, read
 from contextgen_cli.records.output import read_record
@@ -52,8 +53,11 @@ def start(scenes: Path, out: Path, *more: str, launcher: tuple[str, ...] = ()) -
 
 
 def wait_for_pictures(process: subprocess.Popen[str], out: Path, count: int) -> None:
-    while process.poll() is None and len(list(out.glob("*.png"))) < count:
-        time.sleep(0.02)
+    """Until there are so many, or the run has ended, well or badly: what it left tells."""
+    wait_until(
+        lambda: process.poll() is not None or len(list(out.glob("*.png"))) >= count,
+        f"{count} pictures in {out}",
+    )
 
 
 def ranks_of(process: subprocess.Popen[str]) -> list[int]:
@@ -65,7 +69,7 @@ def ranks_of(process: subprocess.Popen[str]) -> list[int]:
 def test_three_processes_come_to_the_same_bytes_as_one(whole, tmp_path):
     scenes, pictures = whole
     process = start(scenes, tmp_path, "--processes", "3", "--json")
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
     assert pictures_of(tmp_path) == pictures
     *jobs, summary = map(json.loads, out.splitlines())
@@ -82,7 +86,7 @@ def test_ranks_approximate_as_one_process_does_and_share_a_cache(whole, tmp_path
     for processes in ("2", "0"):
         out = tmp_path / processes
         process = start(scenes, out, *asked, "--processes", processes)
-        _, err = process.communicate(timeout=300)
+        _, err = process.communicate(timeout=DEADLINE)
         assert process.returncode == 0, err
         assert [read_record(picture)["approximations"] for picture in out.glob("*.png")] == ["reuse-references=3"] * 2
         made[processes] = pictures_of(out)
@@ -95,7 +99,7 @@ def test_a_rank_that_is_killed_is_replaced(whole, tmp_path):
     process = start(scenes, tmp_path, "--processes", "2", "--steps", "1")
     wait_for_pictures(process, tmp_path, 1)
     os.kill(ranks_of(process)[0], signal.SIGKILL)
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
     assert "restarted" in err
     assert pictures_of(tmp_path) == pictures
@@ -112,7 +116,7 @@ def test_killed_at_random_moments_it_comes_to_the_same_pictures(whole, tmp_path)
         process.communicate()
     assert pictures_of(tmp_path) != pictures or len(read(tmp_path).attempts) == JOBS
     process = start(scenes, tmp_path, "--processes", "2")
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
     assert pictures_of(tmp_path) == pictures
     ledger = read(tmp_path)
@@ -126,7 +130,7 @@ def test_the_first_interruption_finishes_the_pictures_at_work(whole, tmp_path, n
     wait_for_pictures(process, tmp_path, 2)
     send = os.killpg if number is signal.SIGINT else os.kill  # a terminal tells all its processes, a scheduler one
     send(process.pid, number)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130, err
     assert "finishing the pictures at work" in err and err.count("interrupted\n") == 1
     assert "Traceback" not in err and "died" not in err
@@ -139,10 +143,10 @@ def test_the_second_interruption_stops_now(whole, tmp_path):
     scenes, _ = whole
     process = start(scenes, tmp_path, "--steps", "900", "--processes", "2", "--progress", "json")
     assert any('"step"' in line for line in process.stderr)
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        time.sleep(1.5)
-    process.communicate(timeout=300)
+    process.send_signal(signal.SIGINT)
+    assert any("finishing the pictures at work" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
     assert pictures_of(tmp_path) == {}
 
@@ -152,7 +156,7 @@ def test_under_torchrun(whole, tmp_path):
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0")
     launcher = (*torchrun, "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "-m", "contextgen_cli", "render")
     process = start(scenes, tmp_path, "--json", launcher=launcher)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
     assert pictures_of(tmp_path) == pictures
     *jobs, summary = map(json.loads, out.splitlines())
@@ -164,7 +168,7 @@ def test_a_disk_that_takes_no_picture_ends_the_run(whole, tmp_path):
     scenes, _ = whole
     command = [*RENDER, str(scenes), *TINY, "-o", str(tmp_path), "--processes", "2"]
     limited = ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *command]  # of 512 or 1024 bytes: a ledger, no picture
-    done = subprocess.run(limited, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=DEADLINE, check=False)
     assert done.returncode == 3, done.stderr
     assert "cannot be written" in done.stderr and f"{JOBS} left undone" in done.stderr
     assert pictures_of(tmp_path) == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_worker import job
+from painters import job
 
 from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.commands.render_output import Tally, sum_up

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from good_scene import GOOD
 from PIL import Image
 
 from contextgen_cli.cli import run
 from contextgen_cli.scene.loading import LoadOptions, load
-
-from .conftest import GOOD
 
 BAD = GOOD.replace("256", "250")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from .conftest import GOOD, Check
+from good_scene import GOOD, Check
 
 PROMPT = "A crab is holding a bag."
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from painting import write_scene
+from waiting import DEADLINE
 
 from contextgen_cli.commands import render as render_command
 from contextgen_cli.terminal import console
@@ -77,7 +78,7 @@ def on_a_terminal(*arguments: object, columns: int = 60, **environment: str) -> 
             break
         written += block
     os.close(parent)
-    return process.wait(timeout=60), written.decode()
+    return process.wait(timeout=DEADLINE), written.decode()
 
 
 def visible_lines(written: str) -> list[str]:
