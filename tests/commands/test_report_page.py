@@ -20,7 +20,7 @@ from playwright import sync_api as playwright  # noqa: E402
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = "--no-sandbox --headless --disable-gpu --disable-quic --no-first-run"
-# It asks nobody for updates, models, lists of sites or accounts, and could not find anybody.
+# No updates, no sync; and what it asks of the network all the same finds no host.
 SILENCE = "--disable-background-networking --disable-component-update --disable-sync --disable-default-apps"
 NOBODY = "--host-resolver-rules=MAP * ~NOTFOUND"
 LOUD_PROMPT = "<img src=x onerror=alert(1)> </script> a crab"
