@@ -15,8 +15,8 @@ demo: $(READY) ## paint an example scene with the embedded model
 test: $(READY) ## the whole test suite
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
-quick: $(READY) ## the tests but kills, training and pages in a browser
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not (kills or training or browser)"
+quick: $(READY) ## the tests but several processes and kills, training and pages in a browser
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not (processes or training or browser)"
 
 check: $(READY) ## format, lint, types, generated docs, and the wheel in an empty environment
 	$(BIN)/ruff format --check .

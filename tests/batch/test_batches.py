@@ -15,13 +15,18 @@ import pytest
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 from waiting import DEADLINE, wait_until
 
+from contextgen_cli import cli
 from contextgen_cli.batch.ledger import LEDGER, read
 from contextgen_cli.records.output import read_record
 
 RENDER = [sys.executable, "-m", "contextgen_cli", "render"]
 TINY = ["--model", str(TINY_MODEL), "--adapter", str(TINY_ADAPTER), "--device", "cpu", "--steps", "1"]
+ALONE = ("--processes", "0", "-q")
 JOBS = 8
-pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +36,7 @@ def whole(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
     (folder / "scenes").mkdir()
     write_scene(folder / "scenes" / "a.yaml", seed=0, count=JOBS - 2)
     write_scene(folder / "scenes" / "b.yaml", seed=3, count=2, canvas={"width": 192, "height": 192})
-    done = subprocess.run(
-        [*RENDER, folder / "scenes", *TINY, "-o", folder / "whole", "--processes", "0", "-q"], check=True
-    )
-    assert done.returncode == 0
+    assert cli.run(["render", str(folder / "scenes"), *TINY, "-o", str(folder / "whole"), *ALONE]) == 0
     pictures = pictures_of(folder / "whole")
     assert len(pictures) == JOBS
     return folder / "scenes", pictures
@@ -82,15 +84,13 @@ def test_three_processes_come_to_the_same_bytes_as_one(whole, tmp_path):
 def test_ranks_approximate_as_one_process_does_and_share_a_cache(whole, tmp_path):
     scenes, _ = whole
     asked = ["--steps", "6", "--count", "1", "--reuse-references", "3", "--cache", str(tmp_path / "texts")]
-    made = {}
-    for processes in ("2", "0"):
-        out = tmp_path / processes
-        process = start(scenes, out, *asked, "--processes", processes)
-        _, err = process.communicate(timeout=DEADLINE)
-        assert process.returncode == 0, err
+    process = start(scenes, tmp_path / "2", *asked, "--processes", "2")
+    _, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, err
+    assert cli.run(["render", str(scenes), *TINY, "-o", str(tmp_path / "0"), *asked, *ALONE]) == 0
+    for out in (tmp_path / "2", tmp_path / "0"):
         assert [read_record(picture)["approximations"] for picture in out.glob("*.png")] == ["reuse-references=3"] * 2
-        made[processes] = pictures_of(out)
-    assert made["2"] == made["0"]
+    assert pictures_of(tmp_path / "2") == pictures_of(tmp_path / "0")
     assert [file.suffix for file in (tmp_path / "texts").iterdir()] == [".safetensors"]  # both scenes have one prompt
 
 

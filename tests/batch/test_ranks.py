@@ -18,6 +18,8 @@ from contextgen_cli.errors import EnvironmentProblem, OutputError
 from contextgen_cli.records.output import Destination
 from contextgen_cli.terminal.progress import Silence
 
+pytestmark = pytest.mark.processes
+
 
 class Hearing(Silence):
     def __init__(self) -> None:

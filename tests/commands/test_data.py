@@ -58,7 +58,7 @@ def test_a_folder_with_files_is_refused_and_an_empty_one_taken(contextgen, tmp_p
 
 
 def test_nothing_is_left_behind_where_writing_fails(contextgen, tmp_path, monkeypatch):
-    from contextgen.data.imig.imig_dataset import imig_writing
+    from contextgen.data.imig import imig_writing
 
     def full(image):
         raise OSError(28, "No space left on device")

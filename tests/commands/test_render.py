@@ -644,6 +644,7 @@ def test_one_picture_to_standard_output_and_nothing_of_the_libraries(scene, tiny
     assert err == b""
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_leaves_nothing_half_way(tmp_path, tiny, number):
     path = write_scene(tmp_path / "s.yaml", seed=0, count=500)

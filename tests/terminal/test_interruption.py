@@ -14,7 +14,7 @@ from painting import write_scene
 from waiting import DEADLINE, wait_until
 
 COMMAND = [sys.executable, "-m", "contextgen_cli"]
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")]
 
 
 def start(*arguments: object) -> subprocess.Popen[bytes]:

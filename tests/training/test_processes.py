@@ -21,7 +21,9 @@ from waiting import DEADLINE, wait_until
 
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED
 
-HERE = Path(__file__).parent
+pytestmark = pytest.mark.training
+
+TESTS = Path(__file__).parents[1]
 STEPS = 12
 
 
@@ -96,9 +98,10 @@ def _weights(run: Path) -> dict[str, torch.Tensor]:
 
 def test_two_processes_train_one_model(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE), "CUDA_VISIBLE_DEVICES": ""}
+    path = os.pathsep.join([str(TESTS), *sys.path])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
-        [*command, str(HERE / "two_ranks.py"), str(tmp_path / "out")],
+        [*command, str(TESTS / "training" / "two_ranks.py"), str(tmp_path / "out")],
         capture_output=True,
         text=True,
         env=environment,

@@ -25,6 +25,8 @@ from contextgen.training.saving import ADAPTER_FILE
 from contextgen.training.stage import Run, StageRun
 from contextgen.training.trainer import ChangedConfig, Ending, train
 
+pytestmark = pytest.mark.training
+
 
 def open_shapes(data: object, seed: int) -> Shapes:
     return Shapes(seed)
