@@ -29,7 +29,7 @@ DIGITS = 4
 def picture(number: int, card: ModelCard) -> dict[str, Any]:
     """A scene as the pipeline takes it, its boxes scaled to the card's canvas."""
     rng = np.random.default_rng([7, number])
-    scene = draw(rng, "plain", SIDE, SIDE, int(rng.integers(1, 5)), objects("train"))
+    scene = draw(rng, "plain", (SIDE, SIDE), int(rng.integers(1, 5)), objects("train"))
     scale = np.array([card.width, card.height] * 2) / SIDE
     instances = [replace(each, box=tuple((each.box * scale).astype(int).tolist())) for each in scene.instances]
     return {"prompt": scene.prompt, "instances": instances, "width": card.width, "height": card.height, "seed": number}

@@ -14,7 +14,9 @@ from contextgen.method.layout import compose, prepare_reference
 
 def scenes(level, number=8, count=3, hints=None):
     hints = hints or {"plain": 1.0}
-    return [draw(np.random.default_rng([9, k]), level, 192, 160, count, objects("train"), hints) for k in range(number)]
+    return [
+        draw(np.random.default_rng([9, k]), level, (192, 160), count, objects("train"), hints) for k in range(number)
+    ]
 
 
 @pytest.mark.parametrize("level", LEVELS)

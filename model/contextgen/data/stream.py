@@ -76,7 +76,7 @@ class SyntheticStream:
         level = list(self.spec.levels)[_pick(rng, list(self.spec.levels.values()))]
         fewest, most = (min(count, MOST[level]) for count in self.spec.counts)
         count = int(rng.integers(fewest, most + 1))
-        return draw(rng, level, width, height, count, self._things(rng, count), self.spec.hints)
+        return draw(rng, level, (width, height), count, self._things(rng, count), self.spec.hints)
 
     def _things(self, rng: np.random.Generator, count: int) -> list[Object]:
         return [self._varied(rng, thing) for thing in _some(rng, objects("train"), count)]

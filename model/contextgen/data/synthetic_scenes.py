@@ -77,8 +77,7 @@ class SyntheticScene:
 def draw(
     rng: np.random.Generator,
     level: str,
-    width: int,
-    height: int,
+    size: tuple[int, int],
     count: int,
     objects: Sequence[Object],
     hints: Mapping[str, float] = ALL_PLAIN,
@@ -86,7 +85,7 @@ def draw(
     """Draw a scene of `count` objects out of `objects`, each at most once.
 
     Args:
-        width, height: the canvas in pixels, 64 to 384 each.
+        size: the canvas' width and height in pixels, 64 to 384 each.
         hints: how often the layout shows an instance plain, blurred, as a silhouette, or not at all.
 
     Raises:
@@ -99,9 +98,9 @@ def draw(
     variant = behind.variants[int(rng.integers(len(behind.variants)))]
     lit = variant.light.gain != NO_TINT and bool(rng.random() < _LIT[level])
     cast = [(thing, _pose(rng, level, variant.light.gain if lit else NO_TINT)) for thing in things]
-    placed = place(rng, cast, (width, height), _HIDDEN[level])
-    background = behind.paint(rng, width, height, variant)
-    full = _masks(placed, width, height)
+    placed = place(rng, cast, size, _HIDDEN[level])
+    background = behind.paint(rng, *size, variant)
+    full = _masks(placed, *size)
     instances = tuple(Instance(_reference(rng, each.thing.picture), box=each.box) for each in placed)
     shown = drawn_hints(rng, hints, count)
     return SyntheticScene(
@@ -115,7 +114,7 @@ def draw(
         names=tuple(each.thing.name for each in placed),
         poses=tuple(each.pose for each in placed),
         hints=shown,
-        layout=layout_image(rng, instances, shown, width, height),
+        layout=layout_image(rng, instances, shown, *size),
         full_masks=full,
         visible_masks=_visible(full),
     )

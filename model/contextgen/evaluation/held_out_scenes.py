@@ -32,7 +32,7 @@ def held_out_scene(level: str, number: int) -> SyntheticScene:
     drawn_as = "plain" if level in HINTED else level
     rng = np.random.default_rng([SEED, LEVELS.index(drawn_as), number])
     count = int(rng.integers(_LEAST[drawn_as], _MOST[drawn_as] + 1))
-    scene = draw(rng, drawn_as, SIDE, SIDE, count, objects("held_out"))
+    scene = draw(rng, drawn_as, (SIDE, SIDE), count, objects("held_out"))
     if level == drawn_as:
         return scene
     hints = (level,) * count
