@@ -33,9 +33,9 @@ from contextgen.backends.flux_kontext.attention.exact_attention import ExactAtte
 from contextgen.backends.flux_kontext.attention.masked_attention import MaskedAttention, blocks
 from contextgen.backends.flux_kontext.compiling import compile_blocks
 from contextgen.method.blocks import block_rules
+from contextgen.method.method_card import ModelCard
 from contextgen.method.sequence import Grid, JointSequence, ReferenceTokens
 from contextgen.training.model_loading import LORA_TARGETS
-from contextgen.weights.card import ModelCard
 
 Result = TypeVar("Result")
 TEXT_LENGTH = 512

@@ -19,7 +19,8 @@ from contextgen import ContextGenPipeline
 from contextgen.data.objects import objects
 from contextgen.data.synthetic_scenes import draw
 from contextgen.evaluation.mag_calibration import mag_ratios
-from contextgen.weights.card import CARD_FILE, ModelCard
+from contextgen.method.method_card import ModelCard
+from contextgen.weights.card import CARD_FILE
 from contextgen.weights.checkpoints import find
 
 SIDE = 256  # pixels, of the scenes as they are drawn

@@ -21,19 +21,20 @@ from pathlib import Path
 
 from PIL import Image, ImageFilter
 
-from contextgen.weights.card import ModelCard
+from contextgen.method.method_card import ModelCard
 from contextgen_cli.batch import ledger
-from contextgen_cli.batch.plan import Job, JobCost, Recipe, Weights
+from contextgen_cli.batch.plan import Job, JobCost, Recipe, Weights, job_record
 from contextgen_cli.models import renderer
 from contextgen_cli.records.output import encode
-from contextgen_cli.records.recording import job_record
 from contextgen_cli.scene.scene import Box, PlacedReference, Reference, Sampling, Scene, SceneSource, Size
 
 SCENES = Path(__file__).parents[1] / "scenes"
 SUBJECTS = ("cactus", "crab", "fox", "handbag", "lantern", "mushroom", "sailboat", "teapot")
 PLACES = ("on a sandy beach at sunset", "on snowy hills", "in an autumn forest", "on a wooden table", "by a lake")
 SEEDS = 25  # pictures a scene
-RECIPE = Recipe(Weights("mini", "5e" * 32), None, "float32", "exact", "released", 12, 2.5)
+RECIPE = Recipe(
+    Weights("mini", "5e" * 32), None, {"dtype": "float32", "attention": "exact", "ica": "released"}, 12, 2.5
+)
 FAILURE = ledger.Reason("DeviceError", "cuda:0 ran out of memory at 21.3 GiB", "Try --memory offload, or --size.")
 
 

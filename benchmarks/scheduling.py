@@ -31,7 +31,7 @@ NOISE = 0.03  # what a job takes differs from what was predicted
 
 def draw_jobs(count: int, chance: random.Random, tflop_of: dict[int, int]) -> list[tuple[Job, float]]:
     """Jobs with their true seconds; scenes of a folder come in runs, as people write them: all of a kind together."""
-    recipe = Recipe(Weights("m", "0"), None, "bfloat16", "exact", "released", STEPS, 3.5)
+    recipe = Recipe(Weights("m", "0"), None, {"dtype": "bfloat16", "attention": "exact", "ica": "released"}, STEPS, 3.5)
     drawn = sorted((chance.randint(1, 8), chance.choice(CANVASES)) for _ in range(count))
     found = []
     for number, (references, canvas) in enumerate(drawn):

@@ -14,9 +14,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from contextgen import ContextGenPipeline, Instance
+from contextgen.backends.flux_kontext.backend import read_model_card
 from contextgen.method.layout import Layout, PreparedReference, compose, given_layout, prepare_reference
 from contextgen.method.sequence import JointSequence, arrange
-from contextgen.weights.card import ModelCard
 
 GOLDEN = Path(__file__).parent / "golden"
 TINY = GOLDEN / "tiny-kontext"
@@ -45,7 +45,7 @@ class Case:
 
     @property
     def references(self) -> list[PreparedReference]:
-        return [prepare_reference(instance, ModelCard.read(TINY), *self.size) for instance in self.instances]
+        return [prepare_reference(instance, read_model_card(TINY), *self.size) for instance in self.instances]
 
     @property
     def layout(self) -> Layout:
@@ -55,7 +55,7 @@ class Case:
 
     @property
     def sequence(self) -> JointSequence:
-        card = ModelCard.read(TINY)
+        card = read_model_card(TINY)
         return arrange(self.references, self.instances, self.size, card)
 
     def mask(self, name: str) -> np.ndarray:

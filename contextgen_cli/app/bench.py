@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.errors import UsageError
 from contextgen_cli.models import error_translation
-from contextgen_cli.models.devices import choose_device, default_dtype
-from contextgen_cli.models.loading import Model, find_model, open_pipeline
+from contextgen_cli.models.devices import choose_device
+from contextgen_cli.models.loading import Model, find_model, open_painter
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.records import output
 
@@ -81,10 +81,10 @@ class Bench:
     def __init__(self, settings: Settings, trial: Trial) -> None:
         self._settings, self._trial = settings, trial
         self._device = choose_device(settings.device)
-        self._dtype = settings.dtype or default_dtype(self._device)
         with error_translation.opening():
             self.model = _find(settings)
-            self._pipe = open_pipeline(self.model, settings, self._device, self._dtype, "full")
+            painter: Any = open_painter(self.model, settings, self._device, "full")
+        self._pipe = painter.pipe
         self.findings = Findings()
 
     @property
@@ -108,8 +108,8 @@ class Bench:
             "model": asdict(weights),
             "adapter": None if adapter is None else asdict(adapter),
             "device": self._device.name.split(":")[0],
-            "dtype": self._dtype,
-            "steps": self._trial.steps or self.model.card.steps,
+            "dtype": self.model.numerics(self._settings, self._device).dtype,
+            "steps": self._trial.steps or self.model.backend.card.steps,
             "scenes": self._trial.scenes,
         }
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contextgen_cli.batch.plan import Job, Overrides, Weights, plan
+from contextgen_cli.batch.plan import Job, Overrides, plan
 from contextgen_cli.errors import ContextgenError, SceneError, UsageError, WeightsError
+from contextgen_cli.models.loading import recorded_numerics
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.inputs import Finder
 from contextgen_cli.records.output import read_record
-from contextgen_cli.records.record import PictureRecord, parse_record
+from contextgen_cli.records.record import PictureRecord, Weights, parse_record
 from contextgen_cli.scene.scene import Scene
 
 if TYPE_CHECKING:
@@ -64,29 +65,23 @@ def settings_for(replay: Replay, asked: Settings, aliases: Collection[str]) -> S
 
     Raises:
         WeightsError: nothing says where the model or the adapter is.
-        UsageError: it was approximated in a way that is not known here.
+        UsageError: it was computed in a way that is not known here.
     """
     then = replay.remembered
     if asked.model is None and then.model.name not in aliases:
         raise _unnamed(replay.picture, "model", then.model)
     if asked.adapter is None and then.adapter is not None:
         raise _unnamed(replay.picture, "adapter", then.adapter)
+    settings = replace(
+        asked, model=asked.model or then.model.name, adapter=None if then.adapter is None else asked.adapter
+    )
     try:
-        approximating = asked.approximating(then.approximations)
+        return replace(settings, numerics=recorded_numerics(settings, then.numerics))
     except ValueError as problem:
         raise UsageError(
-            f"{replay.picture}: was painted with {then.approximations}, which is not known here",
+            f"{replay.picture}: was painted with {problem}, which is not known here",
             hint="It may come from another version of contextgen.",
         ) from problem
-    return replace(
-        approximating,
-        model=asked.model or then.model.name,
-        adapter=None if then.adapter is None else asked.adapter,
-        dtype=then.dtype,
-        attention=then.attention,
-        ica=then.ica,
-        compile=then.compiled,
-    )
 
 
 def job_of(replay: Replay, renderer: ModelRenderer) -> Job:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from contextgen_cli.errors import SceneError, UsageError
+from contextgen_cli.records.record import Weights
+from contextgen_cli.records.recording import picture_record
 from contextgen_cli.scene.limits import LARGEST_SEED
 from contextgen_cli.scene.scene import Reference, Sampling, Scene, Size
 
@@ -22,26 +24,24 @@ _MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """A model or adapter by name and by content; the name is never a machine's path."""
-
-    name: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a scene is painted: all that fixes its pixels and is not in the scene or its files."""
+    """How a scene is painted: all that fixes its pixels and is not in the scene or its files.
+
+    Attributes:
+        numerics: how the weights compute, as plain JSON values, which the model's family writes and reads.
+        steps, guidance: where neither the scene nor the user says; a family may have no guidance.
+    """
 
     model: Weights
     adapter: Weights | None
-    dtype: str
-    attention: str
-    ica: str
-    steps: int  # where neither the scene nor the user says
-    guidance: float
-    approximations: str = ""  # what was asked for that is not exact, such as quantize=int8
-    compiled: bool = False  # by torch.compile, which rounds otherwise
+    numerics: Mapping[str, Any]
+    steps: int
+    guidance: float | None
+
+    def to_record(self) -> dict[str, Any]:
+        """As a picture remembers it."""
+        adapter = None if self.adapter is None else asdict(self.adapter)
+        return {"model": asdict(self.model), "adapter": adapter, **self.numerics, "numerics": NUMERICS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +175,27 @@ def plan(
 
 
 def choose(scene: Scene, overrides: Overrides, recipe: Recipe) -> Scene:
-    """The scene with every choice made: the user's before the scene's before the model's."""
+    """The scene with every choice made: the user's before the scene's before the model's.
+
+    Raises:
+        UsageError: a choice that the scene or the model cannot take.
+    """
     if overrides.size is not None and overrides.size != scene.canvas:
         scene = scene.resized(overrides.size)
+    if recipe.guidance is None and overrides.guidance is not None:
+        raise UsageError(
+            f"--guidance is not for {recipe.model.name}: it has no guidance scale", hint="Leave --guidance out."
+        )
     sampling = Sampling(
         steps=_first(overrides.steps, scene.sampling.steps, recipe.steps),
         guidance=_first(overrides.guidance, scene.sampling.guidance, recipe.guidance),
     )
     return replace(scene, sampling=sampling, seeds=_seeds(scene, overrides))
+
+
+def job_record(job: Job) -> dict[str, Any]:
+    """What the job's picture will remember."""
+    return picture_record(job.id, job.scene, job.seed, job.recipe.to_record(), job.inputs)
 
 
 def _determining(scene: Scene, recipe: Recipe, digests: Mapping[Path, str]) -> dict[str, Any]:
@@ -209,11 +222,7 @@ def _determining(scene: Scene, recipe: Recipe, digests: Mapping[Path, str]) -> d
         "guidance": scene.sampling.guidance,
         "model": recipe.model.digest,
         "adapter": recipe.adapter and recipe.adapter.digest,
-        "dtype": recipe.dtype,
-        "attention": recipe.attention,
-        "ica": recipe.ica,
-        **({"approximations": recipe.approximations} if recipe.approximations else {}),
-        **({"compiled": True} if recipe.compiled else {}),
+        **recipe.numerics,
     }
 
 
@@ -242,4 +251,4 @@ def _seeds(scene: Scene, overrides: Overrides) -> tuple[int, ...]:
 
 
 def _first(*values: Any) -> Any:
-    return next(value for value in values if value is not None)
+    return next((value for value in values if value is not None), None)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.batch.ledger import Reason
-from contextgen_cli.batch.plan import Job, JobCost, Recipe, Weights
+from contextgen_cli.batch.plan import Job, JobCost, Recipe
 from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.errors import DeviceError, EnvironmentProblem, OutputError, WeightsError
+from contextgen_cli.records.record import Weights
 from contextgen_cli.scene.scene import Reference, Scene, SceneSource
 
 _PROBLEMS = {kind.__name__: kind for kind in (EnvironmentProblem, WeightsError, DeviceError, OutputError)}

@@ -22,8 +22,7 @@ from contextgen_cli.app.bench import (
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
-from contextgen_cli.models.devices import DTYPES
-from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.numerics import DTYPES, Settings
 from contextgen_cli.scene.limits import LARGEST_STEPS
 from contextgen_cli.terminal import console, interruption, progress
 
@@ -63,7 +62,8 @@ class Tested:
 
     def settings(self) -> Settings:
         """The same as rendering takes it."""
-        return Settings(self.model, self.adapter, self.dtype, self.device, offline=self.offline)
+        dtype = () if self.dtype is None else (("dtype", self.dtype),)
+        return Settings(self.model, self.adapter, self.device, offline=self.offline, numerics=dtype)
 
 
 @dataclass(frozen=True)

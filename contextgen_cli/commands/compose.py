@@ -79,7 +79,7 @@ def command(
     The layout is an RGBA picture, transparent where nothing is given. References are resized as the model in
     question does it: --model's, else the scene's, else the one that comes with contextgen.
     """
-    found = load_checked(scenes, checks, as_json=as_json)
+    found = load_checked(scenes, checks, as_json=as_json, model=model)
     if found is None:
         return EXIT_USAGE
     only_shown = output is None and (showing.open or showing.preview)
@@ -90,7 +90,7 @@ def command(
     to_open: list[Path] = []
     for scene in found:
         sized = scene if size is None else scene.resized(size)
-        layout = renderer.compose(sized, catalogue.read_card(sized, model))
+        layout = renderer.compose(sized, catalogue.backend_for(sized, model))
         shown = _annotated(layout, sized) if showing.annotate else layout
         written = None if destination is None else _put(destination, sized, shown, as_json)
         if showing.preview:

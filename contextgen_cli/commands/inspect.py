@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 
-from contextgen_cli.batch.plan import Weights
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import option
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, ContextgenError, UsageError
 from contextgen_cli.records.output import read_record
-from contextgen_cli.records.record import PictureRecord, parse_record
+from contextgen_cli.records.record import PictureRecord, Weights, parse_record
 from contextgen_cli.scene.writing import to_yaml
 from contextgen_cli.terminal import console
 
@@ -76,7 +75,7 @@ def _as_text(picture: Path, remembered: PictureRecord) -> str:
         "guidance": scene.sampling.guidance,
         "model": _weights(remembered.model),
         "adapter": "none" if adapter is None else _weights(adapter),
-        "numerics": remembered.numerics,
+        "numerics": remembered.computed,
         "layout": "composed" if scene.layout is None else scene.layout.as_posix(),
         "job": remembered.job,
         "versions": ", ".join(f"{name} {version}" for name, version in remembered.versions.items()),

@@ -14,7 +14,7 @@ from contextgen_cli.batch.job_store import OVER, JobStore
 from contextgen_cli.batch.launch import Interrupted, Topology
 from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.picture_group import PictureGroup
-from contextgen_cli.batch.plan import Overrides, plan, sha256_of
+from contextgen_cli.batch.plan import Overrides, job_record, plan, sha256_of
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.worker import JobOptions, Listener, Outcome, Overview, Renderer
 from contextgen_cli.commands.render_output import (
@@ -56,7 +56,6 @@ from contextgen_cli.models.digests import ImageDigests
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.output import STDOUT, Destination
-from contextgen_cli.records.recording import job_record
 from contextgen_cli.scene.check.suggestions import nearest
 from contextgen_cli.scene.scene import Scene
 from contextgen_cli.terminal import console, interruption, progress
@@ -114,7 +113,7 @@ def command(
     with meeting(topology) as job_store:
         # 2. Read and check every scene: nothing loads while one is wrong.
         memory = ImageDigests(destination.folder, sha256_of)
-        found = load_checked(scenes, checks, as_json=reporting.as_json, verified=memory.verified)
+        found = load_checked(scenes, checks, as_json=reporting.as_json, model=settings.model, verified=memory.verified)
         if found is None:
             return EXIT_USAGE
         # 3. Make the plan, and see what there is of it.

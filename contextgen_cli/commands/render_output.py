@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.batch.ledger import Reason
-from contextgen_cli.batch.plan import Job
+from contextgen_cli.batch.plan import Job, job_record
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.worker import UNDONE, Outcome, Status
 from contextgen_cli.errors import ContextgenError, JobError
 from contextgen_cli.models.devices import Footprint, gibibytes
 from contextgen_cli.records.output import read_record
-from contextgen_cli.records.recording import changes, job_record
+from contextgen_cli.records.recording import changes
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.progress import duration
 

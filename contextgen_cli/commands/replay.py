@@ -21,7 +21,7 @@ from contextgen_cli.app.replay import (
     refuse_originals,
     settings_for,
 )
-from contextgen_cli.batch.plan import Job, Plan
+from contextgen_cli.batch.plan import Job, Plan, job_record
 from contextgen_cli.batch.worker import JobOptions, Outcome, Overview, work
 from contextgen_cli.commands.render_output import tell_failure, tell_footprints
 from contextgen_cli.commands.shared import options
@@ -35,12 +35,10 @@ from contextgen_cli.errors import (
     UsageError,
 )
 from contextgen_cli.models import catalogue
-from contextgen_cli.models.devices import MEMORY_PRESETS
-from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.numerics import MEMORY_PRESETS, Settings
 from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.inputs import finder
 from contextgen_cli.records.output import Destination
-from contextgen_cli.records.recording import job_record
 from contextgen_cli.terminal import console, interruption, progress
 
 _SAME, _PIXELS, _DIFFERENT, _FAILED = VERDICTS = ("same_bytes", "same_pixels", "different", "failed")
@@ -58,7 +56,7 @@ class Weighing:
 
     def settings(self) -> Settings:
         """The same as rendering takes it."""
-        return Settings(self.model, self.adapter, device=self.device, memory=self.memory, offline=self.offline)
+        return Settings(self.model, self.adapter, self.device, self.memory, offline=self.offline)
 
 
 weighing_options = gather(

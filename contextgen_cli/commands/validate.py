@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import cache, partial
 
 import click
 
@@ -11,6 +12,7 @@ from contextgen_cli import __version__
 from contextgen_cli.commands.shared.options import (
     confine_option,
     console_options,
+    model_option,
     option,
     scene_arguments,
     set_option,
@@ -38,6 +40,7 @@ make-scenes | contextgen validate -
 @strict_option
 @confine_option
 @set_option
+@model_option
 @option(
     "--format",
     "report",
@@ -53,6 +56,7 @@ def command(
     strict: bool,
     confine: bool,
     assignments: tuple[tuple[str, object], ...],
+    model: str | None,
     report: str,
 ) -> int:
     """Check scene files and report every problem of every file at once.
@@ -60,7 +64,14 @@ def command(
     Nothing is loaded but the headers of the images, so a thousand scenes take seconds.
     Exit code 0: no errors (there may be warnings); 2: errors.
     """
-    options = LoadOptions(deep, strict, confine, assignments, models=catalogue.aliases())
+    options = LoadOptions(
+        deep,
+        strict,
+        confine,
+        assignments,
+        models=catalogue.aliases(),
+        limits_of=cache(partial(catalogue.model_limits, model)),
+    )
     loaded = load(scenes, options, stdin=sys.stdin)
     _REPORTS[report](loaded)
     return EXIT_USAGE if loaded.errors else EXIT_DONE

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contextgen_cli.errors import SceneError
+from contextgen_cli.errors import SceneError, WeightsError
 from contextgen_cli.models import error_translation
+from contextgen_cli.scene.limits import ModelLimits
 
 if TYPE_CHECKING:
-    from contextgen.weights.card import ModelCard
+    from contextgen.backends.base import Backend
+    from contextgen.weights.card import Card
     from contextgen.weights.checkpoints import Alias
     from contextgen_cli.scene.scene import Scene
 
@@ -52,10 +55,12 @@ def known_models() -> list[KnownModel]:
 
 def missing(model: str | Alias) -> str | None:
     """What keeps a model from loading without the network, or None."""
-    from contextgen.weights.checkpoints import CheckpointError, NotInCache, find
+    from contextgen.backends.families import backend_of
+    from contextgen.weights.checkpoint_errors import CheckpointError, NotInCache
+    from contextgen.weights.checkpoints import locate
 
     try:
-        find(model, offline=True)
+        backend_of(locate(model, offline=True)).check()
     except NotInCache:
         return "not in the hub cache"
     except CheckpointError as problem:
@@ -64,7 +69,8 @@ def missing(model: str | Alias) -> str | None:
 
 
 def _known(alias: Alias) -> KnownModel:
-    from contextgen.weights.checkpoints import find, folder_bytes
+    from contextgen.weights.checkpoints import find
+    from contextgen.weights.model_folder import folder_bytes
 
     lacks = missing(alias)
     known = KnownModel(
@@ -72,7 +78,7 @@ def _known(alias: Alias) -> KnownModel:
     )
     if lacks is not None and alias.repo is None:
         return known
-    card = _card_of(alias)
+    card = _backend_of(alias).card
     canvas = ", ".join([f"{card.width}x{card.height} px", *limits(card)])
     size = folder_bytes(find(alias)) if alias.size is None else alias.size
     return replace(known, size=size, canvas=canvas, steps=card.steps)
@@ -91,29 +97,58 @@ def alias_of(scene: Scene) -> Alias:
     return ALIASES[name]
 
 
-def read_card(scene: Scene, name: str | None) -> ModelCard:
-    """The card of the model that `name`, else the scene, else the default says: from this machine, never fetched."""
-    from contextgen.weights import checkpoints
-    from contextgen.weights.card import ModelCard
+def backend_for(scene: Scene, name: str | None) -> Backend:
+    """The family of the model that `name`, else the scene, else the default says: from this machine, never fetched.
+
+    Raises:
+        WeightsError: there is none, or it is broken.
+    """
+    from contextgen.backends.families import backend_of
+    from contextgen.weights.checkpoints import locate
 
     if name is None:
-        return _card_of(alias_of(scene))
+        return _backend_of(alias_of(scene))
     with error_translation.opening():
-        return ModelCard.read(checkpoints.find(name, offline=True))
+        return backend_of(locate(name, offline=True))
 
 
-def _card_of(alias: Alias) -> ModelCard:
-    """An alias' card: that of a model which is not here is the released model's, whose values are the defaults."""
-    from contextgen.weights.card import ModelCard
-    from contextgen.weights.checkpoints import find
+def model_limits(name: str | None, alias: str | None) -> ModelLimits | None:
+    """What a scene can ask of the model that `name`, else `alias`, else the default says; None: it is not here."""
+    from contextgen.backends.families import backend_of
+    from contextgen.weights.checkpoint_errors import CheckpointError
+    from contextgen.weights.checkpoints import ALIASES, DEFAULT, locate
 
-    if alias.repo is not None and missing(alias) is not None:
-        return ModelCard()
+    try:
+        asked = name or alias or DEFAULT
+        backend = _backend_of(ALIASES[asked]) if asked in ALIASES else backend_of(locate(asked, offline=True))
+        card = backend.card
+    except (CheckpointError, WeightsError, OSError, ValueError):
+        return None  # which is said where the model is opened
+    can = backend.capabilities
+    return ModelLimits(
+        asked if asked in ALIASES else Path(asked).name,
+        card.token_side,
+        card.text_length,
+        card.prompt_template,
+        can.most_references,
+        can.most_instances,
+        can.smallest_reference,
+        can.unsupported if can.guidance else {**can.unsupported, "sampling.guidance": "it has no guidance scale"},
+    )
+
+
+def _backend_of(alias: Alias) -> Backend:
+    """An alias' family; of a model which is not here it knows the released model's card."""
+    from contextgen.backends.families import backend_of, family_of
+    from contextgen.weights.checkpoints import locate
+
     with error_translation.opening():
-        return ModelCard.read(find(alias, offline=True))
+        if alias.repo is not None and missing(alias) is not None:
+            return family_of(alias.kind, alias.name)(None)
+        return backend_of(locate(alias, offline=True))
 
 
-def limits(card: ModelCard) -> list[str]:
+def limits(card: Card) -> list[str]:
     """The canvases that a model was made for, in words."""
     stated = (
         (card.smallest_side, "sides from {:g} px"),

@@ -10,12 +10,8 @@ from dataclasses import dataclass
 
 from contextgen_cli.errors import DeviceError
 from contextgen_cli.models import nvml
+from contextgen_cli.models.numerics import DTYPES, MEMORY_PRESETS
 
-DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes a number
-QUANTIZED = {"fp8": 1.0, "int8": 1.0, "nf4": 0.5625}  # the same, with the scales
-STEP_CACHES = ("first-block", "mag", "taylor")
-PARALLELS = ("ulysses", "ring")
-MEMORY_PRESETS = ("auto", "full", "lean", "offload", "sequential")  # of these, the first that fits
 _GIBIBYTE = 1 << 30
 _RESERVE = 1 << 29  # what the driver and its libraries take beside tensors
 _SLACK = 1.05  # beside weights: pieces that a GPU's allocator holds and cannot reuse (measured: 3 to 11 %)
@@ -175,35 +171,23 @@ def default_dtype(device: Device) -> str:
 
 
 def footprint(
-    device: Device, memory: str, dtype: str, parts: Mapping[str, int], activations: int, processes: int = 1
+    device: Device, memory: str, dtype: str, resident: Mapping[str, int], activations: int, processes: int = 1
 ) -> Footprint:
-    """What a model will take whose parts have so many numbers; `auto` takes the first preset with which as many as
-    there are `processes` fit.
-
-    `lean` keeps the text encoders and adaLN's `modulation` elsewhere, `offload` has one part at a time on the device,
-    `sequential` one layer.
+    """What a model will take of which each preset keeps so many bytes `resident`; `auto` takes the first preset with
+    which as many as there are `processes` fit.
 
     Raises:
         DeviceError: it cannot fit.
     """
-    sizes = {name: numbers * DTYPES[dtype] for name, numbers in parts.items()}
-    needed = {
-        "full": sum(sizes.values()),
-        "lean": sizes["transformer"] + sizes["vae"],
-        "offload": max(size for name, size in sizes.items() if name != "modulation"),
-        "sequential": 0,
-    }
-    if device.name in ("cpu", "mps"):  # the main memory is where offloading would put the rest
-        needed = {"full": sum(sizes.values())}
-    presets = list(needed) if memory == "auto" else [memory]
-    if memory not in (*needed, "auto"):
+    presets = list(resident) if memory == "auto" else [memory]
+    if memory not in (*resident, "auto"):
         raise DeviceError(
             f"--memory {memory} needs a device with memory of its own; {device.name} has none",
             hint="Use --memory full.",
         )
     slack, reserve = (1.0, _CPU_RESERVE) if device.name == "cpu" else (_SLACK, _RESERVE)
     choices = [
-        Footprint(device, preset, int(needed[preset] * slack) + activations + reserve, activations, processes)
+        Footprint(device, preset, int(resident[preset] * slack) + activations + reserve, activations, processes)
         for preset in presets
     ]
     for choice in choices:

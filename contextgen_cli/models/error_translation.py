@@ -85,6 +85,10 @@ def _unsupported(error: Exception) -> ContextgenError:
     return EnvironmentProblem(str(error), hint=getattr(error, "hint", None))
 
 
+def _not_offered(error: Exception) -> ContextgenError:
+    return UsageError(str(error), hint=getattr(error, "hint", None))
+
+
 def _hub(error: Exception) -> ContextgenError:
     return WeightsError(
         f"the model hub answered: {_first_line(error)}",
@@ -174,6 +178,7 @@ def _first_line(error: Exception) -> str:
 
 _SHARED: dict[str, Translation] = {
     "CheckpointError": _checkpoint,
+    "NotOffered": _not_offered,
     "Unsupported": _unsupported,
     "SafetensorError": _broken_weights,
     "HfHubHTTPError": _hub,

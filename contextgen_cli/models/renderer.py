@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe
-from contextgen_cli.errors import DeviceError, OutOfMemory, SceneError, UsageError, WeightsError
+from contextgen_cli.errors import DeviceError, OutOfMemory, SceneError, WeightsError
 from contextgen_cli.models import devices, error_translation
 from contextgen_cli.models.catalogue import alias_of, limits
-from contextgen_cli.models.devices import DTYPES, QUANTIZED, Footprint, choose_device, default_dtype, footprint
-from contextgen_cli.models.loading import Model, check_here, find_model, open_pipeline
-from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.devices import Footprint, choose_device, footprint
+from contextgen_cli.models.loading import Model, check_here, find_model, open_painter
+from contextgen_cli.models.numerics import DTYPES, Settings
 from contextgen_cli.records.output import Composition
 from contextgen_cli.scene.check.images import open_layout, open_reference, silhouette
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from contextgen.method.layout import Instance, Outline, PreparedReference
-    from contextgen.weights.card import ModelCard
+    from contextgen.backends.base import Backend, Painter, Picture, Seen, Silhouette
+    from contextgen.method.layout import Instance
+    from contextgen.weights.card import Card
     from contextgen_cli.scene.scene import PlacedReference, Scene
 
 
@@ -34,11 +35,10 @@ class ModelRenderer:
         self._device = choose_device(settings.device)
         if settings.parallel is not None:
             devices.check_together(self._device, settings.parallel.processes)
-        self._dtype = settings.dtype or default_dtype(self._device)
         self._models: dict[str, Model] = {}
         self.presets: dict[str, str] = dict(presets or {})
         self._reduced: dict[str, tuple[int, str]] = {}  # pictures from so many bytes on take a smaller preset
-        self._open: tuple[str, str, Any] | None = None  # the model's name, its preset, its pipeline
+        self._open: tuple[str, str, Painter] | None = None  # the model's name, its preset, and it
 
     @property
     def device(self) -> str:
@@ -50,51 +50,39 @@ class ModelRenderer:
         Raises:
             UsageError: the model cannot be painted with as the settings say.
         """
-        model, settings = self._model_of(scene), self._settings
-        _check_settings(model, settings)
-        with error_translation.opening():
-            check_here(settings, self._device)
-        return Recipe(
-            model=model.weights,
-            adapter=model.adapter,
-            dtype=self._dtype,
-            attention=settings.attention,
-            ica=settings.ica,
-            steps=model.card.steps,
-            guidance=model.card.guidance,
-            approximations=settings.approximations,
-            compiled=settings.compile,
-        )
+        model = self._model_of(scene)
+        numerics = model.numerics(self._settings, self._device)
+        check_here(model, self._settings, self._device)
+        card = model.backend.card
+        guidance = card.guidance if model.backend.capabilities.guidance else None
+        return Recipe(model.weights, model.adapter, numerics.to_record(), card.steps, guidance)
 
     def cost(self, scene: Scene) -> JobCost:
         """What one picture of `scene` will take."""
-        from contextgen.backends.flux_kontext.cost import predict
-        from contextgen.method.sequence import Placement, arrange
+        from contextgen.backends.base import Sketch
 
         model = self._model_of(scene)
         _check_canvas(scene, model)
-        card, canvas = model.card, (scene.canvas.width, scene.canvas.height)
-        outlines = [_outline(scene, instance, card, canvas) for instance in scene.instances]
-        sequence = arrange(outlines, [Placement(each.box.pixels) for each in scene.instances], canvas, card)
-        steps = scene.sampling.steps or card.steps
-        cost = predict(model.folder, sequence, steps, self._settings.attention, self._settings.ica, card)
-        return JobCost(cost.tokens, cost.tflop, cost.numbers * DTYPES[self._dtype])
+        numerics = model.numerics(self._settings, self._device)
+        silhouettes = tuple(_silhouette(scene, instance) for instance in scene.instances)
+        steps = scene.sampling.steps or model.backend.card.steps
+        sketch = Sketch(silhouettes, scene.canvas.width, scene.canvas.height, steps)
+        try:
+            cost = model.backend.cost(sketch, numerics)
+        except ValueError as problem:
+            raise SceneError(f"{scene.name}: {problem}") from problem
+        return JobCost(cost.tokens, cost.tflop, cost.numbers * DTYPES[numerics.dtype])
 
     def warnings(self, plan: Plan) -> list[str]:
         """What is probably not meant: a base that nothing has taught to keep identities, an ill-suited canvas."""
         models = {job.recipe.model.name: self._model_of(job.scene) for job in plan.jobs}
-        untaught = [
-            f"{name}: no adapter is given, and the model says nothing of ContextGen: it will not keep identities"
-            for name, model in models.items()
-            if not model.knows_method
-        ]
         canvases = {(job.recipe.model.name, job.scene.canvas): job.scene for job in reversed(plan.jobs)}
         ill_suited = [
-            _ill_suited(scene, models[name].card, name)
+            _ill_suited(scene, models[name].backend.card, name)
             for (name, canvas), scene in reversed(canvases.items())
-            if not models[name].card.fits(canvas.width, canvas.height)
+            if not models[name].backend.card.fits(canvas.width, canvas.height)
         ]
-        return untaught + ill_suited
+        return [words for model in models.values() for words in model.warnings] + ill_suited
 
     def footprints(self, plan: Plan, ranks: int = 1) -> dict[str, Footprint]:
         """The memory that each model of the plan will take, by name, where so many ranks on this host have one each.
@@ -127,7 +115,7 @@ class ModelRenderer:
             self._open = None  # two models need not fit at once
             devices.give_back_memory()
             with error_translation.opening():
-                self._open = name, preset, open_pipeline(model, self._settings, self._device, self._dtype, preset)
+                self._open = name, preset, open_painter(model, self._settings, self._device, preset)
 
     def reduce_memory(self, job: Job) -> str:
         """After a picture had too little memory: give back what is cached, and open its model so that less of it stays
@@ -147,7 +135,7 @@ class ModelRenderer:
         if self._open is None:
             del self._reduced[name]  # the next picture may have less to hold
             raise OutOfMemory(f"not enough device memory for this picture, not even with --memory {preset}")
-        self._open[-1].empty_caches()
+        self._open[-1].free_caches()
         devices.give_back_memory()
         return "caches emptied"
 
@@ -158,31 +146,14 @@ class ModelRenderer:
     def render(self, job: Job, on_step: Callable[[int], None]) -> Image:
         """Paint one picture with the open model; `on_step` hears how many steps are done."""
         assert self._open is not None
-        *_, pipe = self._open
-
-        def step_ended(pipe: Any, step: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
-            on_step(step + 1)
-            return values
-
+        *_, painter = self._open
         with error_translation.painting():
-            image: Image = pipe(
-                job.scene.prompt,
-                instances=_instances(job.scene),
-                layout=None if job.scene.layout is None else open_layout(job.scene.layout),
-                height=job.scene.canvas.height,
-                width=job.scene.canvas.width,
-                num_inference_steps=job.steps,
-                guidance_scale=job.scene.sampling.guidance,
-                seed=job.seed,
-                callback_on_step_end=step_ended,
-            ).images[0]
-        return image
+            return painter.paint(_picture(job.scene, job.steps, job.seed), on_step)
 
     def composition(self, job: Job) -> Composition:
         """What the model sees of a job's references."""
-        instances = _instances(job.scene)
-        prepared = _prepared(job.scene, instances, self._model_of(job.scene).card)
-        return Composition(_layout(job.scene, instances, prepared), tuple(reference.image for reference in prepared))
+        seen = _seen(job.scene, self._model_of(job.scene).backend)
+        return Composition(seen.layout, seen.inputs)
 
     def _model_of(self, scene: Scene) -> Model:
         asked = self._settings.model or alias_of(scene)
@@ -194,12 +165,11 @@ class ModelRenderer:
 
     def _footprint(self, job: Job, processes: int = 1) -> Footprint:
         model = self._model_of(job.scene)
+        numerics = model.numerics(self._settings, self._device)
         with error_translation.opening():
-            parts = model.parts()
-        if self._settings.quantize is not None and self._device.name != "cpu":  # there it is loaded whole, then rounded
-            bytes_a_number = QUANTIZED[self._settings.quantize]
-            parts["transformer"] = int(parts["transformer"] * bytes_a_number / DTYPES[self._dtype])
-        chosen = footprint(self._device, self._settings.memory, self._dtype, parts, job.cost.bytes, processes)
+            resident = model.backend.resident(numerics, self._device.name)
+        memory, dtype = self._settings.memory, numerics.dtype
+        chosen = footprint(self._device, memory, dtype, resident, job.cost.bytes, processes)
         self.presets[model.weights.name] = chosen.memory
         return chosen
 
@@ -211,55 +181,49 @@ class ModelRenderer:
         return smaller if smaller and job.cost.bytes >= large else self.presets[name]
 
 
-def compose(scene: Scene, card: ModelCard) -> Image:
-    """The layout image of a scene as a model with `card` sees it (RGBA); no torch."""
-    instances = _instances(scene)
-    return _layout(scene, instances, _prepared(scene, instances, card))
+def compose(scene: Scene, backend: Backend) -> Image:
+    """The layout image of a scene as a model sees it (RGBA); no torch."""
+    return _seen(scene, backend).layout
 
 
-def _prepared(scene: Scene, instances: Sequence[Instance], card: ModelCard) -> list[PreparedReference]:
-    from contextgen.method.layout import prepare_reference
-
-    prepared = []
-    for instance, placed in zip(instances, scene.instances, strict=True):
-        try:
-            prepared.append(prepare_reference(instance, card, scene.canvas.width, scene.canvas.height))
-        except ValueError as problem:
-            raise SceneError(f"{scene.reference(placed.reference).image}: {problem}") from problem
-    return prepared
-
-
-def _outline(scene: Scene, placed: PlacedReference, card: ModelCard, canvas: tuple[int, int]) -> Outline:
-    from contextgen.method.layout import foresee
-
-    reference = scene.reference(placed.reference)
-    mask, size = silhouette(reference)
+def _seen(scene: Scene, backend: Backend) -> Seen:
     try:
-        return foresee(mask, (size.width, size.height), placed.box.pixels, placed.fit.value, card, canvas)
+        return backend.seen(_picture(scene, steps=1, seed=0))
     except ValueError as problem:
-        raise SceneError(f"{reference.image}: {problem}") from problem
+        raise SceneError(f"{scene.name}: {problem}") from problem
 
 
-def _layout(scene: Scene, instances: Sequence[Instance], prepared: Sequence[PreparedReference]) -> Image:
-    from contextgen.method import layout
+def _picture(scene: Scene, steps: int, seed: int) -> Picture:
+    """A scene with its files opened."""
+    from contextgen.backends.base import Picture
 
-    width, height = scene.canvas.width, scene.canvas.height
-    if scene.layout is not None:
-        return layout.given_layout(open_layout(scene.layout), width, height).image
-    return layout.compose(prepared, instances, width, height).image
+    return Picture(
+        scene.prompt,
+        tuple(_instance(scene, placed) for placed in scene.instances),
+        scene.canvas.width,
+        scene.canvas.height,
+        steps,
+        scene.sampling.guidance,
+        seed,
+        None if scene.layout is None else open_layout(scene.layout),
+    )
 
 
-def _instances(scene: Scene) -> list[Instance]:
+def _instance(scene: Scene, placed: PlacedReference) -> Instance:
     from contextgen.method.layout import Instance
 
-    opened = [open_reference(scene.reference(instance.reference)) for instance in scene.instances]
-    return [
-        Instance(image, mask, placed.box.pixels, placed.fit.value)
-        for (image, mask), placed in zip(opened, scene.instances, strict=True)
-    ]
+    image, mask = open_reference(scene.reference(placed.reference))
+    return Instance(image, mask, placed.box.pixels, placed.fit.value)
 
 
-def _ill_suited(scene: Scene, card: ModelCard, model: str) -> str:
+def _silhouette(scene: Scene, placed: PlacedReference) -> Silhouette:
+    from contextgen.backends.base import Silhouette
+
+    mask, size = silhouette(scene.reference(placed.reference))
+    return Silhouette(mask, (size.width, size.height), placed.box.pixels, placed.fit.value)
+
+
+def _ill_suited(scene: Scene, card: Card, model: str) -> str:
     width, height = card.similar_canvas(scene.canvas.width, scene.canvas.height)
     return (
         f"{scene.name}: {model} was made for {', '.join(limits(card))}, and {scene.canvas} is none of these: "
@@ -267,25 +231,12 @@ def _ill_suited(scene: Scene, card: ModelCard, model: str) -> str:
     )
 
 
-def _check_settings(model: Model, settings: Settings) -> None:
-    name = model.weights.name
-    if settings.cache_steps == "mag" and model.card.mag_ratios is None:
-        raise UsageError(
-            f"{name} does not say what --cache-steps mag must know of it",
-            hint="Measure it with benchmarks/mag_ratios.py, or take another --cache-steps.",
-        )
-    sharing = settings.parallel
-    if sharing is not None and sharing.way == "ulysses" and model.heads % sharing.processes:
-        raise UsageError(
-            f"--parallel {sharing} deals out whole attention heads, and {name} has {model.heads}",
-            hint="Give a number that divides them, or --parallel ring.",
-        )
-
-
 def _check_canvas(scene: Scene, model: Model) -> None:
-    side = model.card.token_side
-    if scene.canvas.width % side or scene.canvas.height % side:
+    """A canvas that `--size` has made is seen by nobody before."""
+    step, (width, height) = model.backend.card.token_side, (scene.canvas.width, scene.canvas.height)
+    if width % step or height % step:
+        near = "x".join(str(max(1, round(side / step)) * step) for side in (width, height))
         raise SceneError(
-            f"{scene.name}: the canvas {scene.canvas} is no multiple of {side} px",
-            hint=f"{model.weights.name} reads {side} px a token: change `canvas`, or give another --size.",
+            f"{scene.name}: the canvas {scene.canvas} is no multiple of {step} px",
+            hint=f"{model.weights.name} reads {step} px a token: change `canvas`, or give --size {near}.",
         )

@@ -7,37 +7,50 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contextgen_cli.batch.plan import Weights
 from contextgen_cli.errors import UsageError
-from contextgen_cli.records.output import read_record
 from contextgen_cli.scene.scene import Scene
 from contextgen_cli.scene.writing import from_record
 
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+NOT_NUMERICS = ("format", "job", "scene", "seed", "model", "adapter", "inputs", "versions")  # of a record's keys
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A model or adapter by name and by content; the name is never a machine's path."""
+
+    name: str
+    digest: str
 
 
 @dataclass(frozen=True)
 class PictureRecord:
-    """What a picture remembers. The scene's paths are as recorded: relative to the folder of its scene file."""
+    """What a picture remembers.
+
+    Attributes:
+        scene: its paths are as recorded: relative to the folder of its scene file.
+        numerics: how it was computed, as the model's family writes it.
+        inputs: SHA-256 by recorded path.
+    """
 
     job: str
     scene: Scene
     seed: int
     model: Weights
     adapter: Weights | None
-    dtype: str
-    attention: str
-    ica: str
-    inputs: Mapping[str, str]  # SHA-256 by recorded path
+    numerics: Mapping[str, Any]
+    inputs: Mapping[str, str]
     versions: Mapping[str, str]
-    approximations: str = ""  # what was not exact, as the recipe has it
-    compiled: bool = False
 
     @property
-    def numerics(self) -> str:
+    def computed(self) -> str:
         """How it was computed, in words."""
-        words = [self.dtype, f"attention {self.attention}", f"ica {self.ica}", self.approximations]
-        return ", ".join(word for word in [*words, "compiled" * self.compiled] if word)
+        bare = {"dtype", "approximations"}  # whose values say enough
+        words = [
+            name if value is True else str(value) if name in bare else f"{name} {value}"
+            for name, value in self.numerics.items()
+        ]
+        return ", ".join(words)
 
     def digest(self, path: Path) -> str:
         """The SHA-256 that a file of the scene had."""
@@ -59,43 +72,36 @@ def parse_record(record: Mapping[str, Any], picture: Path) -> PictureRecord:
         ) from problem
 
 
-def remembered_by(picture: Path) -> PictureRecord:
-    """What `picture` remembers.
-
-    Raises:
-        UsageError: there is no such picture, it remembers nothing, or nothing that can be read.
-    """
-    return parse_record(read_record(picture), picture)
-
-
 def _understood(record: Mapping[str, Any]) -> PictureRecord:
     adapter = record["adapter"]
-    scene = from_record(record["scene"])
-    remembered = PictureRecord(
+    understood = PictureRecord(
         job=str(record["job"]),
-        scene=scene,
+        scene=from_record(record["scene"]),
         seed=int(record["seed"]),
         model=_weights(record["model"]),
         adapter=_weights(adapter) if adapter else None,
-        dtype=str(record["dtype"]),
-        attention=str(record["attention"]),
-        ica=str(record["ica"]),
+        numerics={"dtype": str(record["dtype"]), **_numerics(record)},
         inputs={str(name): str(digest) for name, digest in record["inputs"].items()},
         versions={str(name): str(version) for name, version in record["versions"].items()},
-        approximations=str(record.get("approximations", "")),
-        compiled=bool(record.get("compiled", False)),
     )
-    _check(remembered)
-    return remembered
+    _check(understood)
+    return understood
 
 
 def _weights(record: Mapping[str, str]) -> Weights:
     return Weights(str(record["name"]), str(record["digest"]))
 
 
-def _check(remembered: PictureRecord) -> None:
+def _numerics(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record says of how its picture was computed, in a fixed order; its JSON is sorted by name."""
+    found = {name: value for name, value in record.items() if name not in (*NOT_NUMERICS, "numerics")}
+    last = ("approximations", "compiled")
+    return dict(sorted(found.items(), key=lambda item: (last.index(item[0]) + 1 if item[0] in last else 0, item[0])))
+
+
+def _check(record: PictureRecord) -> None:
     """Raise what a record raises that only looks like one: by then nobody expects it."""
-    scene = remembered.scene
+    scene = record.scene
     if not (isinstance(scene.name, str) and isinstance(scene.prompt, str)):
         raise TypeError("name and prompt are text")
     if min(scene.canvas.width, scene.canvas.height) < 1:
@@ -105,4 +111,4 @@ def _check(remembered: PictureRecord) -> None:
         if instance.reference not in scene_has or not instance.box.covers_pixels:
             raise ValueError(f"an instance of {instance.reference} at {instance.box}")
     for path in scene.files:
-        remembered.digest(path)
+        record.digest(path)

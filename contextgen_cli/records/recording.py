@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from contextgen_cli import __version__
-from contextgen_cli.batch.plan import NUMERICS, Job
+from contextgen_cli.records.record import NOT_NUMERICS
 from contextgen_cli.scene.scene import Scene
 from contextgen_cli.scene.writing import to_record
 
@@ -17,24 +16,25 @@ RECORD_VERSION = 1
 LIBRARIES = ("torch", "diffusers", "transformers", "pillow")  # whose versions may change pixels
 
 
-def job_record(job: Job) -> dict[str, Any]:
-    """All that is needed to paint the job again, as plain JSON values; no paths of this machine."""
-    recipe, scene = job.recipe, to_record(job.scene)
-    names = dict(_names(job.scene, scene))
+def picture_record(
+    job: str, scene: Scene, seed: int, recipe: Mapping[str, Any], inputs: Iterable[tuple[Path, str]]
+) -> dict[str, Any]:
+    """All that is needed to paint a picture again, as plain JSON values; no paths of this machine.
+
+    Args:
+        job: its id.
+        recipe: the weights and how they compute, as plain JSON values.
+        inputs: each file that the scene names, with its SHA-256.
+    """
+    kept = to_record(scene)
+    names = dict(_names(scene, kept))
     return {
         "format": RECORD_VERSION,
-        "job": job.id,
-        "scene": scene,
-        "seed": job.seed,
-        "model": asdict(recipe.model),
-        "adapter": None if recipe.adapter is None else asdict(recipe.adapter),
-        "dtype": recipe.dtype,
-        "attention": recipe.attention,
-        "ica": recipe.ica,
-        **({"approximations": recipe.approximations} if recipe.approximations else {}),
-        **({"compiled": True} if recipe.compiled else {}),
-        "numerics": NUMERICS,
-        "inputs": {names[path]: digest for path, digest in job.inputs},
+        "job": job,
+        "scene": kept,
+        "seed": seed,
+        **recipe,
+        "inputs": {names[path]: digest for path, digest in inputs},
         "versions": {"contextgen": __version__, **{name: metadata.version(name) for name in LIBRARIES}},
     }
 
@@ -86,8 +86,9 @@ def _recipe_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
         before, now = old.get(part) or {}, new[part] or {}
         if before.get("digest") != now.get("digest"):
             yield f"{part} {_weights(before)} -> {_weights(now)}"
-    keys = ("dtype", "attention", "ica", "numerics")
-    yield from (f"{key} {old.get(key)} -> {new[key]}" for key in keys if old.get(key) != new[key])
+    told = {"approximations", "compiled"}
+    named = [key for key in new if key not in {*NOT_NUMERICS, *told} and old.get(key) != new[key]]
+    yield from (f"{key} {old.get(key)} -> {new[key]}" for key in named)
     before, now = (record.get("approximations", "nothing") for record in (old, new))
     if before != now:
         yield f"approximated {before} -> {now}"

@@ -187,7 +187,7 @@ def _details_of_the_record(entry: Entry) -> Sequence[tuple[str, str]]:
         ("Guidance", "" if sampling.guidance is None else str(sampling.guidance)),
         ("Model", f"{remembered.model.name} ({remembered.model.digest[:_DIGEST_LETTERS]})"),
         ("Adapter", "" if adapter is None else f"{adapter.name} ({adapter.digest[:_DIGEST_LETTERS]})"),
-        ("Numerics", remembered.numerics),
+        ("Numerics", remembered.computed),
         ("Versions", ", ".join(f"{name} {version}" for name, version in remembered.versions.items())),
         ("Job", remembered.job),
     ]

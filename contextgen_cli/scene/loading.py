@@ -6,16 +6,17 @@ each row is held against the schema, drafted, and checked for its meaning and it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, MutableSet, Sequence
+from collections.abc import Callable, Collection, Iterator, MutableSet, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
 from contextgen_cli.scene import naming
-from contextgen_cli.scene.check import checks, image_checks, schema
+from contextgen_cli.scene.check import checks, image_checks, model_checks, schema
 from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.problems import Problem, Severity
 from contextgen_cli.scene.drafting import Draft, draft
+from contextgen_cli.scene.limits import ModelLimits
 from contextgen_cli.scene.parse import matrix, sources
 from contextgen_cli.scene.parse.assignments import assigned
 from contextgen_cli.scene.parse.finding import find
@@ -32,6 +33,7 @@ class LoadOptions:
     confine: bool = False  # files outside the scene's folder are errors
     assignments: tuple[tuple[str, object], ...] = ()  # key paths and values to put into every document
     models: Collection[str] | None = None  # the aliases that `model` may name; None: any
+    limits_of: Callable[[str | None], ModelLimits | None] | None = None  # of the model that a scene names; None: any
     verified: MutableSet[str] | None = None  # references that need not be decoded again; what is verified now is added
 
 
@@ -121,6 +123,8 @@ def _checked(root: Node, source: SceneSource, report: ProblemCollector, options:
     broken = schema.check(root, report)
     drafted = draft(root, broken, sources.folder_of(source.path))
     checks.check(drafted, report, options.models)
+    if options.limits_of is not None and (limits := options.limits_of(drafted.model)) is not None:
+        model_checks.check(drafted, report, limits)
     if not options.confine or checks.is_confined(drafted, report):
         image_checks.check(drafted, report, deep=options.deep, verified=options.verified)  # else not even touched
     return drafted if report.error_count == errors and not broken else None

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
     from contextgen.method.layout import Instance
-    from contextgen.weights.card import ModelCard
+    from contextgen.method.method_card import ModelCard
 
 __all__ = ["ContextGenPipeline", "Instance", "ModelCard"]
 
 _HOMES = {
     "ContextGenPipeline": "backends.flux_kontext.pipeline",
     "Instance": "method.layout",
-    "ModelCard": "weights.card",
+    "ModelCard": "method.method_card",
 }
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from contextgen import ContextGenPipeline
 from contextgen.backends.flux_kontext.adapters import check_adapter, linear_layers
 from contextgen.backends.flux_kontext.lora import apply_adapter
-from contextgen.weights.checkpoints import AdapterMismatch, FolderIncomplete
+from contextgen.weights.checkpoint_errors import AdapterMismatch, FolderIncomplete
 
 ADAPTER = next((TINY / "adapter").glob("*.safetensors"))
 LAYER = "transformer.transformer_blocks.0.attn.to_q"

@@ -8,8 +8,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from contextgen import ContextGenPipeline
+from contextgen.backends.flux_kontext.backend import read_model_card
 from contextgen.backends.flux_kontext.cost import predict
+from contextgen.backends.flux_kontext.flux_numerics import FluxNumerics
 from contextgen.backends.flux_kontext.modulation import modulations
+
+CARD, PLAIN = read_model_card(TINY), FluxNumerics()
 
 
 @pytest.mark.parametrize("ica", ["released", "paper"])
@@ -35,19 +39,23 @@ def test_prediction_is_what_the_transformer_does(
     finally:
         before.remove()
         after.remove()
-    cost = predict(TINY, case.sequence, 1, attention, ica)
+    cost = predict(TINY, CARD, case.sequence, 1, FluxNumerics(attention=attention, ica=ica))
     counted_flops = counter.get_total_flops() + modulating.get_total_flops()
     assert cost.tflop == pytest.approx(counted_flops / 1e12, rel=1e-6)
 
 
 def test_dense_masks_need_memory_for_every_pair_of_tokens() -> None:
     sequence = read("cases", CASES[0]).sequence
-    assert predict(TINY, sequence, 1, "masked").numbers > len(sequence) ** 2 > predict(TINY, sequence, 1).numbers
+    assert (
+        predict(TINY, CARD, sequence, 1, FluxNumerics(attention="masked")).numbers
+        > len(sequence) ** 2
+        > predict(TINY, CARD, sequence, 1, PLAIN).numbers
+    )
 
 
 def test_price_grows_with_steps_and_references() -> None:
     one, three = (read("cases", name).sequence for name in ("one_masked", "three_given_layout"))
-    assert predict(TINY, one, 8).tflop == pytest.approx(8 * predict(TINY, one, 1).tflop)
-    assert predict(TINY, three, 1).tokens > predict(TINY, one, 1).tokens
-    background = len(one) - predict(TINY, one, 1).tokens
+    assert predict(TINY, CARD, one, 8, PLAIN).tflop == pytest.approx(8 * predict(TINY, CARD, one, 1, PLAIN).tflop)
+    assert predict(TINY, CARD, three, 1, PLAIN).tokens > predict(TINY, CARD, one, 1, PLAIN).tokens
+    background = len(one) - predict(TINY, CARD, one, 1, PLAIN).tokens
     assert background == one.references[0].grid.count - one.references[0].foreground.sum()

@@ -53,7 +53,8 @@ def full_job():
         seeds=(3,),
         source=SceneSource(Path("/s.yaml"), 1, 2, (("who", "a fox"), ("n", 1.5))),
     )
-    recipe = replace(bare.recipe, adapter=Weights("a", "1"), approximations="quantize=int8", compiled=True)
+    numerics = {**bare.recipe.numerics, "approximations": "quantize=int8", "compiled": True}
+    recipe = replace(bare.recipe, adapter=Weights("a", "1"), numerics=numerics)
     return replace(bare, scene=scene, recipe=recipe, inputs=((Path("/r/ä.png"), "f0"),))
 
 

@@ -12,7 +12,8 @@ from contextgen_cli.errors import SceneError, UsageError
 from contextgen_cli.scene.limits import LARGEST_SEED
 from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, Sampling, Scene, SceneSource, Size
 
-RECIPE = Recipe(Weights("m", "0"), Weights("a", "1"), "float32", "exact", "released", 28, 3.5)
+NUMERICS = {"dtype": "float32", "attention": "exact", "ica": "released"}
+RECIPE = Recipe(Weights("m", "0"), Weights("a", "1"), NUMERICS, 28, 3.5)
 
 
 @pytest.fixture
@@ -61,11 +62,11 @@ RECIPE_CHANGES = {
     "model": {"model": Weights("m", "9")},
     "adapter": {"adapter": Weights("a", "9")},
     "no adapter": {"adapter": None},
-    "dtype": {"dtype": "bfloat16"},
-    "attention": {"attention": "masked"},
-    "ica": {"ica": "paper"},
-    "what is not exact": {"approximations": "quantize=int8"},
-    "what rounds otherwise": {"compiled": True},
+    "dtype": {"numerics": {**NUMERICS, "dtype": "bfloat16"}},
+    "attention": {"numerics": {**NUMERICS, "attention": "masked"}},
+    "ica": {"numerics": {**NUMERICS, "ica": "paper"}},
+    "what is not exact": {"numerics": {**NUMERICS, "approximations": "quantize=int8"}},
+    "what rounds otherwise": {"numerics": {**NUMERICS, "compiled": True}},
 }
 NAME_CHANGES = {
     "scene name": lambda s: replace(s, name="other"),

@@ -12,8 +12,8 @@ import pytest
 from painting import TINY_MODEL, write_scene
 from PIL import Image
 
+from contextgen.backends.flux_kontext.backend import read_model_card
 from contextgen.evaluation.background_metric import nearest_background
-from contextgen.weights.card import ModelCard
 from contextgen.weights.checkpoints import DEFAULT, find
 from contextgen_cli.resources import resource
 
@@ -42,7 +42,7 @@ def test_it_is_whole_and_small_enough_to_travel():
 
 
 def test_it_says_what_a_step_cache_must_know():
-    card = ModelCard.read(find(DEFAULT, offline=True))
+    card = read_model_card(find(DEFAULT, offline=True))
     assert card.mag_ratios is not None, "run benchmarks/mag_ratios.py"
     assert len(card.mag_ratios) == card.steps
 
@@ -76,7 +76,7 @@ def test_it_is_listed_with_what_it_paints(contextgen):
     text = contextgen("models").out
     assert text.startswith("mini: ")
     records = {record["name"]: record for record in contextgen("models", "--json").records if "name" in record}
-    mini = ModelCard.read(find(DEFAULT))
+    mini = read_model_card(find(DEFAULT))
     said = records["mini"]
     assert said["canvas"].startswith(f"{mini.width}x{mini.height} px") and said["steps"] == mini.steps
     assert 0 < said["size"] <= LARGEST_MODEL and said["in_cache"]

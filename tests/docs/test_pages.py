@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from contextgen.weights.card import ModelCard
+from contextgen.method.method_card import ModelCard
 from contextgen_cli.cli import COMMANDS
 
 REPOSITORY = Path(__file__).parents[2]

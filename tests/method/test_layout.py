@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from contextgen.method.layout import Instance, compose, given_layout, prepare_reference, reference_size
-from contextgen.weights.card import ModelCard
+from contextgen.method.method_card import ModelCard
 
 CARD = ModelCard()
 

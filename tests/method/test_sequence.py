@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from contextgen.method.layout import Instance, prepare_reference
+from contextgen.method.method_card import ModelCard
 from contextgen.method.sequence import Grid, JointSequence, ReferenceTokens, arrange, box_to_tokens
-from contextgen.weights.card import ModelCard
 
 SUBJECT = np.array([[True, False, True]])
 

@@ -9,10 +9,12 @@ import pytest
 from painters import job
 from painting import TINY_MODEL
 
-from contextgen.weights.card import ModelCard
-from contextgen.weights.checkpoints import ALIASES, DEFAULT, find, folder_bytes
-from contextgen_cli.errors import EnvironmentProblem, SceneError
-from contextgen_cli.models.catalogue import alias_of, aliases, known_models, limits, missing, read_card
+from contextgen.backends.flux_kontext.backend import read_model_card
+from contextgen.method.method_card import ModelCard
+from contextgen.weights.checkpoints import ALIASES, DEFAULT, find
+from contextgen.weights.model_folder import folder_bytes
+from contextgen_cli.errors import SceneError, WeightsError
+from contextgen_cli.models.catalogue import alias_of, aliases, backend_for, known_models, limits, missing, model_limits
 from contextgen_cli.scene.scene import Scene, SceneSource
 
 
@@ -29,7 +31,7 @@ def test_the_embedded_model_is_here_with_its_size_and_its_canvas() -> None:
     known = {model.name: model for model in known_models()}
     assert tuple(known) == aliases()
     mini, folder = known[DEFAULT], find(DEFAULT, offline=True)
-    card = ModelCard.read(folder)
+    card = read_model_card(folder)
     assert mini.missing is None
     assert (mini.size, mini.steps) == (folder_bytes(folder), card.steps)
     assert mini.canvas is not None and mini.canvas.startswith(f"{card.width}x{card.height} px")
@@ -68,12 +70,21 @@ def test_a_name_that_no_model_has_is_told_with_its_place_and_all_names(path, pla
 
 
 def test_a_card_is_the_named_models_else_the_scenes_else_the_defaults() -> None:
-    tiny = ModelCard.read(TINY_MODEL)
-    assert read_card(scene(model="kontext"), str(TINY_MODEL)) == tiny
-    assert read_card(scene(model="kontext"), None) == ModelCard()
-    assert read_card(scene(), None) == ModelCard.read(find(DEFAULT, offline=True))
-    with pytest.raises(EnvironmentProblem, match="nonsense"):
-        read_card(scene(), "nonsense")
+    tiny = read_model_card(TINY_MODEL)
+    assert backend_for(scene(model="kontext"), str(TINY_MODEL)).card == tiny
+    assert backend_for(scene(model="kontext"), None).card == ModelCard()
+    assert backend_for(scene(), None).card == read_model_card(find(DEFAULT, offline=True))
+    with pytest.raises(WeightsError, match="nonsense"):
+        backend_for(scene(), "nonsense")
+
+
+def test_what_a_scene_may_ask_is_said_by_the_model_at_hand() -> None:
+    tiny = read_model_card(TINY_MODEL)
+    named, embedded = model_limits(str(TINY_MODEL), "kontext"), model_limits(None, None)
+    assert named is not None and embedded is not None
+    assert (named.name, embedded.name) == (TINY_MODEL.name, DEFAULT)
+    assert (named.canvas_multiple, named.text_length) == (tiny.token_side, tiny.text_length)
+    assert model_limits("nonsense", None) is None, "which is said where the model is opened"
 
 
 def test_limits_in_words() -> None:

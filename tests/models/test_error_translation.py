@@ -11,15 +11,15 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from safetensors import SafetensorError
 
 from contextgen.backends.unsupported import Unsupported
-from contextgen.weights import checkpoints
+from contextgen.weights import checkpoint_errors
 from contextgen_cli.errors import DeviceError, DeviceLost, EnvironmentProblem, JobError, OutputError, WeightsError
 from contextgen_cli.models import error_translation
 
 ANSWER = SimpleNamespace(headers={}, request=None, status_code=403)
 CHECKPOINT_ERRORS = [
     kind
-    for kind in vars(checkpoints).values()
-    if isinstance(kind, type) and issubclass(kind, checkpoints.CheckpointError)
+    for kind in vars(checkpoint_errors).values()
+    if isinstance(kind, type) and issubclass(kind, checkpoint_errors.CheckpointError)
 ]
 
 

@@ -36,13 +36,13 @@ def opened(monkeypatch) -> Presets:
     """The presets in which a model was opened, on a GPU that is made up."""
     presets = Presets()
 
-    def open_pipeline(model, settings, device, dtype, memory):
+    def open_painter(model, settings, device, memory):
         presets.append(memory)
         if memory in presets.too_large:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return SimpleNamespace(empty_caches=lambda: presets.append("emptied"))
+        return SimpleNamespace(free_caches=lambda: presets.append("emptied"))
 
-    monkeypatch.setattr(renderer, "open_pipeline", open_pipeline)
+    monkeypatch.setattr(renderer, "open_painter", open_painter)
     monkeypatch.setattr(renderer, "choose_device", lambda name: Device("cuda:0", "a GPU", 16 * GIB, 24 * GIB))
     return presets
 
@@ -95,42 +95,19 @@ def test_where_no_preset_can_be_opened_the_picture_fails_and_the_next_begins_ane
 
 
 def test_a_rank_gets_every_setting():
-    asked = replace(
-        TINY,
-        dtype="bfloat16",
-        memory="full",
-        attention="masked",
-        ica="paper",
-        quantize="int8",
-        cache_steps="taylor",
-        compile=True,
-        cache="texts",
-    )
+    numerics = {"dtype": "bfloat16", "attention": "masked", "ica": "paper", "quantize": "int8", "compile": True}
+    asked = replace(TINY, memory="full", numerics=tuple(numerics.items()), cache="texts")
     maker = pickle.loads(pickle.dumps(RankRenderer(asked, {"tiny-kontext": "full"})))  # as to a new process
     renderer = maker(RankPlace(1, 2, 1, 2))
     assert renderer._settings == asked
     assert renderer.presets == {"tiny-kontext": "full"}
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        Settings(),
-        Settings(quantize="nf4"),
-        Settings(cache_steps="first-block"),
-        Settings(reuse_references=3, quantize="fp8"),
-        Settings(quantize="int8", cache_steps="taylor"),
-    ],
-)
-def test_approximations_are_read_back(settings):
-    assert Settings().approximating(settings.approximations) == settings
-
-
 def test_a_model_that_cannot_be_opened_ends_the_run_whatever_the_reason(contextgen, scene, tmp_path, monkeypatch):
-    def open_pipeline(*_: object) -> None:
+    def open_painter(*_: object) -> None:
         raise KeyError("broken install")
 
-    monkeypatch.setattr(renderer, "open_pipeline", open_pipeline)
+    monkeypatch.setattr(renderer, "open_painter", open_painter)
     options = ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu", "--seed", "1", "--seed", "2")
     ended = contextgen("render", scene, "-o", tmp_path / "out", *options, "--processes", "0")
     assert ended.code == EXIT_ENVIRONMENT

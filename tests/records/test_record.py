@@ -41,7 +41,7 @@ def test_it_is_understood(record) -> None:
     ],
 )
 def test_how_it_was_computed_in_words(record, more, words) -> None:
-    assert parse_record({**record, **more}, PICTURE).numerics == words
+    assert parse_record({**record, **more}, PICTURE).computed == words
 
 
 def test_a_picture_without_an_adapter(record) -> None:

@@ -12,6 +12,8 @@ TESTS = Path(__file__).parents[1]
 # Modules that are tested with those that use them; a test file of their own takes them off the list.
 TESTED_IN = {
     "backends/test_adapters.py": "backends.flux_kontext.lora",
+    "backends/test_backend.py": "backends.base backends.choices backends.families backends.flux_kontext.flux_numerics "
+    "backends.flux_kontext.painter",
     "backends/test_codec.py": "codec",
     "backends/test_golden.py": "backends.flux_kontext.attention.masked_attention backends.flux_kontext.velocity",
     "backends/test_quantizing.py": "backends.unsupported",
@@ -42,7 +44,7 @@ TESTED_IN = {
     "rules/test_packaging.py": "resources",
     "rules/test_schema_defaults.py": "scene.limits",
     "scene/check/test_bad_scenes.py": "scene.check.checks scene.check.collector scene.check.image_checks "
-    "scene.check.schema scene.check.suggestions",
+    "scene.check.model_checks scene.check.schema scene.check.suggestions",
     "scene/imports/test_formats.py": "commands.import_ scene.imports.coco scene.imports.imported scene.imports.mig "
     "scene.imports.segment_info",
     "scene/parse/test_robustness.py": "scene.parse.nodes scene.parse.scalars",
@@ -58,7 +60,8 @@ TESTED_IN = {
     "training.preprocessing.sample_sources",
     "training/test_trainer.py": "training.callbacks training.checkpointing training.sample_sheet training.saving "
     "training.stage",
-    "weights/test_checkpoints.py": "weights.headers",
+    "weights/test_card.py": "method.method_card",
+    "weights/test_checkpoints.py": "weights.checkpoint_errors weights.model_folder",
 }
 ELSEWHERE = {module: file for file, modules in TESTED_IN.items() for module in modules.split()}
 MODULES = [source for source in SOURCES if source.path.stem != "__init__"]

@@ -46,7 +46,6 @@ def test_defaults_that_are_values_are_written() -> None:
     [
         ("$defs.canvasSide", "minimum", limits.SMALLEST_SIDE),
         ("$defs.canvasSide", "maximum", limits.LARGEST_SIDE),
-        ("$defs.canvasSide", "multipleOf", limits.TOKEN_SIDE),
         ("$defs.seed", "maximum", limits.LARGEST_SEED),
         ("properties.count", "maximum", limits.LARGEST_COUNT),
         ("properties.sampling.properties.steps", "maximum", limits.LARGEST_STEPS),

@@ -8,7 +8,11 @@ import pytest
 from good_scene import Check
 from PIL import Image
 
+from contextgen.method.method_card import RELEASED_TEMPLATE
+from contextgen_cli.scene.limits import ModelLimits
 from contextgen_cli.scene.loading import Loaded, LoadOptions, load
+
+RELEASED = ModelLimits("kontext", 16, 512, RELEASED_TEMPLATE)
 
 
 @pytest.fixture
@@ -30,6 +34,7 @@ def check(folder: Path) -> Check:
     def check(text: str | bytes, name: str = "scene.yaml", **options: object) -> Loaded:
         data = text.encode() if isinstance(text, str) else text
         (folder / name).write_bytes(data)
+        options.setdefault("limits_of", lambda alias: RELEASED)
         return load([str(folder / name)], LoadOptions(**options))  # type: ignore[arg-type]
 
     return check

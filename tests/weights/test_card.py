@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from golden_cases import GOLDEN, TINY
 
-from contextgen.weights.card import ModelCard
+from contextgen.backends.flux_kontext.backend import read_model_card
+from contextgen.method.method_card import ModelCard
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_without_a_file_the_released_values_hold(folder: Path) -> None:
-    card = ModelCard.read(folder)
+    card = read_model_card(folder)
     assert card == ModelCard()
     assert card.prompt_template == (GOLDEN / "prompt_template.txt").read_text().strip()
 
@@ -29,7 +30,7 @@ def test_without_a_file_the_released_values_hold(folder: Path) -> None:
 def test_file_overrides(folder: Path) -> None:
     stated = {"steps": 4, "ica_blocks": [0, 3], "prompt_template": "{prompt}", "reference_sides": [[256, 64]]}
     (folder / "contextgen.json").write_text(json.dumps(stated))
-    card = ModelCard.read(folder)
+    card = read_model_card(folder)
     assert (card.steps, card.ica_blocks, card.instruction("a crab")) == (4, (0, 3), "a crab")
     assert (card.reference_side(256, 300), card.reference_side(257, 300)) == (64, 1024)
 
@@ -58,7 +59,7 @@ def test_token_side_follows_the_vae(folder: Path) -> None:
     config = json.loads((folder / "vae" / "config.json").read_text())
     config["block_out_channels"] = [8, 16]
     (folder / "vae" / "config.json").write_text(json.dumps(config))
-    assert ModelCard.read(folder).token_side == 4
+    assert read_model_card(folder).token_side == 4
 
 
 @pytest.mark.parametrize(
@@ -103,4 +104,4 @@ def test_braces_in_a_caption_are_kept() -> None:
 def test_malformed_file_is_refused_with_its_name(folder: Path, content: str, words: str) -> None:
     (folder / "contextgen.json").write_text(content)
     with pytest.raises(ValueError, match=words):
-        ModelCard.read(folder)
+        read_model_card(folder)

@@ -17,8 +17,8 @@ from huggingface_hub import errors as hub
 from safetensors.torch import load_file
 
 from contextgen import ContextGenPipeline
-from contextgen.weights import checkpoints
-from contextgen.weights.checkpoints import (
+from contextgen.weights import checkpoints, model_folder
+from contextgen.weights.checkpoint_errors import (
     CheckpointError,
     DiskFull,
     FolderIncomplete,
@@ -68,14 +68,14 @@ def test_broken_configuration_names_the_part(folder: Path) -> None:
 def test_truncated_weights_are_found_from_the_header(folder: Path) -> None:
     weights = folder / "vae" / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1000])
-    with pytest.raises(FolderIncomplete, match=r"vae: .*: truncated"):
+    with pytest.raises(FolderIncomplete, match=r"vae: .*: not a whole safetensors file: .*not fully covered"):
         checkpoints.find(str(folder))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x10", b"\xff" * 64, (8).to_bytes(8, "little") + b"not json"])
 def test_something_else_under_that_name(folder: Path, content: bytes) -> None:
     (folder / "vae" / WEIGHTS).write_bytes(content)
-    with pytest.raises(FolderIncomplete, match="not a safetensors file"):
+    with pytest.raises(FolderIncomplete, match="not a whole safetensors file"):
         checkpoints.find(str(folder))
 
 
@@ -168,10 +168,10 @@ def flip(file: Path) -> None:
     ids=["weights", "configuration", "card", "name"],
 )
 def test_digest_changes_with_the_model_and_not_with_the_place(folder: Path, change: Callable[[Path], object]) -> None:
-    before = checkpoints.digest(folder)
-    assert before == checkpoints.digest(TINY)
+    before = model_folder.digest(folder)
+    assert before == model_folder.digest(TINY)
     change(folder)
-    assert checkpoints.digest(folder) != before
+    assert model_folder.digest(folder) != before
 
 
 def test_only_a_blob_of_the_hub_cache_is_known_by_its_name(tmp_path: Path) -> None:
@@ -179,14 +179,14 @@ def test_only_a_blob_of_the_hub_cache_is_known_by_its_name(tmp_path: Path) -> No
     for place in ("blobs", "weights"):
         (tmp_path / place).mkdir()
         (tmp_path / place / name).write_bytes(b"weights")
-    assert checkpoints.sha256_of(tmp_path / "blobs" / name) == name
-    assert checkpoints.sha256_of(tmp_path / "weights" / name) == hashlib.sha256(b"weights").hexdigest()
+    assert model_folder.sha256_of(tmp_path / "blobs" / name) == name
+    assert model_folder.sha256_of(tmp_path / "weights" / name) == hashlib.sha256(b"weights").hexdigest()
 
 
 @pytest.mark.parametrize("component", ["transformer", "vae"])
-def test_weight_bytes_are_those_of_the_tensors(component: str) -> None:
+def test_numbers_are_counted_from_the_headers(component: str) -> None:
     tensors = load_file(TINY / component / WEIGHTS)
-    assert sum(checkpoints.weight_bytes(TINY, component).values()) == sum(each.nbytes for each in tensors.values())
+    assert model_folder.count_numbers(TINY, component) == sum(each.numel() for each in tensors.values())
 
 
 @pytest.mark.parametrize("offline", [True, False])

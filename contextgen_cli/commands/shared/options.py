@@ -9,7 +9,7 @@ import functools
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE, TOKEN_SIDE
+from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE
 from contextgen_cli.scene.scene import Size
 from contextgen_cli.terminal import console, progress
 
@@ -88,9 +88,6 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
         for name, side in zip(("width", "height"), map(int, match.groups()), strict=True):
             if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
                 self.fail(f"{name} {side} is not between {SMALLEST_SIDE} and {LARGEST_SIDE} pixels", param, ctx)
-            if side % TOKEN_SIDE:
-                near = round(side / TOKEN_SIDE) * TOKEN_SIDE
-                self.fail(f"{name} {side} is no multiple of {TOKEN_SIDE}; {near} is the nearest", param, ctx)
         return Size(*map(int, match.groups()))
 
 
@@ -127,15 +124,22 @@ def option(*names: str, **settings: Any) -> Decorator:
     return click.option(*names, cls=SectionedOption, envvar=envvar, **settings)
 
 
-def gather(into: type[Group], argument: str, *options: Decorator) -> Decorator:
-    """Add `options` to a command and hand it their values as one `into`, a dataclass of the same names."""
+def gather(into: type[Group], argument: str, *options: Decorator, rest: str | None = None) -> Decorator:
+    """Add `options` to a command and hand it their values as one `into`, a dataclass of the same names.
+
+    Those that it has no field for are put into its field `rest`, as pairs of name and value, where they are given.
+    """
     names = [field.name for field in fields(into)]  # type: ignore[arg-type]
+    others = [name for name in _parameters(options) if name not in names]
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def command(**values: Any) -> Any:
-            group = into(**{name: values.pop(name) for name in names})
-            return function(**{argument: group}, **values)
+            own = {name: values.pop(name) for name in names if name != rest}
+            if rest is not None:
+                asked = {name: values.pop(name) for name in others}
+                own[rest] = tuple((name, value) for name, value in asked.items() if value not in (None, False))
+            return function(**{argument: into(**own)}, **values)
 
         wrapped: Function = command
         for add in reversed(options):
@@ -143,6 +147,16 @@ def gather(into: type[Group], argument: str, *options: Decorator) -> Decorator:
         return wrapped
 
     return decorate
+
+
+def _parameters(options: Sequence[Decorator]) -> list[str]:
+    """The names under which click hands over the values of options."""
+
+    def probe() -> None: ...
+
+    for add in options:
+        add(probe)
+    return [str(param.name) for param in reversed(probe.__click_params__)]  # type: ignore[attr-defined]
 
 
 def verb(*, examples: str, name: str | None = None) -> Callable[[Function], click.Command]:

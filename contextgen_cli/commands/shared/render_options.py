@@ -11,8 +11,17 @@ import click
 from contextgen_cli.batch.plan import Overrides, Portion
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, RUN, SAMPLING, SCENES, TERMINAL, gather, option
-from contextgen_cli.models.devices import DTYPES, MEMORY_PRESETS, PARALLELS, QUANTIZED, STEP_CACHES
-from contextgen_cli.models.numerics import Settings, Sharing
+from contextgen_cli.models.numerics import (
+    ATTENTIONS,
+    DTYPES,
+    ICA_VARIANTS,
+    MEMORY_PRESETS,
+    PARALLELS,
+    QUANTIZATIONS,
+    STEP_CACHES,
+    ContextParallel,
+    Settings,
+)
 from contextgen_cli.scene.limits import LARGEST_COUNT, LARGEST_GUIDANCE, LARGEST_SEED, LARGEST_STEPS
 
 _DEFAULT = Settings()
@@ -84,19 +93,19 @@ class ProcessesType(click.ParamType):  # type: ignore[type-arg]
         return int(value)
 
 
-class SharingType(click.ParamType):  # type: ignore[type-arg]
+class ParallelType(click.ParamType):  # type: ignore[type-arg]
     """`ulysses=N` or `ring=N`: how N processes share a picture."""
 
     name = f"{'|'.join(PARALLELS)}=N"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Sharing:
-        if isinstance(value, Sharing):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ContextParallel:
+        if isinstance(value, ContextParallel):
             return value
         way, _, processes = value.partition("=")
         if way not in PARALLELS or not re.fullmatch(r"[1-9][0-9]{0,3}", processes) or int(processes) < 2:
             hint = "write ulysses=N or ring=N with N from 2 to 9999"
             self.fail(f"{value!r} is not how processes share a picture: {hint}", param, ctx)
-        return Sharing(way, int(processes))
+        return ContextParallel(way, int(processes))
 
 
 class ShardType(click.ParamType):  # type: ignore[type-arg]
@@ -162,7 +171,7 @@ model_options = gather(
     ),
     option(
         "--quantize",
-        type=click.Choice(list(QUANTIZED)),
+        type=click.Choice(list(QUANTIZATIONS)),
         section=MODEL,
         help="Weights in fewer bits; not exact. Needs contextgen[quant]; fp8 an Ada, Hopper or newer GPU.",
     ),
@@ -176,7 +185,6 @@ model_options = gather(
         "--reuse-references",
         metavar="N",
         type=click.IntRange(1),
-        default=_DEFAULT.reuse_references,
         section=MODEL,
         help="Compute the references in every N-th step only; not exact from 2 on.",
     ),
@@ -194,25 +202,24 @@ model_options = gather(
     ),
     option(
         "--parallel",
-        type=SharingType(),
+        type=ParallelType(),
         section=MODEL,
         help="Let N processes compute each picture together, one a GPU, for pictures that are large.",
     ),
     option(
         "--attention",
-        type=click.Choice(["exact", "masked"]),
-        default=_DEFAULT.attention,
+        type=click.Choice(ATTENTIONS),
         section=MODEL,
         help="masked: the plain, slow reading of the paper; both give the same picture.",
     ),
     option(
         "--ica",
-        type=click.Choice(["released", "paper"]),
-        default=_DEFAULT.ica,
+        type=click.Choice(ICA_VARIANTS),
         section=MODEL,
         help="Identity attention as in the released weights' code or as in the paper.",
     ),
     options.offline_option,
+    rest="numerics",
 )
 selection_options = gather(
     Selection,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import MutableSet, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from contextgen_cli.commands.shared.options import confine_option, gather, set_option, strict_option
 from contextgen_cli.errors import EXIT_USAGE
@@ -28,16 +29,22 @@ check_options = gather(Checks, "checks", set_option, strict_option, confine_opti
 
 
 def load_checked(
-    arguments: Sequence[str], checks: Checks, *, as_json: bool = False, verified: MutableSet[str] | None = None
+    arguments: Sequence[str],
+    checks: Checks,
+    *,
+    as_json: bool = False,
+    model: str | None = None,
+    verified: MutableSet[str] | None = None,
 ) -> tuple[Scene, ...] | None:
-    """The scenes of `arguments`, every file of theirs decoded unless it is known to be `verified`, or None if one is
-    wrong; says all that is."""
+    """The scenes of `arguments`, every file of theirs decoded unless it is known to be `verified`, held against what
+    the `model` can do; None if one is wrong: says all that is."""
     options = LoadOptions(
         deep=True,
         strict=checks.strict,
         confine=checks.confine,
         assignments=checks.assignments,
         models=catalogue.aliases(),
+        limits_of=cache(partial(catalogue.model_limits, model)),
         verified=verified,
     )
     loaded = load(arguments, options, stdin=sys.stdin)

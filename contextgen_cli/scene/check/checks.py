@@ -1,9 +1,8 @@
-"""What a scene means, beyond what the schema can say: names, boxes, order, prompt. No file is opened here."""
+"""What a scene means, beyond what the schema can say: names, boxes, order. No file is opened here."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -24,7 +23,6 @@ def check(draft: Draft, report: ProblemCollector, models: Collection[str] | None
     for index in draft.instances:
         _box(draft, index, report)
         _covered(draft, index, report)
-    _prompt_length(draft, report)
     _seed_range(draft, report)
     if models is not None:
         _model_known(draft, models, report)
@@ -102,10 +100,6 @@ def _box(draft: Draft, index: int, report: ProblemCollector) -> None:
         if box.left < 0 or box.top < 0 or box.right > canvas.width or box.bottom > canvas.height:
             message = f"the box sticks out of the canvas of {canvas}: {_edges(box)}"
             report.warning("box-beyond-canvas", message, at, "what is outside is cut off")
-        if width < limits.TOKEN_SIDE or height < limits.TOKEN_SIDE:
-            message = f"the box of {width:g} x {height:g} px is smaller than a token"
-            side = limits.TOKEN_SIDE
-            report.warning("tiny-box", message, at, f"the model sees {side} x {side} px as one")
 
 
 def _edges(box: Box) -> str:
@@ -150,18 +144,6 @@ def _intersection(a: Box, b: Box) -> Box | None:
     left, top = max(a.left, b.left), max(a.top, b.top)
     right, bottom = min(a.right, b.right), min(a.bottom, b.bottom)
     return Box(left, top, right, bottom) if left < right and top < bottom else None
-
-
-def _prompt_length(draft: Draft, report: ProblemCollector) -> None:
-    if draft.prompt is None:
-        return
-    words = len(re.findall(r"\w+|[^\w\s]", draft.prompt))
-    tokens = round(words * limits.TOKENS_PER_WORD)
-    room = limits.TEXT_TOKENS - limits.TEMPLATE_TOKENS
-    if tokens > room:
-        message = f"the prompt has about {tokens} tokens; FLUX's text encoder reads about {room}"
-        at = spot(draft.root, "prompt")
-        report.warning("long-prompt", message, at, "the end may be ignored: say it in fewer words")
 
 
 def _seed_range(draft: Draft, report: ProblemCollector) -> None:

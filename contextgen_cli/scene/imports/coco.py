@@ -25,7 +25,7 @@ from contextgen_cli.scene.imports.imported import (
     unused,
     word,
 )
-from contextgen_cli.scene.limits import LARGEST_SIDE, REFERENCE_PIXELS, SMALLEST_SIDE, TOKEN_SIDE
+from contextgen_cli.scene.limits import IMPORTED_MULTIPLE, LARGEST_SIDE, REFERENCE_PIXELS, SMALLEST_SIDE
 from contextgen_cli.scene.scene import Box, PlacedReference, Reference, Scene, Size
 
 Annotation = Mapping[str, Any]
@@ -112,7 +112,7 @@ def _polygons(annotation: Annotation) -> tuple[tuple[float, ...], ...]:
 
 
 def _side(pixels: int) -> int:
-    return min(max(round(pixels / TOKEN_SIDE) * TOKEN_SIDE, SMALLEST_SIDE), LARGEST_SIDE)
+    return min(max(round(pixels / IMPORTED_MULTIPLE) * IMPORTED_MULTIPLE, SMALLEST_SIDE), LARGEST_SIDE)
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from contextgen_cli.scene.imports.imported import (
     unused,
     word,
 )
-from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE, TOKEN_SIDE
+from contextgen_cli.scene.limits import IMPORTED_MULTIPLE, LARGEST_SIDE, SMALLEST_SIDE
 from contextgen_cli.scene.scene import PlacedReference, Reference, Scene, Size
 
 LISTS = ("instances", "segments", "objects")
@@ -67,6 +67,6 @@ def _unread(data: Mapping[str, Any], listed: Sequence[Mapping[str, Any]], name: 
 
 
 def _square(width: Any) -> Size:
-    if not isinstance(width, int) or width % TOKEN_SIDE or not SMALLEST_SIDE <= width <= LARGEST_SIDE:
-        raise MalformedError(f"`width` is {width}, no multiple of {TOKEN_SIDE}; say the canvas with --size")
+    if not isinstance(width, int) or width % IMPORTED_MULTIPLE or not SMALLEST_SIDE <= width <= LARGEST_SIDE:
+        raise MalformedError(f"`width` is {width}, no multiple of {IMPORTED_MULTIPLE}; say the canvas with --size")
     return Size(width, width)

@@ -1,4 +1,4 @@
-"""What this machine cannot do."""
+"""What a machine cannot do, and what a model cannot be asked for."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ class Unsupported(RuntimeError):
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
+
+
+class NotOffered(Unsupported):
+    """Choices that exclude each other, or that this model does not have."""

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from contextgen.method.layout import Instance, PreparedReference, compose, prepare_reference
-from contextgen.weights.card import ModelCard
+from contextgen.method.method_card import ModelCard
 
 HINTS = ("plain", "blurred", "silhouette", "absent")
 DRAWING_CARD = ModelCard(

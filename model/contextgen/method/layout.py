@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from contextgen.weights.card import ModelCard
+from contextgen.method.method_card import ModelCard
 
 Pixels = npt.NDArray[np.float32]  # (H, W, 3) in [-1, 1]
 Mask = npt.NDArray[np.bool_]  # (H, W)

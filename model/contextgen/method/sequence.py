@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contextgen.method.layout import Edges, Instance, Mask, Outline, PreparedReference
-from contextgen.weights.card import ModelCard
+from contextgen.method.method_card import ModelCard
 
 Indices = npt.NDArray[np.intp]
 

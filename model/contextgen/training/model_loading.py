@@ -33,7 +33,7 @@ def open_model(
         begun: the run has a checkpoint, so that the new model which it began with, if any, still counts.
 
     Raises:
-        contextgen.weights.checkpoints.CheckpointError: weights that are missing, broken or do not fit.
+        contextgen.weights.checkpoint_errors.CheckpointError: weights that are missing, broken or do not fit.
         ValueError: the model's card is malformed, or the adapter's rank is not the one asked for.
     """
     start, lora = config.start, config.weights

@@ -55,7 +55,7 @@ def train(
     Raises:
         ChangedConfig: the output folder's checkpoints are of a run that went otherwise.
         contextgen.training.callbacks.Diverged: the last good checkpoint is kept.
-        contextgen.weights.checkpoints.CheckpointError: the model to start from cannot be used.
+        contextgen.weights.checkpoint_errors.CheckpointError: the model to start from cannot be used.
         ImportError: a package that the configuration needs is missing.
         ValueError, OSError: data that are missing or broken; a disk that is full.
     """

@@ -307,7 +307,7 @@ WARNINGS: dict[str, tuple[str, str, int, int, str]] = {
         5,
         "wholly behind",
     ),
-    "long prompt": (edited((PROMPT, "word " * 358)), "long-prompt", 2, 9, "tokens"),
+    "long prompt": (edited((PROMPT, "word " * 348)), "long-prompt", 2, 9, "tokens"),
     "layout of another shape": (GOOD + "layout: bag.jpg\n", "stretched-layout", 12, 9, "150x150"),
 }
 
@@ -327,7 +327,7 @@ def test_is_warned_of(kind: str, check: Check) -> None:
     "text",
     [
         edited((BOX, "{x: 0, y: 0, width: 16, height: 16}")),
-        edited((PROMPT, "word " * 356)),
+        edited((PROMPT, "word " * 346)),
         edited(("crab.png}", "crab.png, crop: {x: 0, y: 0, width: 200, height: 160}}")),
     ],
     ids=["a box of one token", "a prompt that just fits", "a crop of everything"],

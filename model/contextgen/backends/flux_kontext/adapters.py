@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from contextgen.weights.checkpoints import AdapterMismatch, adapter_files
-from contextgen.weights.headers import header
+from contextgen.weights.checkpoint_errors import AdapterMismatch
+from contextgen.weights.model_folder import adapter_files, tensors
 
 PREFIX = "transformer."  # of every key, in diffusers' format
 HALVES = ("lora_A.weight", "lora_B.weight")
@@ -39,14 +39,14 @@ def adapter_layers(path: Path) -> dict[str, tuple[int, int]]:
     Raises:
         AdapterMismatch: the files hold something else than whole pairs of LoRA matrices, or a layer twice.
     """
-    shapes: dict[str, list[int]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for file in adapter_files(path):
-        tensors = {name: tensor["shape"] for name, tensor in header(file).items()}
-        if twice := sorted(set(tensors) & set(shapes)):
+        held = {name: shape for name, (_, shape) in tensors(file).items()}
+        if twice := sorted(set(held) & set(shapes)):
             raise AdapterMismatch(
                 f"{path}: several files hold {twice[0]}", "Give one of the files as the adapter, not the folder."
             )
-        shapes |= tensors
+        shapes |= held
     if foreign := sorted(name for name in shapes if not name.startswith(PREFIX)):
         raise _mismatch(path, f"not every key begins with {PREFIX!r}: {_some(foreign)}")
     layers = {}
@@ -65,12 +65,11 @@ def adapter_layers(path: Path) -> dict[str, tuple[int, int]]:
 
 def linear_layers(folder: Path) -> dict[str, tuple[int, ...]]:
     """The matrices of a model folder's transformer, by layer name."""
-    tensors = [header(file) for file in sorted((folder / "transformer").glob("*.safetensors"))]
     return {
-        name.removesuffix(".weight"): tuple(tensor["shape"])
-        for file in tensors
-        for name, tensor in file.items()
-        if name.endswith(".weight") and len(tensor["shape"]) == 2
+        name.removesuffix(".weight"): shape
+        for file in sorted((folder / "transformer").glob("*.safetensors"))
+        for name, (_, shape) in tensors(file).items()
+        if name.endswith(".weight") and len(shape) == 2
     }
 
 

@@ -9,49 +9,25 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from contextgen.backends.base import Cost
+from contextgen.backends.flux_kontext.flux_numerics import FluxNumerics
 from contextgen.method.blocks import BlockPlan, Rule, block_plans, block_rules
 from contextgen.method.grouping import Grouping
+from contextgen.method.method_card import ModelCard
 from contextgen.method.sequence import JointSequence
-from contextgen.weights.card import ModelCard
 
 
-@dataclass(frozen=True)
-class Cost:
-    """The price of one picture.
-
-    Attributes:
-        tokens: rows that enter the transformer; with the exact attention a reference's background stays outside.
-        tflop: of all denoising steps, a multiply-add counted as two; text encoders and VAE are not in it.
-        numbers: the most numbers that live beside the weights at one time (an estimate); times the dtype's bytes
-            they are memory.
-    """
-
-    tokens: int
-    tflop: float
-    numbers: int
-
-
-def predict(
-    folder: Path,
-    sequence: JointSequence,
-    steps: int,
-    attention: str = "exact",
-    ica: str = "released",
-    card: ModelCard | None = None,
-) -> Cost:
+def predict(folder: Path, card: ModelCard, sequence: JointSequence, steps: int, numerics: FluxNumerics) -> Cost:
     """The cost of a picture.
 
     Args:
         folder: the model's, in diffusers' format; only its configurations are read.
-        card: the folder's, where it is known already.
-        attention, ica: as the pipeline's; dense masks save nothing, and are as large as the sequence squared.
+        numerics: dense masks save nothing, and are as large as the sequence squared.
     """
     transformer, vae = _config(folder, "transformer"), _config(folder, "vae")
-    rules = block_rules(
-        transformer["num_layers"], transformer["num_single_layers"], (card or ModelCard.read(folder)).ica_blocks
-    )
-    n_double = transformer["num_layers"]
-    work = _exact(sequence, block_plans(rules, n_double), ica) if attention == "exact" else _masked(sequence, rules)
+    rules = block_rules(transformer["num_layers"], transformer["num_single_layers"], card.ica_blocks)
+    n_double, exact = transformer["num_layers"], numerics.attention == "exact"
+    work = _exact(sequence, block_plans(rules, n_double), numerics.ica) if exact else _masked(sequence, rules)
     width = transformer["num_attention_heads"] * transformer["attention_head_dim"]
 
     only_canvas = work[-1].written == sequence.canvas.count
@@ -64,7 +40,7 @@ def predict(
 
     # A single-stream block holds its input, its norm, q, k, v, the attended rows and 2 x (attention + feed-forward).
     tokens = work[0].read
-    attending = 16 * tokens * width + (0 if attention == "exact" else 2 * tokens**2)
+    attending = 16 * tokens * width + (0 if exact else 2 * tokens**2)
     pixels = sequence.canvas.count * (2 * 2 ** (len(vae["block_out_channels"]) - 1)) ** 2
     decoding = 3 * pixels * vae["block_out_channels"][min(1, len(vae["block_out_channels"]) - 1)]
     return Cost(tokens, 2 * multiply_adds * steps / 1e12, max(attending, decoding))

@@ -12,7 +12,7 @@ from diffusers import FluxTransformer2DModel
 from safetensors import safe_open
 
 from contextgen.backends.flux_kontext.adapters import HALVES, PREFIX, check_adapter
-from contextgen.weights.checkpoints import adapter_files
+from contextgen.weights.model_folder import adapter_files
 
 
 @dataclass(frozen=True)

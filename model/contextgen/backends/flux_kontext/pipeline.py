@@ -28,10 +28,12 @@ from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
 import contextgen.codec  # noqa: F401  diffusers loads a class that a folder names only if it is imported already
 from contextgen.backends.flux_kontext import quantizing
 from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
-from contextgen.backends.flux_kontext.attention.masked_attention import ICA_VARIANTS, MaskedAttention
+from contextgen.backends.flux_kontext.attention.masked_attention import MaskedAttention
 from contextgen.backends.flux_kontext.attention.parallel import Parallel, SharedArrangement, check_parallel
 from contextgen.backends.flux_kontext.attention.reference_cache import alternating
+from contextgen.backends.flux_kontext.backend import read_model_card
 from contextgen.backends.flux_kontext.compiling import compile_blocks
+from contextgen.backends.flux_kontext.flux_numerics import ATTENTIONS, ICA_VARIANTS
 from contextgen.backends.flux_kontext.lora import apply_adapter
 from contextgen.backends.flux_kontext.modulation import (
     Modulation,
@@ -45,15 +47,14 @@ from contextgen.backends.flux_kontext.text_cache import Embeddings, TextCache
 from contextgen.backends.flux_kontext.velocity import Conditioning
 from contextgen.method.blocks import block_rules
 from contextgen.method.layout import Instance, Pixels, compose, given_layout, prepare_reference
+from contextgen.method.method_card import ModelCard
 from contextgen.method.sequence import JointSequence, arrange
-from contextgen.weights.card import ModelCard
 from contextgen.weights.checkpoints import find, find_adapter
 
 _ATTENTIONS: dict[str, type[ExactAttention] | type[MaskedAttention]] = {
     "exact": ExactAttention,
     "masked": MaskedAttention,
 }
-ATTENTIONS = tuple(_ATTENTIONS)
 _COMPILING_GRID = 8  # tokens a side of the picture that compiles
 _KEPT_PROMPTS, _KEPT_IMAGES, _KEPT_SCHEDULES = 16, 256, 4
 
@@ -128,7 +129,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
             **kwargs: diffusers' own.
 
         Raises:
-            contextgen.weights.checkpoints.CheckpointError: weights that are missing, broken or do not fit.
+            contextgen.weights.checkpoint_errors.CheckpointError: weights that are missing, broken or do not fit.
             ValueError: the folder's `contextgen.json` is malformed, or an adapter kept apart is to be quantized.
             contextgen.backends.unsupported.Unsupported: what a quantization needs is not here.
         """
@@ -137,7 +138,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
                 raise ValueError("an adapter is fused before its model is quantized")
             quantizing.check_quantization(quantize, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
         folder = find(str(model), offline=offline)
-        card = ModelCard.read(folder)
+        card = read_model_card(folder)
         weights_dtype = getattr(torch, card.weights_dtype)
         pipeline: ContextGenPipeline = super().from_pretrained(
             folder, dtype=weights_dtype, use_safetensors=True, local_files_only=True, **kwargs

@@ -12,9 +12,9 @@ import torch
 from diffusers import FluxTransformer2DModel
 
 from contextgen.backends.flux_kontext.attention.masked_attention import blocks
+from contextgen.backends.flux_kontext.flux_numerics import QUANTIZATIONS
 from contextgen.backends.unsupported import Unsupported
 
-QUANTIZATIONS = ("fp8", "int8", "nf4")
 _PACKAGES = {"fp8": "torchao", "int8": "torchao", "nf4": "bitsandbytes"}
 _FP8_CAPABILITY = (8, 9)  # Ada and Hopper are the first with matrix units for it
 
@@ -26,7 +26,7 @@ def check_quantization(name: str, device: torch.device) -> None:
         Unsupported: its package is missing, or the device cannot compute with it.
     """
     if name not in QUANTIZATIONS:
-        raise ValueError(f"a quantization is one of {QUANTIZATIONS}: {name!r}")
+        raise ValueError(f"a quantization is one of {', '.join(QUANTIZATIONS)}: {name!r}")
     package = _PACKAGES[name]
     if importlib.util.find_spec(package) is None:
         raise Unsupported(f"{name} needs the package {package}", "Install it: pip install 'contextgen[quant]'.")

@@ -15,6 +15,7 @@ from diffusers import FluxTransformer2DModel
 from torch.utils.hooks import RemovableHandle
 
 from contextgen.backends.flux_kontext.attention.masked_attention import blocks
+from contextgen.backends.flux_kontext.flux_numerics import STEP_CACHES
 from contextgen.backends.flux_kontext.velocity import Conditioning, velocity
 
 
@@ -183,9 +184,6 @@ def canvas_of(call: Mapping[str, Any], hidden: torch.Tensor) -> torch.Tensor:
 
 class _Unchanged(Exception):
     """Leaves a forward pass after its first block."""
-
-
-STEP_CACHES = ("first-block", "mag", "taylor")
 
 
 def step_cache(name: str | None, steps: int, mag_ratios: Sequence[float] | None = None) -> StepCache:

@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from contextgen.data.example import Example, ExampleSource
 from contextgen.method.layout import Pixels, compose, given_layout, prepare_reference
+from contextgen.method.method_card import ModelCard
 from contextgen.method.sequence import JointSequence, arrange
-from contextgen.weights.card import ModelCard
 
 Item = TypeVar("Item")
 _AHEAD = 4  # batches that a worker may be ahead

@@ -63,7 +63,6 @@ def _paper_ica(allowed: Mask, sequence: JointSequence) -> None:
 
 
 _ICA_ROWS = {"released": _released_ica, "paper": _paper_ica}
-ICA_VARIANTS = tuple(_ICA_ROWS)
 
 
 @dataclass(frozen=True)

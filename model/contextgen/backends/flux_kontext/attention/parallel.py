@@ -20,11 +20,10 @@ import torch
 from torch import distributed
 
 from contextgen.backends.flux_kontext.attention.exact_attention import Attention, ExactArrangement, Rotary
+from contextgen.backends.flux_kontext.flux_numerics import PARALLELS
 from contextgen.method.blocks import BlockPlan, Rows
 from contextgen.method.grouping import QueryGroup
 from contextgen.method.sequence import Indices
-
-PARALLELS = ("ulysses", "ring")
 
 
 @dataclass(frozen=True)

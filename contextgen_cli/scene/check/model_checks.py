@@ -1,0 +1,100 @@
+"""What a scene asks of the model at hand that the model cannot do, or was not made for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from contextgen_cli.scene import limits
+from contextgen_cli.scene.check import images
+from contextgen_cli.scene.check.collector import ProblemCollector
+from contextgen_cli.scene.check.images import ImageError
+from contextgen_cli.scene.drafting import Draft
+from contextgen_cli.scene.limits import ModelLimits
+from contextgen_cli.scene.parse.nodes import KeyPath, Node, children, items, key_spot, spot
+
+
+def check(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
+    """Report what the model cannot be asked for."""
+    _canvas_multiple(draft, report, model)
+    _unsupported_keys(draft, report, model)
+    _too_many(draft, report, model)
+    _small_references(draft, report, model)
+    _tiny_boxes(draft, report, model)
+    _prompt_length(draft, report, model)
+
+
+def _canvas_multiple(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
+    step = model.canvas_multiple
+    for name in ("width", "height") if draft.canvas is not None else ():
+        side = getattr(draft.canvas, name)
+        if side % step:
+            below = side // step * step
+            hint = f"the nearest are {below} and {below + step}"
+            message = f"`{name}` must be a multiple of {step}; found {side}"
+            report.error("not-a-multiple", message, spot(draft.root, "canvas", name), hint)
+
+
+def _unsupported_keys(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
+    for key, why in model.unsupported.items():
+        for path in _paths(draft.root, key.split(".")):
+            message = f"{model.name} cannot honour `{key}`: {why}"
+            report.error("not-for-this-model", message, key_spot(draft.root, *path), "remove it, or take another model")
+
+
+def _paths(node: Node, keys: list[str], above: KeyPath = ()) -> Iterator[KeyPath]:
+    """Where a key such as `instances.fit` stands, in every item of a list."""
+    if not keys:
+        yield above
+    for index, item in enumerate(items(node)):
+        yield from _paths(item, keys, (*above, index))
+    if keys and (inner := children(node).get(keys[0])) is not None:
+        yield from _paths(inner, keys[1:], (*above, keys[0]))
+
+
+def _too_many(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
+    used = {instance.reference for instance in draft.instances.values()}
+    counts = (
+        ("references", len(used), model.most_references),
+        ("instances", len(draft.instances), model.most_instances),
+    )
+    for key, count, most in counts:
+        if most is not None and count > most:
+            message = f"{model.name} takes {most} {key} at most; found {count}"
+            report.error("too-many-for-this-model", message, spot(draft.root, key), "use fewer, or another model")
+
+
+def _small_references(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
+    for name, reference in draft.references.items() if model.smallest_reference > 1 else ():
+        try:
+            size = images.header(reference.image).size
+        except ImageError:
+            continue  # which is said already
+        if min(size.width, size.height) < model.smallest_reference:
+            message = f"the picture is {size}; {model.name} takes sides from {model.smallest_reference} px"
+            report.error("small-reference", message, spot(draft.root, "references", name, "image"))
+
+
+def _tiny_boxes(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
+    side = model.canvas_multiple
+    for index, instance in draft.instances.items():
+        width, height = instance.box.right - instance.box.left, instance.box.bottom - instance.box.top
+        if instance.box.covers_pixels and (width < side or height < side):
+            message = f"the box of {width:g} x {height:g} px is smaller than a token"
+            at = spot(draft.root, "instances", index, "box")
+            report.warning("tiny-box", message, at, f"the model sees {side} x {side} px as one")
+
+
+def _prompt_length(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
+    if draft.prompt is None:
+        return
+    tokens = _tokens(draft.prompt)
+    room = model.text_length - _tokens(model.prompt_template.replace("{prompt}", ""))
+    if tokens > room:
+        message = f"the prompt has about {tokens} tokens; {model.name} reads about {room}"
+        at = spot(draft.root, "prompt")
+        report.warning("long-prompt", message, at, "the end may be ignored: say it in fewer words")
+
+
+def _tokens(text: str) -> int:
+    return round(len(re.findall(r"\w+|[^\w\s]", text)) * limits.TOKENS_PER_WORD)

@@ -1,0 +1,166 @@
+"""FLUX.1-Kontext with ContextGen behind the border: what it can do, and what is known before its weights load."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from contextgen.backends.base import Backend, Capabilities, Cost, Opening, Painter, Picture, Seen, Sketch
+from contextgen.backends.choices import DTYPES, ContextParallel, Numerics
+from contextgen.backends.flux_kontext.flux_numerics import PARALLELS, QUANTIZATIONS, FluxNumerics
+from contextgen.backends.unsupported import NotOffered
+from contextgen.method.method_card import ModelCard
+from contextgen.weights.card import CARD_FILE, read_card
+from contextgen.weights.model_folder import components, count_numbers
+
+_MODULATION = r"norm(1|1_context|_out)?\.linear\."  # the tensors of adaLN in a transformer
+
+
+class FluxKontext(Backend):
+    """The paper's own family."""
+
+    name = "FLUX.1-Kontext with ContextGen"
+    capabilities = Capabilities(
+        layout="context",
+        adapters=True,
+        parallel=PARALLELS,
+        memory=("full", "lean", "offload", "sequential"),
+        text_cache=True,
+    )
+    card_kind = ModelCard
+    numerics = FluxNumerics
+    card: ModelCard
+
+    def read_card(self) -> ModelCard:
+        return read_model_card(self.folder)
+
+    def check_adapter(self, path: Path) -> None:
+        from contextgen.backends.flux_kontext.adapters import check_adapter, linear_layers
+
+        check_adapter(path, linear_layers(self.folder))
+
+    def check_opening(self, opening: Opening) -> None:
+        numerics, parallel = opening.numerics, opening.parallel
+        assert isinstance(numerics, FluxNumerics)
+        if parallel is not None:
+            self._check_parallel(opening, parallel, numerics)
+        if numerics.reuse_references > 1 and numerics.cache_steps is not None:
+            raise NotOffered("--reuse-references and --cache-steps exclude each other", "Give one of them.")
+        if numerics.reuse_references > 1 and numerics.attention != "exact":
+            raise NotOffered("--reuse-references needs the exact attention", "Leave --attention masked out.")
+        if numerics.cache_steps == "mag" and self.card.mag_ratios is None:
+            raise NotOffered(
+                f"{opening.name} does not say what --cache-steps mag must know of it",
+                "Measure it with `contextgen bench calibrate`, or take another --cache-steps.",
+            )
+        if numerics.quantize is not None:
+            import torch
+
+            from contextgen.backends.flux_kontext.quantizing import check_quantization
+
+            check_quantization(numerics.quantize, torch.device(opening.device))
+
+    def _check_parallel(self, opening: Opening, parallel: ContextParallel, numerics: FluxNumerics) -> None:
+        if numerics.attention != "exact":
+            raise NotOffered(f"--parallel {parallel} needs the exact attention", "Leave --attention masked out.")
+        if numerics.cache_steps == "first-block":
+            raise NotOffered(
+                f"--parallel {parallel} and --cache-steps first-block exclude each other",
+                "Take --cache-steps mag or taylor.",
+            )
+        heads = int(_config(self.folder, "transformer")["num_attention_heads"])
+        if parallel.way == "ulysses" and heads % parallel.processes:
+            raise NotOffered(
+                f"--parallel {parallel} deals out whole attention heads, and {opening.name} has {heads}",
+                "Give a number that divides them, or --parallel ring.",
+            )
+
+    def warnings(self, adapter: Path | None) -> list[str]:
+        if adapter is not None or (self.folder / CARD_FILE).is_file():
+            return []
+        return ["no adapter is given, and the model says nothing of ContextGen: it will not keep identities"]
+
+    def parts(self) -> Mapping[str, int]:
+        """The transformer without its `modulation`, which is a part of its own."""
+        parts = {name: count_numbers(self.folder, name) for name in components(self.folder)}
+        modulation = count_numbers(self.folder, "transformer", _MODULATION)
+        return {**parts, "transformer": parts["transformer"] - modulation, "modulation": modulation}
+
+    def resident(self, numerics: Numerics, device: str) -> Mapping[str, int]:
+        """`lean` keeps the text encoders and adaLN's modulation elsewhere, `offload` has one part at a time on the
+        device, `sequential` one layer."""
+        assert isinstance(numerics, FluxNumerics)
+        sizes = {name: numbers * DTYPES[numerics.dtype] for name, numbers in self.parts().items()}
+        if numerics.quantize is not None and device != "cpu":  # there it is loaded whole, then rounded
+            shrunk = QUANTIZATIONS[numerics.quantize] / DTYPES[numerics.dtype]
+            sizes["transformer"] = int(sizes["transformer"] * shrunk)
+        if device in ("cpu", "mps"):  # the main memory is where offloading would put the rest
+            return {"full": sum(sizes.values())}
+        return {
+            "full": sum(sizes.values()),
+            "lean": sizes["transformer"] + sizes["vae"],
+            "offload": max(size for name, size in sizes.items() if name != "modulation"),
+            "sequential": 0,
+        }
+
+    def cost(self, sketch: Sketch, numerics: Numerics) -> Cost:
+        from contextgen.backends.flux_kontext.cost import predict
+        from contextgen.method.layout import foresee
+        from contextgen.method.sequence import Placement, arrange
+
+        assert isinstance(numerics, FluxNumerics)
+        card, canvas = self.card, (sketch.width, sketch.height)
+        outlines = [foresee(each.mask, each.size, each.box, each.fit, card, canvas) for each in sketch.instances]
+        sequence = arrange(outlines, [Placement(each.box) for each in sketch.instances], canvas, card)
+        return predict(self.folder, card, sequence, sketch.steps, numerics)
+
+    def seen(self, picture: Picture) -> Seen:
+        from contextgen.method.layout import compose, given_layout, prepare_reference
+
+        width, height = picture.width, picture.height
+        prepared = [prepare_reference(instance, self.card, width, height) for instance in picture.instances]
+        if picture.layout is not None:
+            layout = given_layout(picture.layout, width, height)
+        else:
+            layout = compose(prepared, picture.instances, width, height)
+        return Seen(layout.image, tuple(reference.image for reference in prepared))
+
+    def open(self, opening: Opening) -> Painter:
+        from contextgen.backends.flux_kontext.painter import open_painter
+
+        return open_painter(self.folder, opening)
+
+
+def read_model_card(folder: Path) -> ModelCard:
+    """The card of a folder of this family.
+
+    Raises:
+        ValueError: `contextgen.json` is malformed, or names an ICA block beyond the transformer's last.
+        FileNotFoundError: the folder lacks a component's `config.json`.
+    """
+    card = read_card(ModelCard, folder, token_side=_token_side(_config(folder, "vae")))
+    if card.ica_blocks:
+        _check_ica_blocks(folder, card.ica_blocks)
+    return card
+
+
+def _config(folder: Path, component: str) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / component / "config.json").read_text(encoding="utf-8"))
+    return config
+
+
+def _token_side(vae_config: dict[str, Any]) -> int:
+    """2x2 latents make a token; each down block of the VAE but the last halves the picture."""
+    return int(2 * 2 ** (len(vae_config["block_out_channels"]) - 1))
+
+
+def _check_ica_blocks(folder: Path, ica_blocks: Sequence[int]) -> None:
+    from contextgen.method.blocks import block_rules
+
+    transformer = _config(folder, "transformer")
+    try:
+        block_rules(transformer["num_layers"], transformer["num_single_layers"], ica_blocks)
+    except ValueError as error:
+        raise ValueError(f"{folder / CARD_FILE}: ica_blocks: {error}") from None

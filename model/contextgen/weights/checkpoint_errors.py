@@ -1,0 +1,59 @@
+"""What keeps weights from being used.
+
+CheckpointError
+├── UnknownModel        neither a folder, nor an alias, nor a hub id
+├── FolderIncomplete    a part of a model folder is missing or broken
+├── NotInCache          on the hub, but not here, and the network may not be used
+├── GatedNoToken        the licence gate needs a hub token
+├── GatedNotAccepted    the token's account has not accepted the licence
+├── NoNetwork           the hub cannot be reached
+├── DiskFull            the download does not fit
+├── AdapterMissing      the model needs an adapter, and none is given
+└── AdapterMismatch     the adapter was made for another model
+"""
+
+from __future__ import annotations
+
+
+class CheckpointError(RuntimeError):
+    """Weights that cannot be used. `hint` says what to do about it."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UnknownModel(CheckpointError):
+    pass
+
+
+class FolderIncomplete(CheckpointError):
+    pass
+
+
+class NotInCache(CheckpointError):
+    pass
+
+
+class GatedNoToken(CheckpointError):
+    pass
+
+
+class GatedNotAccepted(CheckpointError):
+    pass
+
+
+class NoNetwork(CheckpointError):
+    pass
+
+
+class DiskFull(CheckpointError):
+    pass
+
+
+class AdapterMissing(CheckpointError):
+    pass
+
+
+class AdapterMismatch(CheckpointError):
+    pass
