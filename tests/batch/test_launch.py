@@ -60,11 +60,15 @@ def test_who_paints_where(topology, ranks, here, places) -> None:
 def test_alone_it_paints_in_order_and_an_interruption_lets_the_picture_at_work_be_finished(tmp_path) -> None:
     asked: list[bool] = []
     notes = Notes(when_a_step_is_done=lambda: asked.append(True))
-    outcomes = alone(status_of("a", "b"), painters.make(RankPlace(0, 1)), options(tmp_path), notes, lambda: bool(asked))
+    opened: list[str] = []
+    painter = painters.make(RankPlace(0, 1))
+    painter.open = lambda job: opened.append(job.name)  # type: ignore[method-assign]
+    outcomes = alone(status_of("a", "b"), painter, options(tmp_path), notes, lambda: bool(asked))
     assert next(outcomes).job.name == "a-0"
     assert notes.said == [FINISHING]
     with pytest.raises(KeyboardInterrupt):
         next(outcomes)
+    assert opened == ["a-0"], "no model is opened for a picture that nobody wants any more"
     assert [path.name for path in tmp_path.glob("*.png")] == ["a-0.png"]
 
 
