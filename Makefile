@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check format docs pictures gallery performance clean
+.PHONY: demo test quick check format docs pictures gallery performance clean
 
 demo: $(READY) ## paint an example scene with the embedded model
 	@$(BIN)/contextgen compose scenes/two-subjects.yaml --annotate -o outputs/demo-layout.png > /dev/null
@@ -14,6 +14,9 @@ demo: $(READY) ## paint an example scene with the embedded model
 
 test: $(READY) ## the whole test suite
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
+
+quick: $(READY) ## the tests but several processes and kills, training and pages in a browser
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not (processes or training or browser)"
 
 check: $(READY) ## format, lint, types, generated docs, and the wheel in an empty environment
 	$(BIN)/ruff format --check .

@@ -14,22 +14,23 @@ from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, Conte
 from contextgen_cli.scene.check.suggestions import nearest
 from contextgen_cli.terminal import console, interruption, streams
 
-COMMANDS = (
-    "init",
-    "validate",
-    "compose",
-    "render",
-    "train",
-    "data",
-    "bench",
-    "inspect",
-    "replay",
-    "report",
-    "import",
-    "schema",
-    "models",
-    "doctor",
-)
+# Each with the first line of its docstring, for the list of them in `--help`: to read it there would import them all.
+COMMANDS = {
+    "init": "Write a starter scene to edit, at PATH: a folder (for scene.yaml in it) or a file.",
+    "validate": "Check scene files and report every problem of every file at once.",
+    "compose": "Compose layout images: what the model is given to paint from.",
+    "render": "Render scenes: one picture for each scene and seed.",
+    "train": "Train a model, or an adapter, as CONFIG says.",
+    "data": "Make training sets.",
+    "bench": "Measure how good a model is.",
+    "inspect": "Show what a picture remembers: its scene, seed, model, versions and inputs.",
+    "replay": "Render pictures again from what they remember, and say whether they came out the same.",
+    "report": "Write one HTML page of all pictures in OUT, a folder that render wrote to.",
+    "import": "Turn other tools' files into scene files, one for each picture.",
+    "schema": "Print the JSON Schema of scene files, or of training runs.",
+    "models": "List the models that have a name: what each is, its size, its licences, and whether it is here.",
+    "doctor": "Show devices, memory, versions, the hub cache, and which models would load.",
+}
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 EXAMPLES = """\b
@@ -54,6 +55,12 @@ class LazyGroup(click.Group):
         module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
         command: click.Command = importlib.import_module(f"contextgen_cli.commands.{module}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        room = formatter.width - 6 - max(map(len, COMMANDS))  # as click's own list of commands has it
+        listed = [(name, click.Command(name, help=line)) for name, line in COMMANDS.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(room)) for name, command in listed])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, TextIO
 
 import lines
 import pytest
@@ -71,6 +74,45 @@ def contextgen(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
         return Result(code, out, err)
 
     return run
+
+
+@pytest.fixture
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """Run the command line in this process with its streams on a terminal; its code, and all that is seen there."""
+
+    def run(
+        *arguments: object,
+        columns: int = 60,
+        streams: tuple[str, ...] = ("stdin", "stdout", "stderr"),
+        **environment: str,
+    ) -> tuple[int, str]:
+        seen, terminal = os.openpty()
+        written: list[bytes] = []
+        opened: list[TextIO] = []
+        reader = Thread(target=_read_all, args=(seen, written), daemon=True)  # a terminal holds a few kilobytes only
+        reader.start()
+        with monkeypatch.context() as patched:
+            for name, value in {"TERM": "xterm-256color", "COLUMNS": str(columns), **environment}.items():
+                patched.setenv(name, value)
+            for name in streams:
+                opened.append(os.fdopen(os.dup(terminal), "r" if name == "stdin" else "w", encoding="utf-8"))
+                patched.setattr(sys, name, opened[-1])
+            code = cli.run([str(argument) for argument in arguments])
+        for stream in opened:
+            stream.close()
+        os.close(terminal)
+        reader.join()
+        return code, b"".join(written).decode()
+
+    return run
+
+
+def _read_all(terminal: int, written: list[bytes]) -> None:
+    """What reaches a terminal until its last writer leaves, which Linux tells as an error."""
+    with contextlib.suppress(OSError):
+        while block := os.read(terminal, 1 << 16):
+            written.append(block)
+    os.close(terminal)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def pixels(path: Path) -> Any:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-@pytest.mark.parametrize("processes", [0, 2])
+@pytest.mark.parametrize("processes", [0, pytest.param(2, marks=pytest.mark.processes)])
 def test_it_renders_the_composite_is_skipped_and_replayed(
     contextgen: Callable[..., Any], echo: Path, picnic: Path, tmp_path: Path, processes: int
 ) -> None:

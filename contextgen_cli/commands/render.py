@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextgen_cli.app.render import RenderRequest, RenderRun
 from contextgen_cli.batch.plan import Overrides
-from contextgen_cli.commands.render_output import PlanOutput, RenderOutput
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.render_options import (
     Keeping,
@@ -18,6 +17,7 @@ from contextgen_cli.commands.shared.render_options import (
     sampling_options,
     selection_options,
 )
+from contextgen_cli.commands.shared.render_output import PlanOutput, RenderOutput
 from contextgen_cli.commands.shared.run_output import RunOutput
 from contextgen_cli.commands.shared.scene_arguments import Checks, check_options, load_checked
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, UsageError

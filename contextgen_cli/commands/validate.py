@@ -21,7 +21,7 @@ from contextgen_cli.commands.shared.options import (
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE
 from contextgen_cli.models import catalogue
 from contextgen_cli.scene.check.problems import as_github, as_sarif
-from contextgen_cli.scene.loading import Loaded, LoadOptions, load
+from contextgen_cli.scene.loader import Loaded, LoadOptions, load
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.sink import Output
 

@@ -19,7 +19,7 @@ from contextgen_cli.errors import EXIT_INTERRUPTED, DeviceError, UsageError
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.output import Destination
-from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.loader import LoadOptions, load
 from contextgen_cli.scene.scene import Scene
 
 SETTINGS = Settings(str(TINY_MODEL), str(TINY_ADAPTER), device="cpu")

@@ -81,6 +81,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[dict[
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(SIZE)]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("way", PARALLELS)
 def test_two_processes_compute_what_one_does(found, way: str) -> None:
     for velocity_errors, picture_errors in (each[way] for each in found):

@@ -13,14 +13,20 @@ from pathlib import Path
 
 import pytest
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
+from waiting import DEADLINE, wait_until
 
+from contextgen_cli import cli
 from contextgen_cli.batch.ledger import LEDGER, read
 from contextgen_cli.records.output import read_record
 
 RENDER = [sys.executable, "-m", "contextgen_cli", "render"]
 TINY = ["--model", str(TINY_MODEL), "--adapter", str(TINY_ADAPTER), "--device", "cpu", "--steps", "1"]
+ALONE = ("--processes", "0", "-q")
 JOBS = 8
-pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +36,7 @@ def whole(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
     (folder / "scenes").mkdir()
     write_scene(folder / "scenes" / "a.yaml", seed=0, count=JOBS - 2)
     write_scene(folder / "scenes" / "b.yaml", seed=3, count=2, canvas={"width": 192, "height": 192})
-    done = subprocess.run(
-        [*RENDER, folder / "scenes", *TINY, "-o", folder / "whole", "--processes", "0", "-q"], check=True
-    )
-    assert done.returncode == 0
+    assert cli.run(["render", str(folder / "scenes"), *TINY, "-o", str(folder / "whole"), *ALONE]) == 0
     pictures = pictures_of(folder / "whole")
     assert len(pictures) == JOBS
     return folder / "scenes", pictures
@@ -52,8 +55,11 @@ def start(scenes: Path, out: Path, *more: str, launcher: tuple[str, ...] = ()) -
 
 
 def wait_for_pictures(process: subprocess.Popen[str], out: Path, count: int) -> None:
-    while process.poll() is None and len(list(out.glob("*.png"))) < count:
-        time.sleep(0.02)
+    """Until there are so many, or the run has ended, well or badly: what it left tells."""
+    wait_until(
+        lambda: process.poll() is not None or len(list(out.glob("*.png"))) >= count,
+        f"{count} pictures in {out}",
+    )
 
 
 def ranks_of(process: subprocess.Popen[str]) -> list[int]:
@@ -65,7 +71,7 @@ def ranks_of(process: subprocess.Popen[str]) -> list[int]:
 def test_three_processes_come_to_the_same_bytes_as_one(whole, tmp_path):
     scenes, pictures = whole
     process = start(scenes, tmp_path, "--processes", "3", "--json")
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
     assert pictures_of(tmp_path) == pictures
     *jobs, summary = map(json.loads, out.splitlines())
@@ -78,15 +84,13 @@ def test_three_processes_come_to_the_same_bytes_as_one(whole, tmp_path):
 def test_ranks_approximate_as_one_process_does_and_share_a_cache(whole, tmp_path):
     scenes, _ = whole
     asked = ["--steps", "6", "--count", "1", "--reuse-references", "3", "--cache", str(tmp_path / "texts")]
-    made = {}
-    for processes in ("2", "0"):
-        out = tmp_path / processes
-        process = start(scenes, out, *asked, "--processes", processes)
-        _, err = process.communicate(timeout=300)
-        assert process.returncode == 0, err
+    process = start(scenes, tmp_path / "2", *asked, "--processes", "2")
+    _, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, err
+    assert cli.run(["render", str(scenes), *TINY, "-o", str(tmp_path / "0"), *asked, *ALONE]) == 0
+    for out in (tmp_path / "2", tmp_path / "0"):
         assert [read_record(picture)["approximations"] for picture in out.glob("*.png")] == ["reuse-references=3"] * 2
-        made[processes] = pictures_of(out)
-    assert made["2"] == made["0"]
+    assert pictures_of(tmp_path / "2") == pictures_of(tmp_path / "0")
     assert [file.suffix for file in (tmp_path / "texts").iterdir()] == [".safetensors"]  # both scenes have one prompt
 
 
@@ -95,7 +99,7 @@ def test_a_rank_that_is_killed_is_replaced(whole, tmp_path):
     process = start(scenes, tmp_path, "--processes", "2", "--steps", "1")
     wait_for_pictures(process, tmp_path, 1)
     os.kill(ranks_of(process)[0], signal.SIGKILL)
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
     assert "restarted" in err
     assert pictures_of(tmp_path) == pictures
@@ -112,7 +116,7 @@ def test_killed_at_random_moments_it_comes_to_the_same_pictures(whole, tmp_path)
         process.communicate()
     assert pictures_of(tmp_path) != pictures or len(read(tmp_path).attempts) == JOBS
     process = start(scenes, tmp_path, "--processes", "2")
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
     assert pictures_of(tmp_path) == pictures
     ledger = read(tmp_path)
@@ -126,7 +130,7 @@ def test_the_first_interruption_finishes_the_pictures_at_work(whole, tmp_path, n
     wait_for_pictures(process, tmp_path, 2)
     send = os.killpg if number is signal.SIGINT else os.kill  # a terminal tells all its processes, a scheduler one
     send(process.pid, number)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130, err
     assert "finishing the pictures at work" in err and err.count("interrupted\n") == 1
     assert "Traceback" not in err and "died" not in err
@@ -139,10 +143,11 @@ def test_the_second_interruption_stops_now(whole, tmp_path):
     scenes, _ = whole
     process = start(scenes, tmp_path, "--steps", "900", "--processes", "2", "--progress", "json")
     assert any('"step"' in line for line in process.stderr)
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        time.sleep(1.5)
-    process.communicate(timeout=300)
+    process.send_signal(signal.SIGINT)
+    assert any("finishing the pictures at work" in line for line in process.stderr)
+    time.sleep(1.5)  # another within a second is not heard
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
     assert pictures_of(tmp_path) == {}
 
@@ -157,7 +162,7 @@ def test_under_a_launcher(whole, tmp_path, launcher):
     scenes, pictures = whole
     words = (sys.executable, "-m", *launcher.split(), "-m", "contextgen_cli", "render")
     process = start(scenes, tmp_path, "--json", launcher=words)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
     assert pictures_of(tmp_path) == pictures
     *jobs, summary = map(json.loads, out.splitlines())
@@ -167,9 +172,9 @@ def test_under_a_launcher(whole, tmp_path, launcher):
 
 def test_a_disk_that_takes_no_picture_ends_the_run(whole, tmp_path):
     scenes, _ = whole
-    command = [*RENDER, str(scenes), *TINY, "-o", str(tmp_path), "--processes", "2"]
+    command = [*RENDER, str(scenes), *TINY, "-o", str(tmp_path), "--processes", "1"]
     limited = ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *command]  # of 512 or 1024 bytes: a ledger, no picture
-    done = subprocess.run(limited, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=DEADLINE, check=False)
     assert done.returncode == 3, done.stderr
     assert "cannot be written" in done.stderr and f"{JOBS} left undone" in done.stderr
     assert pictures_of(tmp_path) == {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from painters import RECIPE, job, record_of
+from waiting import wait_until
 
 from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
 from contextgen_cli.batch.launch import Topology, _RunState
@@ -82,10 +82,7 @@ def test_events_arrive_as_they_were_sent():
 
 def arrived(ask):
     """What is there once the store has taken in what another connection sent: nobody waits for that."""
-    until = time.monotonic() + 20
-    while (found := ask()) is None and time.monotonic() < until:
-        time.sleep(0.01)
-    return found
+    return wait_until(lambda: (said := ask()) is not None and [said], "what another connection sent")[0]
 
 
 def why_closed(job_store, why):

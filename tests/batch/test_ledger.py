@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import DEADLINE
 
 from contextgen_cli.batch.ledger import LEDGER, Attempt, Reason, append, read
 from contextgen_cli.errors import OutputError
@@ -79,7 +80,7 @@ for seed in range(200):
 def test_several_processes_lose_no_line(tmp_path):
     names = "wxyz"
     running = [subprocess.Popen([sys.executable, "-c", APPENDING, str(tmp_path), name]) for name in names]
-    assert [process.wait(timeout=120) for process in running] == [0] * len(names)
+    assert [process.wait(timeout=DEADLINE) for process in running] == [0] * len(names)
     ledger = read(tmp_path)
     assert ledger.warnings == ()
     assert sorted((attempt.scene[0], attempt.seed) for attempt in ledger.attempts) == [

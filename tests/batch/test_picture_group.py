@@ -9,6 +9,8 @@ from contextgen_cli.batch.picture_group import PictureGroup
 from contextgen_cli.batch.rank import RankPlace
 from contextgen_cli.errors import DeviceError, EnvironmentProblem, JobError
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def team():

@@ -18,6 +18,8 @@ from contextgen_cli.errors import EnvironmentProblem, OutputError
 from contextgen_cli.records.output import Destination
 from contextgen_cli.terminal.progress import Silence
 
+pytestmark = pytest.mark.processes
+
 
 class Hearing(Silence):
     def __init__(self) -> None:
@@ -93,8 +95,8 @@ def test_what_dies_once_is_tried_once_more_and_the_others_never_notice(tmp_path,
 def test_failures_are_outcomes_and_enough_of_them_end_the_run(tmp_path):
     outcomes, _ = run(tmp_path / "all", "bad", "a", "bad", "b")
     assert sorted(ended(outcomes).values()) == ["failed", "failed", "rendered", "rendered"]
-    outcomes, _ = run(tmp_path / "few", "bad", *["slow"] * 40, max_failures=1)
-    assert len(outcomes) < 10
+    outcomes, _ = run(tmp_path / "few", "bad", *["slow"] * 400, max_failures=1)
+    assert len(outcomes) < 200
     assert {outcome.reason.message for outcome in outcomes if outcome.reason} == {"no"}
 
 
@@ -112,16 +114,16 @@ def test_only_deaths_in_a_row_end_the_run(tmp_path, monkeypatch):
 
 def test_a_full_disk_in_one_rank_ends_the_run_and_what_is_finished_stays(tmp_path):
     with pytest.raises(OutputError, match="the disk is full"):
-        run(tmp_path, "a", "full", *["slow"] * 40)
+        run(tmp_path, "a", "full", *["slow"] * 400)
     rendered = {attempt.file for attempt in read(tmp_path).attempts if attempt.outcome == "rendered"}
     assert rendered == {path.name for path in tmp_path.glob("*.png")}
-    assert 1 <= len(rendered) < 10
+    assert 1 <= len(rendered) < 200
 
 
 def test_an_interruption_lets_the_pictures_at_work_be_finished(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, *["slow"] * 40, interrupted=lambda: any(tmp_path.glob("*.png")))
-    assert 1 <= len(list(tmp_path.glob("*.png"))) < 10
+        run(tmp_path, *["slow"] * 400, interrupted=lambda: any(tmp_path.glob("*.png")))
+    assert 1 <= len(list(tmp_path.glob("*.png"))) < 200
     assert len(read(tmp_path).attempts) == len(list(tmp_path.glob("*.png")))
     assert not list(tmp_path.glob(".*"))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import keyword
 import os
 import subprocess
 import sys
 
 import pytest
 
-from contextgen_cli.cli import COMMANDS
+from contextgen_cli.cli import COMMANDS, LazyGroup
 
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")
 
@@ -18,6 +20,21 @@ def test_every_help_has_examples(contextgen, command):
     result = contextgen(command, "--help")
     assert result.code == 0
     assert f"contextgen {command}" in result.out.split("Examples:")[1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_has_the_first_line_of_each(command):
+    module = f"{command}_" if keyword.iskeyword(command) else command
+    said = importlib.import_module(f"contextgen_cli.commands.{module}").command.help
+    assert COMMANDS[command] == said.split("\n\n")[0].replace("\n", " ")
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_list_of_commands_is_laid_out_as_click_does(contextgen, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    ours = contextgen("--help").out
+    monkeypatch.delattr(LazyGroup, "format_commands")
+    assert contextgen("--help").out == ours
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -91,6 +108,12 @@ def test_light_commands_import_nothing_heavy(arguments, scene, tmp_path):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr.endswith("HEAVY ")
     assert "internal error" not in done.stderr
+
+
+def test_help_imports_no_command():
+    script = "import sys; from contextgen_cli.cli import run; run(['--help']); "
+    script += "sys.exit(any(name.startswith('contextgen_cli.commands.') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 0
 
 
 def test_a_name_that_is_no_utf8_is_printed_as_it_is(tmp_path):

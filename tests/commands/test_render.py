@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import huggingface_hub
@@ -20,6 +19,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from painting import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, write_scene
 from PIL import Image, ImageChops, ImageColor
+from waiting import DEADLINE, wait_until
 
 from contextgen_cli.batch.launch import Topology
 from contextgen_cli.batch.launcher_env import LauncherEnv
@@ -638,20 +638,20 @@ def render_process(*arguments: object, **settings) -> subprocess.Popen:
 
 
 def test_one_picture_to_standard_output_and_nothing_of_the_libraries(scene, tiny):
-    out, err = render_process(scene, *tiny, "-o", "-", "-q").communicate(timeout=60)
+    out, err = render_process(scene, *tiny, "-o", "-", "-q").communicate(timeout=DEADLINE)
     with Image.open(io.BytesIO(out)) as picture:
         assert picture.size == (128, 96)
     assert err == b""
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption_leaves_nothing_half_way(tmp_path, tiny, number):
     path = write_scene(tmp_path / "s.yaml", seed=0, count=500)
     process = render_process(path, *tiny, "-o", tmp_path / "out")
-    while not list(tmp_path.glob("out/s-1.png")) and process.poll() is None:
-        time.sleep(0.02)
+    wait_until(lambda: list(tmp_path.glob("out/s-1.png")) or process.poll() is not None, "the second picture")
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
     assert b"interrupted" in err
     assert b"Traceback" not in err

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_worker import job
+from painters import job
 
 from contextgen_cli.app.listener import RunSummary, Tally
 from contextgen_cli.batch.worker import Outcome, Status
-from contextgen_cli.commands.render_output import sum_up
+from contextgen_cli.commands.shared.render_output import sum_up
 from contextgen_cli.terminal.sink import Output
 
 

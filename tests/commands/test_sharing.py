@@ -16,6 +16,7 @@ def pixels(path) -> np.ndarray:
         return np.asarray(image.convert("RGB")).astype(int)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("way", ["ulysses", "ring"])
 def test_two_processes_paint_the_same_picture_and_one_writes_it(contextgen, tiny, scene, tmp_path, way):
     more = (*tiny, "--dtype", "float32", "--steps", 2, "--count", 2)

@@ -16,6 +16,8 @@ from shapes import TINY
 from contextgen_cli.app import train
 from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT, EXIT_USAGE
 
+pytestmark = pytest.mark.training
+
 RUN = f"""\
 version: 1
 output: runs/out

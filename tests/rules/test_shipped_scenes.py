@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -35,14 +35,12 @@ def test_begins_with_its_schema_and_its_lesson(scene: Path) -> None:
     assert scene.name in (REPOSITORY / "scenes" / "README.md").read_text("utf-8")
 
 
-def test_all_render(tmp_path: Path) -> None:
+def test_all_render(contextgen: Callable[..., Any], tmp_path: Path) -> None:
     """One run, as a user would start it: the model loads once."""
-    command = [sys.executable, "-m", "contextgen_cli", "render", *map(str, SCENES)]
-    command += ["--model", str(TINY), "--adapter", str(TINY / "adapter"), "--device", "cpu"]
-    command += ["--dtype", "float32", "--size", "128x128", "--steps", "1", "-o", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    pictures = [Path(line) for line in done.stdout.splitlines()]
+    model = ("--model", TINY, "--adapter", TINY / "adapter", "--device", "cpu", "--dtype", "float32")
+    done = contextgen("render", *SCENES, *model, "--size", "128x128", "--steps", 1, "--processes", 0, "-o", tmp_path)
+    assert done.code == EXIT_DONE, done.err
+    pictures = [Path(line) for line in done.lines]
     assert {Image.open(picture).size for picture in pictures} == {(128, 128)}
     for scene in SCENES:
         assert [picture for picture in pictures if picture.name.startswith(scene.stem)], scene

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from good_scene import Check
 from PIL import Image
 
 from contextgen.method.method_card import RELEASED_TEMPLATE
 from contextgen_cli.scene.limits import ModelLimits
-from contextgen_cli.scene.loading import Loaded, LoadOptions, load
-
-GOOD = """\
-version: 1
-prompt: A crab is holding a bag.
-canvas: {width: 256, height: 128}
-references:
-  crab: {image: crab.png}
-  bag: {image: bag.jpg, mask: bag_mask.png}
-instances:
-  - reference: bag
-    box: {x: 0, y: 0, width: 128, height: 128}
-  - reference: crab
-    box: {left: 50%, top: 0, right: 100%, bottom: 100%}
-"""
+from contextgen_cli.scene.loader import Loaded, LoadOptions, load
 
 RELEASED = ModelLimits("kontext", 16, 512, RELEASED_TEMPLATE)
-Check = Callable[..., Loaded]
 
 
 @pytest.fixture

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from good_scene import GOOD, Check
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contextgen_cli.scene.loading import Loaded
+from contextgen_cli.scene.loader import Loaded
 from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, Sampling, Scene, Size
 from contextgen_cli.scene.writing import from_record, to_record, to_yaml
-
-from .conftest import GOOD, Check
 
 
 def example(folder: Path) -> Scene:

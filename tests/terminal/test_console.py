@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import pty
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -55,35 +51,11 @@ def test_a_log_that_cannot_be_written_goes_to_the_terminal(capsys, monkeypatch):
     assert "KeyError: 'spans'" in capsys.readouterr().err
 
 
-def on_a_terminal(*arguments: object, columns: int = 60, **environment: str) -> tuple[int, str]:
-    """Run a command on a terminal of its own; its exit code and all that it wrote there."""
-    parent, child = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "contextgen_cli", *map(str, arguments)],
-        stdin=child,
-        stdout=child,
-        stderr=child,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **environment},
-    )
-    os.close(child)
-    written = b""
-    while True:
-        try:
-            block = os.read(parent, 65536)
-        except OSError:  # how a terminal says that nobody is left
-            break
-        if not block:
-            break
-        written += block
-    os.close(parent)
-    return process.wait(timeout=60), written.decode()
-
-
 def visible_lines(written: str) -> list[str]:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).replace("\r", "\n").split("\n")
 
 
-def test_bars_on_a_terminal_of_sixty_columns(tiny, scene, tmp_path):
+def test_bars_on_a_terminal_of_sixty_columns(on_a_terminal, tiny, scene, tmp_path):
     code, written = on_a_terminal("render", scene, *tiny, "--count", 2, "-o", tmp_path / "out")
     assert code == 0
     assert "━" in written
@@ -94,7 +66,7 @@ def test_bars_on_a_terminal_of_sixty_columns(tiny, scene, tmp_path):
     assert "it/s" not in written  # the libraries' own bars
 
 
-def test_words_are_folded_between_words_on_a_narrow_terminal(tmp_path):
+def test_words_are_folded_between_words_on_a_narrow_terminal(on_a_terminal, tmp_path):
     path = write_scene(tmp_path / "s.yaml", promt="a misspelt key", prompt="x " * 400)
     for arguments in (("validate", path), ("models",), ("doctor",)):
         _, written = on_a_terminal(*arguments)
@@ -104,7 +76,7 @@ def test_words_are_folded_between_words_on_a_narrow_terminal(tmp_path):
         assert re.search(r"unknown\s+key|of\s+the\s+base|version\s+torch", told)
 
 
-def test_a_plan_folds_its_names_before_its_numbers(contextgen, tiny, tmp_path):
+def test_a_plan_folds_its_names_before_its_numbers(on_a_terminal, contextgen, tiny, tmp_path):
     places = ["a meadow at the edge of a wood", "the seaside"]
     path = write_scene(tmp_path / "s.yaml", prompt="in ${where}", matrix={"where": places})
     asked = ("render", path, *tiny, "-o", tmp_path / "out")
@@ -133,14 +105,14 @@ def test_what_every_picture_would_say_is_not_shown(monkeypatch, capsys):
     assert capsys.readouterr().err == "diffusers: something else\n"
 
 
-def test_a_dumb_terminal_gets_plain_lines(tiny, scene, tmp_path):
+def test_a_dumb_terminal_gets_plain_lines(on_a_terminal, tiny, scene, tmp_path):
     code, written = on_a_terminal("render", scene, *tiny, "-o", tmp_path / "out", TERM="dumb")
     assert code == 0
     assert "\x1b" not in written
     assert "[1/1] picnic-0: rendered" in written
 
 
-def test_a_picture_is_not_written_to_a_terminal(tiny, scene):
+def test_a_picture_is_not_written_to_a_terminal(on_a_terminal, tiny, scene):
     code, written = on_a_terminal("render", scene, *tiny, "-o", "-")
     assert code == 2
     assert "would write a PNG to the terminal" in written

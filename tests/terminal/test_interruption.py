@@ -11,21 +11,25 @@ from pathlib import Path
 
 import pytest
 from painting import write_scene
+from waiting import DEADLINE, wait_until
 
 from contextgen_cli.terminal import interruption
 
 COMMAND = [sys.executable, "-m", "contextgen_cli"]
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")]
 
 
 def start(*arguments: object) -> subprocess.Popen[bytes]:
     """A command at the first moment in which it can be interrupted: its imports have just begun."""
     command = [*COMMAND, *map(str, arguments)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not caught(process.pid) >> (signal.SIGTERM - 1) & 1:
-        assert process.poll() is None
-        time.sleep(0.002)
+    wait_until(lambda: listens(process), "the command to listen for signals")
     return process
+
+
+def listens(process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None
+    return bool(caught(process.pid) >> (signal.SIGTERM - 1) & 1)
 
 
 def caught(pid: int) -> int:
@@ -41,7 +45,7 @@ def test_at_the_start(tiny, number, delay):
     time.sleep(delay)
     process.send_signal(number)
     err = process.stderr.read()
-    process.wait(timeout=60)
+    process.wait(timeout=DEADLINE)
     assert process.returncode == 130
     assert err.strip().endswith(b"interrupted")
     assert b"Traceback" not in err and b"bug" not in err
@@ -50,13 +54,12 @@ def test_at_the_start(tiny, number, delay):
 def test_several_times(tmp_path, tiny):
     path = write_scene(tmp_path / "s.yaml", seed=0, count=500)
     process = start("render", path, *tiny, "-o", tmp_path / "out")
-    while not list(tmp_path.glob("out/s-0.png")) and process.poll() is None:
-        time.sleep(0.02)
+    wait_until(lambda: list(tmp_path.glob("out/s-0.png")) or process.poll() is not None, "the first picture")
     for _ in range(6):
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)
         time.sleep(0.05)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
     assert err.count(b"interrupted") == 1
     assert not list(tmp_path.glob("out/.*"))
@@ -66,10 +69,9 @@ def test_nohup_is_heeded(scene):
     script = 'trap "" HUP; exec "$@"'
     command = ["sh", "-c", script, "sh", *COMMAND, "validate", "-"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not caught(process.pid) >> (signal.SIGTERM - 1) & 1:
-        time.sleep(0.002)
+    wait_until(lambda: listens(process), "the command to listen for signals")
     process.send_signal(signal.SIGHUP)
-    process.communicate(scene.read_bytes().replace(b"refs/", f"{scene.parent}/refs/".encode()), timeout=60)
+    process.communicate(scene.read_bytes().replace(b"refs/", f"{scene.parent}/refs/".encode()), timeout=DEADLINE)
     assert process.returncode == 0
 
 

@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from folders import paint
 from painting import write_scene
+
+from contextgen_cli import cli
+from contextgen_cli.terminal import streams
 
 COMMAND = [sys.executable, "-m", "contextgen_cli"]
 FULL = Path("/dev/full")
@@ -53,13 +57,15 @@ def test_a_full_disk_behind_standard_output_is_no_bug(scene, arguments, unbuffer
 
 @with_a_full_device
 @pytest.mark.parametrize("output", ["-", "FOLDER"])
-def test_a_full_disk_behind_standard_output_ends_a_run(scene, tiny, tmp_path, output):
+def test_a_full_disk_behind_standard_output_ends_a_run(scene, tiny, tmp_path, monkeypatch, output):
     output = output.replace("FOLDER", str(tmp_path / "out"))
-    command = [*COMMAND, "render", *map(str, (scene, *tiny)), "-o", output]
-    with FULL.open("wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 3
-    assert "standard output cannot be written: the disk is full" in done.stderr
+    monkeypatch.setattr(sys, "stdout", FULL.open("w"))
+    monkeypatch.setattr(sys, "stderr", (tmp_path / "words").open("w"))
+    streams.adopt()
+    code = cli.run(["render", *map(str, (scene, *tiny)), "-o", output])
+    sys.stderr.flush()
+    assert code == 3
+    assert "standard output cannot be written: the disk is full" in (tmp_path / "words").read_text()
 
 
 @pytest.mark.parametrize("arguments", [["models"], ["--version"]], ids=" ".join)
@@ -83,7 +89,7 @@ def test_trouble_with_standard_error_changes_nothing(tmp_path, redirection, name
         assert done.returncode == code, name
 
 
-def test_data_is_utf8_whatever_the_locale(tiny, tmp_path):
+def test_data_is_utf8_whatever_the_locale(tmp_path):
     environment = {**os.environ, **ASCII, "CONTEXTGEN_COLOR": "never"}
 
     def run(*arguments: object) -> subprocess.CompletedProcess[bytes]:
@@ -91,9 +97,7 @@ def test_data_is_utf8_whatever_the_locale(tiny, tmp_path):
         return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=True)
 
     scene = write_scene(tmp_path / "s.yaml", prompt="a snowman ☃ in snow")
-    rendered = run("render", scene, *tiny, "-o", "out", "-vv")
-    picture = rendered.stdout.decode().strip()
-    assert picture == "out/s-0.png"
+    picture = f"out/{paint(tmp_path / 'out', 's', prompt='a snowman ☃ in snow').name}.png"
     assert "a snowman ☃ in snow" in run("inspect", picture).stdout.decode()
     assert "☃" in run("inspect", "--scene", picture).stdout.decode()
-    assert run("compose", scene, "-o", "蟹.png").stdout.decode() == "蟹.png\n"
+    assert run("compose", scene, "-o", "蟹.png", "-vv").stdout.decode() == "蟹.png\n"

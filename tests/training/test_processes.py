@@ -17,10 +17,13 @@ import torch
 import yaml
 from safetensors.torch import load_file
 from shapes import TINY
+from waiting import DEADLINE, wait_until
 
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED
 
-HERE = Path(__file__).parent
+pytestmark = pytest.mark.training
+
+TESTS = Path(__file__).parents[1]
 STEPS = 12
 
 
@@ -54,19 +57,19 @@ def start(run: Path) -> subprocess.Popen[str]:
 
 def wait_for_steps(run: Path, count: int) -> None:
     """Until so many checkpoints have been written; then a random moment longer."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+
+    def written() -> bool:
         found = [int(path.name) for path in run.parent.glob("out/checkpoints/*") if path.name.isdigit()]
-        if max(found, default=0) >= count:
-            break
-        time.sleep(0.01)
+        return max(found, default=0) >= count
+
+    wait_until(written, f"the checkpoint of step {count}")
     time.sleep(random.random() * 0.2)
 
 
 def test_killed_and_interrupted_runs_come_to_the_same_weights(tmp_path: Path) -> None:
     whole, parts = write_run(tmp_path / "whole"), write_run(tmp_path / "parts")
     uninterrupted = start(whole)
-    assert uninterrupted.wait(300) == EXIT_DONE
+    assert uninterrupted.wait(DEADLINE) == EXIT_DONE
 
     killed = start(parts)
     wait_for_steps(parts, 2)
@@ -77,12 +80,12 @@ def test_killed_and_interrupted_runs_come_to_the_same_weights(tmp_path: Path) ->
     interrupted = start(parts)
     wait_for_steps(parts, 6)
     interrupted.send_signal(signal.SIGTERM)
-    words = interrupted.communicate(timeout=120)[1]
+    words = interrupted.communicate(timeout=DEADLINE)[1]
     assert interrupted.returncode == EXIT_INTERRUPTED, words
     assert "going on from" in words and "the same command goes on" in words
 
     last = start(parts)
-    out, words = last.communicate(timeout=300)
+    out, words = last.communicate(timeout=DEADLINE)
     assert last.returncode == EXIT_DONE, words
     assert Path(out.strip()) == parts.parent / "out" / "model"
     assert _weights(parts).keys() == _weights(whole).keys()
@@ -95,10 +98,10 @@ def _weights(run: Path) -> dict[str, torch.Tensor]:
 
 def test_two_processes_train_one_model(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join([str(TESTS), *sys.path])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
-        [*command, str(HERE / "two_ranks.py"), str(tmp_path / "out")],
+        [*command, str(TESTS / "training" / "two_ranks.py"), str(tmp_path / "out")],
         capture_output=True,
         text=True,
         env=environment,

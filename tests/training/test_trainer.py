@@ -18,6 +18,8 @@ from contextgen.training.config import Dpo, Flow, Lora, Optimizer, Start
 from contextgen.training.saving import ADAPTER_FILE
 from contextgen.training.trainer import ChangedConfig, Ending, train
 
+pytestmark = pytest.mark.training
+
 
 def open_one(data: object, seed: int) -> Shapes:
     return Shapes(seed, distinct=1)

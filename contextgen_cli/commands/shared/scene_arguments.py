@@ -10,7 +10,7 @@ from functools import cache, partial
 from contextgen_cli.commands.shared.options import confine_option, gather, set_option, strict_option
 from contextgen_cli.errors import EXIT_USAGE
 from contextgen_cli.models import catalogue
-from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.loader import LoadOptions, load
 from contextgen_cli.scene.scene import Scene
 from contextgen_cli.terminal.sink import Output
 

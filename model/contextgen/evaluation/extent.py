@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Extent:
+class BenchmarkExtent:
     """What of a benchmark is measured.
 
     Attributes:
@@ -37,9 +37,9 @@ class Listing:
 
     name: str
     help: str
-    open: Callable[[Extent], Benchmark[Any]]
-    usual: Extent
-    quick: Extent
+    open: Callable[[BenchmarkExtent], Benchmark[Any]]
+    usual: BenchmarkExtent
+    quick: BenchmarkExtent
 
     @property
     def levels(self) -> tuple[str, ...]:

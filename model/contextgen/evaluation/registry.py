@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from contextgen.evaluation.benchmark import Benchmark
-from contextgen.evaluation.extent import Extent
+from contextgen.evaluation.extent import BenchmarkExtent
 from contextgen.evaluation.synthetic.listing import SYNTHETIC
 
 BENCHMARKS = {listing.name: listing for listing in (SYNTHETIC,)}
 
 
-def open_benchmark(name: str, extent: Extent) -> Benchmark[Any]:
+def open_benchmark(name: str, extent: BenchmarkExtent) -> Benchmark[Any]:
     """A benchmark, to be measured as far as `extent` says.
 
     Raises:

@@ -26,13 +26,6 @@ def compile_blocks(transformer: FluxTransformer2DModel, device: torch.device, ba
             block.compile(dynamic=True, backend=backend)
 
 
-def seconds_compiling() -> float:
-    """Seconds that this process has spent compiling so far."""
-    from torch._dynamo.utils import calculate_time_spent
-
-    return float(calculate_time_spent().get("total_wall_time", 0.0))
-
-
 def _check_compiler(device: torch.device) -> None:
     """torch looks for its compilers on the first call only, and says it in a page of traces."""
     if device.type == "cpu":

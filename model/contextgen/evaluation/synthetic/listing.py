@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from contextgen.evaluation.extent import Extent, Listing
+from contextgen.evaluation.extent import BenchmarkExtent, Listing
 
 if TYPE_CHECKING:
     from contextgen.evaluation.benchmark import Benchmark
@@ -14,7 +14,7 @@ HINTED = ("blurred", "silhouette", "absent")
 LEVELS = ("plain", "complex", "flexible", *HINTED)
 
 
-def _open(extent: Extent) -> Benchmark[SyntheticCase]:
+def _open(extent: BenchmarkExtent) -> Benchmark[SyntheticCase]:
     from contextgen.evaluation.synthetic.synthetic_benchmark import SyntheticBenchmark
 
     return SyntheticBenchmark(extent)
@@ -31,6 +31,6 @@ SYNTHETIC = Listing(
     for what the layout shows of their objects.
     """,
     open=_open,
-    usual=Extent(LEVELS, scenes=200),
-    quick=Extent(("plain", "silhouette"), scenes=16, steps=6),
+    usual=BenchmarkExtent(LEVELS, scenes=200),
+    quick=BenchmarkExtent(("plain", "silhouette"), scenes=16, steps=6),
 )

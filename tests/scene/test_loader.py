@@ -8,11 +8,10 @@ import os
 from pathlib import Path
 
 import pytest
+from good_scene import GOOD, Check
 
-from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.loader import LoadOptions, load
 from contextgen_cli.scene.scene import Box, Fit, Sampling, Size
-
-from .conftest import GOOD, Check
 
 PROMPT = "A crab is holding a bag."
 PLAIN = LoadOptions()

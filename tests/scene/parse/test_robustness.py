@@ -6,12 +6,11 @@ import random
 from pathlib import Path
 
 import pytest
+from good_scene import GOOD, Check
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contextgen_cli.scene.check.problems import as_github, as_json, as_sarif, as_text
-
-from .conftest import GOOD, Check
 
 RELAXED = settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 SNIPPETS = ["{", "}", "[", "]", ":", "- ", "&a", "*a", "!!x", "<<", "${x}", "matrix:", "\n", "\t", "---\n", '"', "'"]

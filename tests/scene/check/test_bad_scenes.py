@@ -7,9 +7,8 @@ import zlib
 from pathlib import Path
 
 import pytest
+from good_scene import GOOD, Check
 from PIL import Image
-
-from .conftest import GOOD, Check
 
 
 def edited(*changes: tuple[str, str]) -> str:

@@ -1,0 +1,89 @@
+"""Tests lie as the sources do: every module has a test file of its name, or the table says where its tests are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sources import SOURCES, Source
+
+TESTS = Path(__file__).parents[1]
+
+# Modules that are tested with those that use them; a test file of their own takes them off the list.
+TESTED_IN = {
+    "app/test_render_run.py": "app.listener app.planned_run app.render",
+    "app/test_replay_run.py": "app.comparison app.recall app.replay",
+    "backends/test_adapters.py": "backends.flux_kontext.lora",
+    "backends/test_backend.py": "backends.base backends.choices backends.families "
+    "backends.flux_kontext.flux_numerics backends.flux_kontext.painter",
+    "backends/test_codec.py": "codec",
+    "backends/test_golden.py": "backends.flux_kontext.attention.masked_attention backends.flux_kontext.velocity",
+    "backends/test_quantizing.py": "backends.unsupported",
+    "batch/test_hosts.py": "batch.job_store batch.serialization",
+    "batch/test_ranks.py": "batch.rank batch.resume",
+    "batch/test_worker.py": "terminal.progress",
+    "commands/test_bench.py": "app.bench",
+    "commands/test_bench_calibrate.py": "app.calibrate",
+    "commands/test_compose.py": "terminal.previews",
+    "commands/test_data.py": "app.data",
+    "commands/test_environment.py": "commands.doctor models.loading models.nvml",
+    "commands/test_help.py": "cli commands.shared.options",
+    "commands/test_mini.py": "commands.models",
+    "commands/test_render.py": "commands.shared.render_options commands.shared.run_output "
+    "commands.shared.scene_arguments models.renderer",
+    "commands/test_replay.py": "records.inputs records.recording",
+    "commands/test_report.py": "report.contact_sheet report.entries report.page report.replay_command "
+    "report.thumbnails",
+    "commands/test_train.py": "app.train app.training_file terminal.training_progress",
+    "data/test_imig.py": "data.imig.imig_dataset data.imig.imig_records data.imig.imig_writing",
+    "data/test_scenery.py": "data.scenery.backgrounds data.scenery.brushes data.scenery.indoors "
+    "data.scenery.landscapes data.scenery.outdoors",
+    "data/test_stream.py": "data.example data.variations",
+    "data/test_synthetic_scenes.py": "data.hints",
+    "evaluation/test_benchmark.py": "evaluation.cases",
+    "evaluation/test_registry.py": "evaluation.extent",
+    "evaluation/test_synthetic_benchmark.py": "evaluation.synthetic.comparisons evaluation.synthetic.listing",
+    "models/test_error_translation.py": "errors",
+    "models/test_memory_reduction.py": "models.numerics",
+    "rules/test_packaging.py": "resources",
+    "rules/test_schema_defaults.py": "scene.limits",
+    "scene/check/test_bad_scenes.py": "scene.check.checks scene.check.collector scene.check.image_checks "
+    "scene.check.model_checks scene.check.schema scene.check.suggestions",
+    "scene/imports/test_formats.py": "commands.import_ scene.imports.coco scene.imports.imported "
+    "scene.imports.mig scene.imports.segment_info",
+    "scene/parse/test_robustness.py": "scene.parse.nodes scene.parse.scalars",
+    "scene/test_loader.py": "scene.naming scene.parse.assignments scene.parse.finding scene.parse.sources scene.scene",
+    "scene/test_scene_commands.py": "commands.validate scene.drafting",
+    "terminal/test_streams.py": "__main__",
+    "training/test_flow_objective.py": "training.objectives.objective",
+    "weights/test_card.py": "method.method_card",
+    "weights/test_checkpoints.py": "weights.checkpoint_errors weights.model_folder",
+}
+ELSEWHERE = {module: file for file, modules in TESTED_IN.items() for module in modules.split()}
+MODULES = [source for source in SOURCES if source.path.stem != "__init__"]
+
+
+def inside(source: Source) -> str:
+    """The name below its distribution: `scene.parse.matrix`."""
+    return source.name.partition(".")[2]
+
+
+def has_its_own(source: Source) -> bool:
+    """Whether `test_<name>.py` lies in the mirrored folder, or above it within the tests of the same package."""
+    folders = inside(source).split(".")[:-1]
+    above = [TESTS.joinpath(*folders[:depth]) for depth in range(min(1, len(folders)), len(folders) + 1)]
+    return any((folder / f"test_{source.path.stem}.py").is_file() for folder in above)
+
+
+@pytest.mark.parametrize("source", MODULES, ids=lambda source: source.name)
+def test_every_module_has_its_tests(source: Source) -> None:
+    assert has_its_own(source) or inside(source) in ELSEWHERE, (
+        "write a test file of its name, or say where its tests are"
+    )
+
+
+def test_the_table_names_what_is_there_and_nothing_that_has_tests_of_its_own() -> None:
+    assert [file for file in TESTED_IN if not (TESTS / file).is_file()] == []
+    assert set(ELSEWHERE) - {inside(source) for source in MODULES} == set()
+    assert [source.name for source in MODULES if has_its_own(source) and inside(source) in ELSEWHERE] == []
+    assert len(ELSEWHERE) == sum(len(modules.split()) for modules in TESTED_IN.values()), "a module stands there twice"
