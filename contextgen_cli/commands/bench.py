@@ -17,6 +17,7 @@ from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
 from contextgen_cli.models.numerics import DTYPES, Settings
 from contextgen_cli.scene.limits import LARGEST_STEPS
 from contextgen_cli.terminal import console, interruption, progress
+from contextgen_cli.terminal.sink import Output
 
 _CALIBRATION_SCENES = 12
 
@@ -38,11 +39,11 @@ class Tested:
 
 
 @dataclass(frozen=True)
-class Telling:
+class Reporting:
     """How it is told."""
 
     output: Path | None
-    as_json: bool
+    sink: Output
     progress: str
 
 
@@ -60,9 +61,9 @@ tested_options = gather(
     ),
     options.offline_option,
 )
-telling_options = gather(
-    Telling,
-    "telling",
+bench_reporting_options = gather(
+    Reporting,
+    "reporting",
     option(
         "-o",
         "--output",
@@ -71,7 +72,7 @@ telling_options = gather(
         section=PICTURES,
         help=f"Write {FIGURES} and a {SHEET} of layout, picture and truth.",
     ),
-    options.json_option,
+    options.sink_option,
     options.progress_option,
 )
 
@@ -141,29 +142,28 @@ def benchmark_command(name: str) -> click.Command:
     @click.command(name, cls=options.SectionedCommand, help=bench.benchmarks()[name].help)
     @asked_options(name)
     @tested_options
-    @telling_options
+    @bench_reporting_options
     @options.console_options
-    def measure(asked: Asked, tested: Tested, telling: Telling) -> int:
+    def measure(asked: Asked, tested: Tested, reporting: Reporting) -> int:
         # 1. Refuse what would have no good end.
-        if telling.output is not None:
-            bench.refuse_earlier_figures(telling.output)
+        if reporting.output is not None:
+            bench.refuse_earlier_figures(reporting.output)
         # 2. Open the model.
         console.adopt_logging()
         opened = Bench(tested.settings(), asked.trial(name))
         # 3. Measure.
         began = time.monotonic()
-        code = run(opened, telling)
+        code = run(opened, reporting)
         # 4. Tell.
-        tell(opened, time.monotonic() - began, code, telling)
-        return code
+        return report(opened, time.monotonic() - began, code, reporting)
 
     return measure
 
 
-def run(opened: Bench, telling: Telling) -> int:
+def run(opened: Bench, reporting: Reporting) -> int:
     """Measure to the end, and return the exit code."""
     try:
-        with progress.counted(telling.progress, "pictures", opened.pictures) as advance:
+        with progress.counted(reporting.progress, "pictures", opened.pictures) as advance:
             advance = _heeding_interruptions(advance)
             for result in opened.measure():
                 advance(f"{result.case}: {result.system}")
@@ -176,28 +176,26 @@ def run(opened: Bench, telling: Telling) -> int:
     return EXIT_DONE
 
 
-def tell(opened: Bench, seconds: float, code: int, telling: Telling) -> None:
-    """Write the metrics: a table for a person, JSON lines for a program, files if asked for."""
-    results = len(opened.results)
-    paths = opened.save(telling.output) if telling.output is not None and results else []
-    if telling.as_json:
+def report(opened: Bench, seconds: float, code: int, reporting: Reporting) -> int:
+    """Write the metrics: a table for a person, JSON lines for a program, files if asked for; returns the exit code."""
+    results, sink = len(opened.results), reporting.sink
+    paths = opened.save(reporting.output) if reporting.output is not None and results else []
+    if sink.as_json:
         for record in opened.records():
-            console.emit_json({"type": "row", **record})
-        files = [str(path) for path in paths]
-        ending = {"pictures": results, "files": files, "seconds": round(seconds, 3), "exit": code}
-        console.emit_json({"type": "summary", **opened.setting(), **ending})
-        return
-    for table in opened.tables():
-        console.emit_text(table.heading)
-        console.emit_table(table.columns, table.rows)
-    for path in paths:
-        console.note(f"wrote {path}")
-    console.note(f"{results} pictures measured in {progress.duration(seconds)}")
+            sink.item({"type": "row", **record})
+    else:
+        for table in opened.tables():
+            sink.table([], table.columns, table.rows, heading=table.heading)
+        for path in paths:
+            console.note(f"wrote {path}")
+    ending = {"pictures": results, "files": [str(path) for path in paths], "seconds": round(seconds, 3)}
+    text = f"{results} pictures measured in {progress.duration(seconds)}"
+    return sink.summary({**opened.setting(), **ending}, text=text, exit_code=code)
 
 
 calibration_options = gather(
-    Telling,
-    "telling",
+    Reporting,
+    "reporting",
     option(
         "-o",
         "--output",
@@ -206,7 +204,7 @@ calibration_options = gather(
         section=PICTURES,
         help="Write the card there; by default into the model's folder, which must be yours.",
     ),
-    options.json_option,
+    options.sink_option,
     options.progress_option,
 )
 
@@ -224,7 +222,7 @@ calibration_options = gather(
 @tested_options
 @calibration_options
 @options.console_options
-def calibrate_command(scenes: int, tested: Tested, telling: Telling) -> int:
+def calibrate_command(scenes: int, tested: Tested, reporting: Reporting) -> int:
     """Measure what `render --cache-steps mag` must know of a model, and write it into the model's card.
 
     Scenes are painted on the canvas and with the steps of the card, contextgen.json in the model's folder, and the
@@ -235,28 +233,26 @@ def calibrate_command(scenes: int, tested: Tested, telling: Telling) -> int:
     them again.
     """
     # 1. Refuse what could not be written in the end.
-    card = calibrate.card_to_write(tested.model, telling.output)
+    card = calibrate.card_to_write(tested.model, reporting.output)
     # 2. Open the model.
     console.adopt_logging()
     opened = bench.open_model(tested.settings())
     # 3. Measure.
     began = time.monotonic()
-    with progress.counted(telling.progress, "scenes", scenes) as advance:
+    with progress.counted(reporting.progress, "scenes", scenes) as advance:
         ratios = calibrate.measure(opened, scenes, _heeding_interruptions(advance))
     # 4. Write, and tell.
     calibrate.write(card, opened.model.backend.folder, ratios)
-    if telling.as_json:
-        ending = {"mag_ratios": ratios, "file": str(card), "seconds": round(time.monotonic() - began, 3)}
-        console.emit_json({"type": "summary", **opened.record(), "scenes": scenes, **ending, "exit": EXIT_DONE})
-    else:
-        console.emit(str(card))
+    ending = {"mag_ratios": ratios, "file": str(card), "seconds": round(time.monotonic() - began, 3)}
+    record = {**opened.record(), "scenes": scenes, **ending}
+    code = reporting.sink.summary(record, result=str(card), exit_code=EXIT_DONE)
     place = (
         "the model's card is another now"
-        if telling.output is None
+        if reporting.output is None
         else "once it is contextgen.json in the model's folder"
     )
     console.note(f"{place}: pictures that this model has painted will be rendered again")
-    return EXIT_DONE
+    return code
 
 
 def _heeding_interruptions(advance: Callable[[str], None]) -> Callable[[str], None]:

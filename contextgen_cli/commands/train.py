@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from contextgen_cli.app import train, training_file
-from contextgen_cli.commands.shared.options import MODEL, console_options, json_option, option, progress_option, verb
+from contextgen_cli.commands.shared.options import MODEL, console_options, option, progress_option, sink_option, verb
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE
 from contextgen_cli.terminal import console, interruption, training_progress
 from contextgen_cli.terminal.progress import duration
+from contextgen_cli.terminal.sink import Output
 
 
 @verb(
@@ -26,10 +27,10 @@ contextgen train run.yaml --json
 @click.argument("config", type=click.Path(path_type=Path), metavar="CONFIG")
 @option("--fresh", is_flag=True, section=MODEL, help="Begin anew; what an earlier run has written is moved aside.")
 @option("--device", type=click.Choice(["auto", "cpu"]), default="auto", section=MODEL, help="auto: the fastest.")
-@json_option
+@sink_option
 @progress_option
 @console_options
-def command(config: Path, fresh: bool, device: str, as_json: bool, progress: str) -> int:
+def command(config: Path, fresh: bool, device: str, sink: Output, progress: str) -> int:
     """Train a model, or an adapter, as CONFIG says.
 
     The same command goes on where it was stopped, by Ctrl-C or by a crash: with one process, to the same bits.
@@ -64,7 +65,7 @@ def command(config: Path, fresh: bool, device: str, as_json: bool, progress: str
     # 4. Say how it ended.
     code = EXIT_INTERRUPTED if ended.how == "stopped" else EXIT_DONE
     if speaks:
-        sum_up(ended, time.monotonic() - began, code, as_json=as_json)
+        sum_up(ended, time.monotonic() - began, code, sink)
     return code
 
 
@@ -75,14 +76,10 @@ def moved_aside(output: Path) -> Path:
     return free
 
 
-def sum_up(ended: train.Ended, seconds: float, code: int, *, as_json: bool) -> None:
+def sum_up(ended: train.Ended, seconds: float, code: int, sink: Output) -> None:
     """Write how a run ended, and where its result lies if it has come to one."""
     result = str(ended.result) if code == EXIT_DONE else None
-    if as_json:
-        record = {"status": ended.how, "result": result, "seconds": round(seconds, 3), "exit": code}
-        console.emit_json({"type": "summary", **record})
-        return
-    if result is not None:
-        console.emit(result)
     words = "the same command goes on from here" if result is None else f"in {duration(seconds)}"
-    console.note(f"{ended.how}: {words}" if ended.how == "stopped" else f"{ended.how} {words}")
+    text = f"{ended.how}: {words}" if ended.how == "stopped" else f"{ended.how} {words}"
+    record = {"status": ended.how, "result": result, "seconds": round(seconds, 3)}
+    sink.summary(record, result=result, text=text, exit_code=code)

@@ -176,7 +176,7 @@ class ModelRenderer:
     def _preset(self, model: Model, job: Job) -> str:
         name = model.weights.name
         if name not in self.presets:
-            self._footprint(job)  # on a host of its own; the dearest job comes first
+            self._footprint(job)  # on a host of its own; the most expensive job comes first
         large, smaller = self._reduced.get(name, (0, ""))
         return smaller if smaller and job.cost.bytes >= large else self.presets[name]
 

@@ -26,7 +26,7 @@ def exact(sequence: JointSequence) -> Arrangement:
 ARRANGEMENTS: dict[str, Callable[[JointSequence], Arrangement]] = {
     "masked": lambda sequence: MaskedAttention(small_transformer(1, 4), RULES, "released").arrange(sequence, CPU),
     "exact": exact,
-    "remembering": lambda sequence: alternating(exact(sequence), 2)[0],
+    "keeping": lambda sequence: alternating(exact(sequence), 2)[0],
     "reusing": lambda sequence: alternating(exact(sequence), 2)[1],
     "batched": lambda sequence: BatchedAttention(small_transformer(1, 4), RULES).arrange([sequence], CPU),
 }
@@ -66,7 +66,7 @@ def test_all_of_the_text_is_computed(laid_out) -> None:
     assert torch.equal(arrangement.text_of(embeds), embeds)
 
 
-@pytest.mark.parametrize("kind", ["exact", "remembering", "reusing", "batched"])
+@pytest.mark.parametrize("kind", ["exact", "keeping", "reusing", "batched"])
 def test_the_canvas_is_found_in_whatever_rows_a_block_still_has(kind: str) -> None:
     sequence = random_sequence(5)
     arrangement, (canvas, context) = ARRANGEMENTS[kind](sequence), latents(sequence)

@@ -129,14 +129,14 @@ def test_the_job_of_a_host_that_is_lost_is_handed_to_another(tmp_path, monkeypat
     monkeypatch.setattr("contextgen_cli.batch.launch.time.monotonic", lambda: now[0])
     job_store, listener = JobStore(HashStore(), shared=False), Silence()
     jobs = (job("a", 0), job("a", 1))
-    stock = PlanStatus(Plan(jobs), Plan(jobs))
+    status = PlanStatus(Plan(jobs), Plan(jobs))
     job_store.publish(jobs)
     run = _RunState(
         job_store, 2, JobOptions(Destination(tmp_path), record_of), Topology(1, LauncherEnv(rank=0, size=3))
     )
     for rank in (1, 2):
         job_store.beat(rank)
-        list(run.hear(Event("taken", rank, job_store.take()), stock, listener))
+        list(run.hear(Event("taken", rank, job_store.take()), status, listener))
     for _ in range(13):  # 65 s, in which rank 2 says nothing
         run.check_heartbeats(listener)
         now[0] += 5.0
@@ -148,9 +148,9 @@ def test_the_job_of_a_host_that_is_lost_is_handed_to_another(tmp_path, monkeypat
     assert run._others_ended()
 
     done = Event("finished", 1, 1, outcome=Outcome(jobs[1], Status.RENDERED, rank=1))
-    assert [outcome.rank for outcome in run.hear(done, stock, listener)] == [1]
+    assert [outcome.rank for outcome in run.hear(done, status, listener)] == [1]
     late = Event("finished", 2, 1, outcome=Outcome(jobs[1], Status.RENDERED, rank=2))
-    assert list(run.hear(late, stock, listener)) == []
+    assert list(run.hear(late, status, listener)) == []
 
 
 class Idle:
@@ -189,7 +189,7 @@ def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_a
     monkeypatch.setattr("contextgen_cli.batch.launch.time.monotonic", lambda: now[0])
     job_store, listener = JobStore(HashStore(), shared=False), Silence()
     jobs = tuple(job("a", number) for number in range(3))
-    stock = PlanStatus(Plan(jobs), Plan(jobs))
+    status = PlanStatus(Plan(jobs), Plan(jobs))
     job_store.publish(jobs)
     run = _RunState(
         job_store, 3, JobOptions(Destination(tmp_path), record_of), Topology(1, LauncherEnv(rank=0, size=2))
@@ -197,7 +197,7 @@ def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_a
     job_store.beat(1)
     assert job_store.take() == 0  # by rank 1, which says no more
     for rank in (0, 2):
-        list(run.hear(Event("taken", rank, job_store.take()), stock, listener))
+        list(run.hear(Event("taken", rank, job_store.take()), status, listener))
     for _ in range(13):
         run.check_heartbeats(listener)
         now[0] += 5.0
@@ -205,7 +205,7 @@ def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_a
     run.check_heartbeats(listener)
     assert "1 job was taken by a rank that was not heard of again" in capsys.readouterr().err
     assert (job_store.take(), job_store.take()) == (0, None)
-    list(run.hear(Event("taken", 3, 0), stock, listener))
+    list(run.hear(Event("taken", 3, 0), status, listener))
     now[0] += 600.0
     run.check_heartbeats(listener)
     assert job_store.take() is None

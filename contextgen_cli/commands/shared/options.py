@@ -222,9 +222,14 @@ inputs_option = option(
     section=SCENES,
     help="Where references are looked for by content, folders below included; repeatable.",
 )
-_JSON = {"is_flag": True, "section": TERMINAL, "help": "One JSON object a line on standard output."}
-json_option = option("--json", "as_json", **_JSON)
-sink_option = option("--json", "sink", callback=lambda ctx, param, as_json: Output(as_json), **_JSON)
+sink_option = option(
+    "--json",
+    "sink",
+    is_flag=True,
+    callback=lambda ctx, param, as_json: Output(as_json),
+    section=TERMINAL,
+    help="One JSON object a line on standard output.",
+)
 progress_option = option(
     "--progress",
     type=click.Choice(progress.MODES),

@@ -1,4 +1,4 @@
-"""What an import is made of, and reading the parts of a foreign file with words for what is not there."""
+"""What an import is made of, and reading the parts of another tool's file with words for what is not there."""
 
 from __future__ import annotations
 

@@ -78,9 +78,14 @@ class FluxKontext(Backend):
             )
 
     def warnings(self, adapter: Path | None) -> list[str]:
-        if adapter is not None or (self.folder / CARD_FILE).is_file():
+        if adapter is not None or self._says_method():
             return []
         return ["no adapter is given, and the model says nothing of ContextGen: it will not keep identities"]
+
+    def _says_method(self) -> bool:
+        """Whether the folder's card says how the model was trained; what was measured of it says nothing of that."""
+        path = self.folder / CARD_FILE
+        return path.is_file() and bool(json.loads(path.read_text("utf-8")).keys() - {"mag_ratios"})
 
     def parts(self) -> Mapping[str, int]:
         """The transformer without its `modulation`, which is a part of its own."""
