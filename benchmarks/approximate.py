@@ -21,8 +21,7 @@ import torch
 from contextgen import ContextGenPipeline
 from contextgen.backends.flux_kontext.step_cache import STEP_CACHES
 from contextgen.evaluation.fidelity import psnr
-from contextgen.evaluation.held_out_scenes import held_out_scene
-from contextgen.evaluation.metrics import Ruler
+from contextgen.evaluation.synthetic.synthetic_benchmark import SyntheticCase
 from contextgen.evaluation.systems import model_systems
 
 QUANTIZED = {"int8": "torchao", "nf4": "bitsandbytes"}
@@ -61,16 +60,16 @@ def options(device: str) -> list[Option]:
 
 
 def paint(option: Option, number: int, steps: int | None, exact: np.ndarray | None) -> np.ndarray:
-    scene = held_out_scene("plain", number)
-    answer = model_systems(option.pipe, option.name, steps)[0]
+    case = SyntheticCase.of("plain", number)
+    system = model_systems(option.pipe, option.name, steps)[0]
     option.turn_on(option.pipe)
     try:
         began = time.perf_counter()
-        pixels = np.asarray(answer.picture(scene, number).convert("RGB"))
+        pixels = np.asarray(system.picture(case).convert("RGB"))
         option.seconds.append(time.perf_counter() - began)
     finally:
         option.pipe.cache_steps, option.pipe.reuse_references = None, 1
-    option.hits += Ruler(scene).measure(pixels).hits
+    option.hits += case.ruler.measure(pixels).hits
     if exact is not None:
         option.likeness.append(psnr(pixels, exact, np.ones(pixels.shape[:2], np.bool_)))
     return pixels

@@ -25,13 +25,14 @@ class Painter:
     """One model, the time that its transformer takes, and whether pictures share what they have in common."""
 
     def __init__(self, asked: argparse.Namespace, attention: str) -> None:
-        settings = Settings(model=asked.model, adapter=asked.adapter, device=asked.device, attention=attention)
+        numerics = (("attention", attention),)
+        settings = Settings(model=asked.model, adapter=asked.adapter, device=asked.device, numerics=numerics)
         self.renderer, self.shares = ModelRenderer(settings), attention == "exact"
         scenes = load([asked.scenes], LoadOptions()).scenes
         overrides = Overrides(count=asked.seeds, steps=asked.steps)
         self.jobs = plan(scenes, overrides, self.renderer.recipe, self.renderer.cost).jobs
         self.renderer.open(self.jobs[0])
-        self.pipe: Any = self.renderer._open[-1]
+        self.pipe: Any = self.renderer._open[-1].pipe
         self.inside, self._began = 0.0, 0.0
         self.pipe.transformer.register_forward_pre_hook(self._enter)
         self.pipe.transformer.register_forward_hook(self._leave)

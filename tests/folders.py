@@ -20,10 +20,18 @@ OTHER_RECIPE = replace(RECIPE, model=Weights("tiny-kontext", "aa" * 32), adapter
 
 
 def paint(
-    folder: Path, name: str, seed: int = 0, recipe: Recipe = RECIPE, prompt: str = "a crab is holding a bag"
+    folder: Path,
+    name: str,
+    seed: int = 0,
+    recipe: Recipe = RECIPE,
+    prompt: str = "a crab is holding a bag",
+    **changes: Any,
 ) -> Job:
-    """Put a picture into `folder`, painted from a scene beside it in `scenes`, and return its job."""
-    path = write_scene(folder.parent / "scenes" / f"{name}.yaml")
+    """Put a picture into `folder`, painted from a scene beside it in `scenes`, and return its job.
+
+    `changes` replace keys of the scene file.
+    """
+    path = write_scene(folder.parent / "scenes" / f"{name}.yaml", **changes)
     (scene,) = load([str(path)], LoadOptions(deep=False, models=("mini",))).scenes
     inputs = tuple((file, hashlib.sha256(file.read_bytes()).hexdigest()) for file in scene.files)
     job_id = hashlib.sha256(f"{name}-{seed}".encode()).hexdigest()

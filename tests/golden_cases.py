@@ -55,8 +55,8 @@ class Case:
 
     @property
     def sequence(self) -> JointSequence:
-        card = read_model_card(TINY)
-        return arrange(self.references, self.instances, self.size, card)
+        boxes = [instance.box for instance in self.instances]
+        return arrange(self.references, boxes, self.size, read_model_card(TINY))
 
     def mask(self, name: str) -> np.ndarray:
         rows = np.unpackbits(self.expected[name].numpy(), axis=1)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
 
+from contextgen import ContextGenPipeline
 from contextgen.data.example import Example
 from contextgen.method.layout import Instance
 from contextgen.training.callbacks import StepRecord
 from contextgen.training.config import Optimizer, Stage, Start, TrainConfig
+from contextgen.training.objectives.objective import Loss, Objective
+from contextgen.training.preprocessing.samples import Prepared, prepare
 
 TINY = Path(__file__).parent / "golden" / "tiny-kontext"
 
@@ -73,7 +78,6 @@ def stage(**changes: Any) -> Stage:
         "steps": 6,
         "batch": 2,
         "optimizer": Optimizer(learning_rate=1e-3),
-        "text_drop": 0.2,
         "ema": 0.9,
         "checkpoint_every": 2,
     }
@@ -83,3 +87,16 @@ def stage(**changes: Any) -> Stage:
 def config(output: Path, *stages: Stage, **changes: Any) -> TrainConfig:
     defaults = {"start": Start(model=str(TINY)), "seed": 3, "precision": "float32", "workers": 0}
     return TrainConfig(**{**defaults, **changes, "output": output, "stages": stages or (stage(),)})
+
+
+def prepared(pipe: ContextGenPipeline, count: int = 3) -> list[Prepared]:
+    return [prepare(example, pipe.card) for example in Shapes(1).batch(0, count)]
+
+
+def loss_of(objective: Objective, given: Sequence[Prepared], seed: int = 5) -> Loss:
+    return objective.loss(objective.ready(given), torch.Generator().manual_seed(seed))
+
+
+def open_shapes(data: object, seed: int) -> Shapes:
+    """What a run draws its examples from, whatever its stage asks for."""
+    return Shapes(seed)

@@ -48,7 +48,7 @@ def test_every_picture_is_replayed_within_a_level(contextgen: Callable[..., Any]
     assert summary["pictures"] == len(replays) == 10 and summary["failed"] == 0
     for replay in replays:
         if Path(replay["picture"]).stem in MOVED:
-            assert replay["differing"] < 0.5
+            assert not replay["same_pixels"]  # a random model lets every pixel see it
         else:
             assert replay["same_pixels"] or replay["largest"] <= 1, replay
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from contextgen_cli.batch.plan import Job, Overrides, plan
 from contextgen_cli.errors import ContextgenError, SceneError, UsageError, WeightsError
@@ -31,11 +31,11 @@ class Replay:
     """A picture to be rendered again, with its files found."""
 
     picture: Path
-    record: Mapping[str, Any]
+    record: Mapping[str, object]
     remembered: PictureRecord
     scene: Scene  # the paths are those of this machine
 
-    def record_of(self, fresh: Mapping[str, Any]) -> dict[str, Any]:
+    def record_of(self, fresh: Mapping[str, object]) -> dict[str, object]:
         """What the new picture shall remember: the versions of now, and files and models by the names of then."""
         return {**fresh, **{key: self.record[key] for key in _OF_THE_RECORD}}
 

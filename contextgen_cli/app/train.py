@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from contextgen_cli.models import error_translation
 
 if TYPE_CHECKING:
     from contextgen.training.callbacks import Watcher
-    from contextgen.training.config import Stage, TrainConfig
+    from contextgen.training.config import ImigData, Stage, Start, SynthData, TrainConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +63,23 @@ def alone(output: Path) -> Iterator[None]:
         lock.release()
 
 
-def is_main_process() -> bool:
-    """Whether this process speaks for all that a launcher has started."""
-    return int(os.environ.get("RANK", "0")) == 0
+def is_main_process(*, on_cpu: bool = False) -> bool:
+    """Whether this process speaks for all that a launcher has started; waits for them to form their process group.
+
+    Raises:
+        ContextgenError: they cannot.
+    """
+    from accelerate import PartialState
+
+    with error_translation.training():
+        return bool(PartialState(cpu=on_cpu).is_main_process)
 
 
-def configuration(values: Mapping[str, Any], folder: Path) -> TrainConfig:
+def configuration(values: Mapping[str, object], folder: Path) -> TrainConfig:
     """The values of a file that fits the schema, as the run takes them; paths are relative to `folder`."""
     from contextgen.training.config import Lora, TrainConfig
 
-    stated = {name: value for name, value in values.items() if name != "version"}
+    stated: dict[str, Any] = {name: value for name, value in values.items() if name != "version"}
     stated["output"] = folder / stated["output"]
     stated["start"] = _start(stated["start"], folder)
     stated["stages"] = tuple(_stage(stage, folder) for stage in stated["stages"])
@@ -82,7 +88,7 @@ def configuration(values: Mapping[str, Any], folder: Path) -> TrainConfig:
     return TrainConfig(**stated)
 
 
-def _start(stated: Mapping[str, Any], folder: Path) -> Any:
+def _start(stated: Mapping[str, Any], folder: Path) -> Start:
     from contextgen.training.config import Start
 
     found = {name: _local(stated[name], folder) for name in ("model", "adapter") if name in stated}
@@ -96,9 +102,13 @@ def _local(name: str, folder: Path) -> str:
 
 
 def _stage(stated: Mapping[str, Any], folder: Path) -> Stage:
-    from contextgen.training.config import Optimizer, Samples, Stage
+    """A stage whose objective takes its own settings; those of other objectives say nothing to it."""
+    from contextgen.training.config import OBJECTIVES, Flow, Optimizer, Samples, Stage
 
-    made: dict[str, Any] = dict(stated)
+    kind = OBJECTIVES[stated.get("objective", Flow.name)]
+    settings = {field.name for field in fields(kind)}
+    made = {name: stated[name] for name in {field.name for field in fields(Stage)} & stated.keys()}
+    made["objective"] = kind(**{name: stated[name] for name in settings & stated.keys()})
     if "optimizer" in stated:
         made["optimizer"] = Optimizer(**_frozen(stated["optimizer"]))
     if "samples" in stated:
@@ -108,7 +118,7 @@ def _stage(stated: Mapping[str, Any], folder: Path) -> Stage:
     return Stage(**made)
 
 
-def _data(stated: Mapping[str, Any], folder: Path) -> Any:
+def _data(stated: Mapping[str, Any], folder: Path) -> SynthData | ImigData:
     from contextgen.training.config import Folder, ImigData, SynthData
 
     if "synth" in stated:
@@ -120,6 +130,4 @@ def _data(stated: Mapping[str, Any], folder: Path) -> Any:
 def _frozen(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _frozen(item) for key, item in value.items()}
-    return (
-        tuple(_frozen(item) for item in value) if isinstance(value, Sequence) and not isinstance(value, str) else value
-    )
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

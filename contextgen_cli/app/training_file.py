@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,16 +11,16 @@ from contextgen_cli.scene.check import schema
 from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.problems import Problem
 from contextgen_cli.scene.parse import sources
-from contextgen_cli.scene.parse.nodes import Node, plain, spot
+from contextgen_cli.scene.parse.nodes import Node, key_spot, plain, spot
 
 _SCHEMA = "train"
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingFile:
-    """What was read; `values` is None where there is a problem."""
+    """What was read; `values` is None where there is an error among the problems."""
 
-    values: Mapping[str, Any] | None
+    values: Mapping[str, object] | None
     problems: tuple[Problem, ...]
 
 
@@ -28,8 +28,7 @@ def read(path: Path) -> TrainingFile:
     """Read a file. Problems are returned, never raised."""
     text, report = sources.read(path, None)
     values = None if text is None else _only_document(text, path, report)
-    problems = tuple(report.problems)
-    return TrainingFile(None if problems else values, problems)
+    return TrainingFile(None if report.error_count else values, tuple(report.problems))
 
 
 def _only_document(text: str, path: Path, report: ProblemCollector) -> Mapping[str, Any] | None:
@@ -67,11 +66,27 @@ def _check_choices(root: Node, values: Mapping[str, Any], report: ProblemCollect
     for index, stage in enumerate(values.get("stages", ())):
         if synth := stage.get("data", {}).get("synth"):
             _check_synth(root, ("stages", index, "data", "synth"), synth, report)
+        _check_objective(root, index, stage, report)
     if values.get("train_text_encoders") and not any(_is_flow(stage) for stage in values.get("stages", ())):
         message, hint = "no stage would train the text encoders along: none is `flow`", "leave it out"
         report.error("text-encoders", message, spot(root, "train_text_encoders"), hint)
     if values.get("weights", "full") != "full":
         _check_lora(root, values, report)
+
+
+def _check_objective(root: Node, index: int, stage: Mapping[str, Any], report: ProblemCollector) -> None:
+    """Say which keys of a stage its objective does not read; `draws` would be another training with them."""
+    from contextgen.training.config import OBJECTIVES
+
+    readers: dict[str, list[str]] = {}
+    for kind in OBJECTIVES.values():
+        for setting in fields(kind):
+            readers.setdefault(setting.name, []).append(kind.name)
+    objective = stage.get("objective", "flow")
+    for key in (key for key in stage if objective not in readers.get(key, [objective])):
+        message = f"`{key}` is for {' and '.join(readers[key])}; the objective {objective} does not read it"
+        say = report.error if key == "draws" and stage[key] > 1 else report.warning
+        say("not-read", message, key_spot(root, "stages", index, key), "leave it out")
 
 
 def _is_flow(stage: Mapping[str, Any]) -> bool:

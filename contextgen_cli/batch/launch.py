@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
-from contextgen_cli.batch.launcher_env import ALONE, LauncherEnv, open_store
+from contextgen_cli.batch.launcher_env import NO_LAUNCHER, LauncherEnv, open_store
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.rank import MakeRenderer, RankPlace
 from contextgen_cli.batch.resume import PlanStatus
@@ -25,10 +25,10 @@ from contextgen_cli.errors import EnvironmentProblem
 
 Interrupted = Callable[[], bool]
 FINISHING = "finishing the pictures at work; interrupt once more to stop now"
-_TURN = 0.1  # seconds between two looks at what changed elsewhere
-_BEAT = 5.0  # between two signs of life of a supervisor
-_LOST = 60.0  # without one, after which a supervisor and the host around it are given up
-_FAREWELL = 10.0  # for the others to hear that all is over
+_POLL = 0.1  # seconds between two looks at what changed elsewhere
+_HEARTBEAT = 5.0  # between two signs of life of a supervisor
+_LOST_AFTER = 60.0  # without one, after which a supervisor and the host around it are given up
+_PARTING = 10.0  # for the others to hear that all is over
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Topology:
     """Who paints: so many ranks here, among those that a launcher started; 0: this process itself, alone."""
 
     processes: int
-    launcher: LauncherEnv = ALONE
+    launcher: LauncherEnv = NO_LAUNCHER
 
     @property
     def ranks(self) -> int:
@@ -56,6 +56,20 @@ class Topology:
         return [RankPlace(number, here, number, here) for number in range(here)]
 
 
+@dataclass(frozen=True)
+class RankPool:
+    """The ranks as each of their supervisors needs them: where they are, where jobs come from, who paints and how."""
+
+    topology: Topology
+    job_store: JobStore
+    make_renderer: MakeRenderer
+    job_options: JobOptions
+
+    def supervisor(self, tell: Callable[[Event], None]) -> Supervisor:
+        """Start those of this host."""
+        return Supervisor(self.job_store, self.make_renderer, self.job_options, self.topology.places, tell)
+
+
 def open_job_store(topology: Topology) -> JobStore:
     """The store through which all ranks get their jobs."""
     if topology.launcher.size > 1:
@@ -65,7 +79,7 @@ def open_job_store(topology: Topology) -> JobStore:
     return JobStore(HashStore(), shared=False)
 
 
-def alone(
+def run_in_process(
     status: PlanStatus, renderer: Renderer, job_options: JobOptions, listener: Listener, interrupted: Interrupted
 ) -> Iterator[Outcome]:
     """Do the jobs in this process.
@@ -84,20 +98,12 @@ def alone(
                 return
             yield job
 
-    for outcome in work(jobs(), renderer, job_options, _Heeding(listener, interrupted)):
+    for outcome in work(jobs(), renderer, job_options, _Interruptible(listener, interrupted)):
         failures += outcome.status in UNDONE
         yield outcome
 
 
-def together(
-    job_store: JobStore,
-    status: PlanStatus,
-    make_renderer: MakeRenderer,
-    job_options: JobOptions,
-    listener: Listener,
-    topology: Topology,
-    interrupted: Interrupted,
-) -> Iterator[Outcome]:
+def run_on_ranks(pool: RankPool, status: PlanStatus, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
     """Do the jobs in several processes; this one tells how it goes.
 
     Raises:
@@ -105,21 +111,22 @@ def together(
         KeyboardInterrupt: asked to stop; the pictures at work were finished.
     """
     events: deque[Event] = deque()
+    job_store = pool.job_store
     for job_id, times in status.crashes.items():
         job_store.crashed(job_id, times)
     job_store.publish(status.todo.jobs)
-    run = _RunState(job_store, len(status.todo.jobs), job_options, topology)
-    supervisor = Supervisor(job_store, make_renderer, job_options, topology.places, events.append)
+    run = _RunState(job_store, len(status.todo.jobs), pool.job_options, pool.topology)
+    supervisor = pool.supervisor(events.append)
     try:
         while not run.ended(supervisor):
             if interrupted() and job_store.closed is None:
                 listener.noticed(FINISHING)
                 job_store.close(INTERRUPTED)
             try:
-                supervisor.turn(_TURN)
+                supervisor.turn(_POLL)
             except EnvironmentProblem as problem:
                 run.fail(problem)
-            run.look_after_others(listener)
+            run.check_heartbeats(listener)
             events.extend(job_store.hear())
             while events:
                 yield from run.hear(events.popleft(), status, listener)
@@ -130,14 +137,14 @@ def together(
         raise
     finally:
         supervisor.kill()  # only those that an error or a second interruption leaves
-    run.say_farewell()
+    run.wait_for_others()
     if run.problem is not None:
         raise run.problem
     if job_store.closed == INTERRUPTED:
         raise KeyboardInterrupt
 
 
-class _Heeding:
+class _Interruptible:
     """A listener that says, with the next step of the picture at work, what becomes of an interruption."""
 
     def __init__(self, listener: Listener, interrupted: Interrupted) -> None:
@@ -215,12 +222,12 @@ class _RunState:
         if len(self.finished) == self.jobs:
             self.job_store.close(OVER)
             return supervisor.ended
-        return supervisor.ended and self.job_store.closed is not None and self._others_gone()
+        return supervisor.ended and self.job_store.closed is not None and self._others_ended()
 
-    def look_after_others(self, listener: Listener) -> None:
+    def check_heartbeats(self, listener: Listener) -> None:
         """Put back the job of a supervisor that gives no sign of life: its host is lost."""
         now = time.monotonic()
-        if self.topology.launcher.size == 1 or now - self.looked < _BEAT:
+        if self.topology.launcher.size == 1 or now - self.looked < _HEARTBEAT:
             return
         self.looked = now
         for rank, beats in self.job_store.heartbeats(range(1, self.topology.launcher.size)).items():
@@ -229,14 +236,14 @@ class _RunState:
             if rank in self.at_work and self._lost(rank):
                 self.job_store.put_back(self.at_work.pop(rank))
                 listener.noticed(f"rank {rank} gives no sign of life: its job is handed to another")
-        self._look_for_missing(listener, now)
+        self._put_back_missing(listener, now)
 
-    def _look_for_missing(self, listener: Listener, now: float) -> None:
+    def _put_back_missing(self, listener: Listener, now: float) -> None:
         """Put back what somebody took who did not live to tell."""
         missing = set(range(self.jobs)) - self.finished - set(self.at_work.values())
         if not missing or not self.job_store.is_exhausted():
             self.complete = now
-        elif now - self.complete > _LOST:
+        elif now - self.complete > _LOST_AFTER:
             for position in sorted(missing):
                 self.job_store.put_back(position)
             lost = "1 job was" if len(missing) == 1 else f"{len(missing)} jobs were"
@@ -245,54 +252,49 @@ class _RunState:
     def _lost(self, rank: int) -> bool:
         """Whether a supervisor never came, or was not heard for long."""
         beats, heard = self.alive.get(rank, (0, 0.0))
-        return not beats or time.monotonic() - heard > _LOST
+        return not beats or time.monotonic() - heard > _LOST_AFTER
 
-    def _others_gone(self) -> bool:
+    def _others_ended(self) -> bool:
         others = set(range(1, self.topology.launcher.size))
         return all(self._lost(rank) for rank in others - self.job_store.gone(others))
 
-    def say_farewell(self) -> None:
+    def wait_for_others(self) -> None:
         """Keep the store until the others have heard that all is over; a launcher's outlives us anyhow."""
-        others, until = set(range(1, self.topology.launcher.size)), time.monotonic() + _FAREWELL
+        others, until = set(range(1, self.topology.launcher.size)), time.monotonic() + _PARTING
         if self.topology.launcher.agent or not others:
             return
         with contextlib.suppress(EnvironmentProblem):
             while self.job_store.gone(others) < others and time.monotonic() < until:
-                time.sleep(_TURN)
+                time.sleep(_POLL)
 
 
-def follow(
-    job_store: JobStore,
-    make_renderer: MakeRenderer,
-    job_options: JobOptions,
-    topology: Topology,
-    interrupted: Interrupted,
-) -> None:
+def supervise(pool: RankPool, interrupted: Interrupted) -> None:
     """Supervise a rank whose plan another process makes and tells.
 
     Raises:
         EnvironmentProblem: that process cannot be reached, or no job would fare well here.
         KeyboardInterrupt: asked to stop; the picture at work was finished.
     """
-    job_store.beat(topology.launcher.rank)
+    job_store, rank = pool.job_store, pool.topology.launcher.rank
+    job_store.beat(rank)
     job_store.wait_for_plan(interrupted)
-    supervisor = Supervisor(job_store, make_renderer, job_options, topology.places, job_store.tell)
+    supervisor = pool.supervisor(job_store.tell)
     beaten = 0.0
     try:
         while not (supervisor.ended and job_store.closed is not None):
             if interrupted():
                 job_store.close(INTERRUPTED)
-            if time.monotonic() - beaten >= _BEAT:
+            if time.monotonic() - beaten >= _HEARTBEAT:
                 beaten = time.monotonic()
-                job_store.beat(topology.launcher.rank)
-            supervisor.turn(2 * _TURN)
+                job_store.beat(rank)
+            supervisor.turn(2 * _POLL)
     except EnvironmentProblem as problem:
         with contextlib.suppress(EnvironmentProblem):
-            job_store.tell(Event("problem", topology.launcher.rank, problem=problem))
+            job_store.tell(Event("problem", rank, problem=problem))
         raise
     finally:
         supervisor.kill()
         with contextlib.suppress(EnvironmentProblem):
-            job_store.leave(topology.launcher.rank)
+            job_store.leave(rank)
     if interrupted():
         raise KeyboardInterrupt

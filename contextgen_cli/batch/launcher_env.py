@@ -1,7 +1,9 @@
-"""Whether a launcher started this process among others, as its environment says: torchrun, accelerate launch, SLURM.
+"""Whether a launcher started this process among others, as its environment says: accelerate launch, torchrun, mpirun,
+srun.
 
-`accelerate launch` and `torchrun` set the same variables; `srun` sets its own. Nothing here opens a process group:
-ranks never wait for one another, so that one may die without the others noticing.
+The place among them is accelerate's reading of the environment; `srun`'s variables, and what is said of restarts and of
+where the others are met, accelerate does not read. Nothing here opens a process group: ranks never wait for one
+another, so that one may die without the others noticing.
 """
 
 from __future__ import annotations
@@ -18,7 +20,13 @@ from contextgen_cli.errors import EnvironmentProblem, UsageError
 _PATIENCE = timedelta(minutes=10)  # for hosts that a scheduler starts one after another
 _PORTS = range(20_000, 30_000)  # where a SLURM job names none
 # What a rank's own process must not find: no library is to open a process group there.
-VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
+VARIABLES = (
+    *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT"),
+    *("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"),
+)
+# What `mpirun` says and `srun` does not, which may set the others too: how many processes this host has.
+_MPIRUN = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE")
+_LOCALHOST, _PORT = "127.0.0.1", 29_500  # where accelerate has the processes of one host meet
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +43,24 @@ class LauncherEnv:
     agent: bool = False  # an elastic agent keeps the store, and outlives us
 
 
-ALONE = LauncherEnv()
+NO_LAUNCHER = LauncherEnv()
 
 
-def launcher_env(environment: Mapping[str, str] | None = None) -> LauncherEnv:
-    """The launcher that the environment describes; `ALONE` where there is none, or only this process in it.
+def launcher_env() -> LauncherEnv:
+    """The launcher that the environment describes; `NO_LAUNCHER` where there is none, or only this process in it.
 
     Raises:
         UsageError: a launcher's variables are incomplete or no numbers.
     """
-    given = os.environ if environment is None else environment
     try:
-        if int(given.get("WORLD_SIZE", 1)) > 1:
-            return _launched(given)
-        if int(given.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
-            return _slurm(given)
+        if int(os.environ.get("WORLD_SIZE", 1)) > 1 or not os.environ.keys().isdisjoint(_MPIRUN):
+            return _launched()
+        if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
+            return _slurm(os.environ)
     except (KeyError, ValueError) as problem:
         hint = "Start it with torchrun, accelerate launch or srun, or without their variables."
         raise UsageError(f"the launcher's environment variables are incomplete: {problem}", hint=hint) from problem
-    return ALONE
+    return NO_LAUNCHER
 
 
 def open_store(launcher: LauncherEnv) -> Any:
@@ -81,12 +88,20 @@ def open_store(launcher: LauncherEnv) -> Any:
     return PrefixStore(f"contextgen/{launcher.attempt}", store)
 
 
-def _launched(given: Mapping[str, str]) -> LauncherEnv:
+def _launched() -> LauncherEnv:
+    from accelerate.utils import get_cpu_distributed_information
+
+    place = get_cpu_distributed_information()  # of GPUs' processes too, whatever its name says
+    given: Mapping[str, str] = os.environ
+    if place.world_size == 1:
+        return NO_LAUNCHER
+    if "WORLD_SIZE" not in given and place.local_world_size == place.world_size:
+        given = {"MASTER_ADDR": _LOCALHOST, "MASTER_PORT": str(_PORT), **given}
     return LauncherEnv(
-        rank=int(given["RANK"]),
-        size=int(given["WORLD_SIZE"]),
-        local_rank=int(given.get("LOCAL_RANK", 0)),
-        local_size=int(given.get("LOCAL_WORLD_SIZE", 1)),
+        rank=place.rank,
+        size=place.world_size,
+        local_rank=place.local_rank,
+        local_size=place.local_world_size,
         address=given["MASTER_ADDR"],
         port=int(given["MASTER_PORT"]),
         attempt=int(given.get("TORCHELASTIC_RESTART_COUNT", 0)),

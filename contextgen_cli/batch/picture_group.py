@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-_HERE = "127.0.0.1"
-_LAST_WORDS = 5.0  # seconds in which a process that is lost ends
+_LOCALHOST = "127.0.0.1"
+_EXIT_WITHIN = 5.0  # seconds in which a process that is lost ends
 
 
 class PictureGroup(contextlib.AbstractContextManager["PictureGroup"]):
@@ -40,7 +40,7 @@ class PictureGroup(contextlib.AbstractContextManager["PictureGroup"]):
 
     def __init__(self, leader: Renderer, make_renderer: MakeRenderer, size: int) -> None:
         self._leader, self._make_renderer, self._size = leader, make_renderer, size
-        self._others: list[_Other] = []
+        self._others: list[_Member] = []
         self._reduced_for: list[Job] = []  # what those that are started anew must do too
         self.composition: Any = leader.composition
         self.peak_bytes = leader.peak_bytes
@@ -48,7 +48,7 @@ class PictureGroup(contextlib.AbstractContextManager["PictureGroup"]):
     def __exit__(self, *_: object) -> None:
         for other in self._others:
             other.dismiss()
-        self._disband(_LAST_WORDS)
+        self._disband(_EXIT_WITHIN)
 
     def open(self, job: Job) -> None:
         """Open the job's model in every process.
@@ -89,16 +89,16 @@ class PictureGroup(contextlib.AbstractContextManager["PictureGroup"]):
             yield
             done = True
         except RuntimeError as lost:  # the group's word for somebody who is gone
-            for problem in self._last_words():
+            for problem in self._exit_reasons():
                 raise problem from lost
             raise
         finally:
             if not done:
                 self._disband(patience=0)
 
-    def _last_words(self) -> list[ContextgenError]:
+    def _exit_reasons(self) -> list[ContextgenError]:
         """What ended others: first what they said, then that some said nothing, as those do who lose another."""
-        ended = [problem for other in self._others if (problem := other.last_words()) is not None]
+        ended = [problem for other in self._others if (problem := other.exit_reason()) is not None]
         return sorted(ended, key=lambda problem: isinstance(problem, _Died))
 
     def _tell(self, verb: str, job: Job) -> None:
@@ -110,12 +110,12 @@ class PictureGroup(contextlib.AbstractContextManager["PictureGroup"]):
     def _start(self) -> None:
         from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-        store = TCPStore(_HERE, 0, is_master=True, wait_for_workers=False)
+        store = TCPStore(_LOCALHOST, 0, is_master=True, wait_for_workers=False)
         places = [RankPlace(rank, self._size, rank, self._size) for rank in range(1, self._size)]
-        self._others = [_Other(self._make_renderer, place, store.port) for place in places]
+        self._others = [_Member(self._make_renderer, place, store.port) for place in places]
         for other in self._others:
             other.wait_until_there()
-        _meet(store, 0, self._size)
+        _join_process_group(store, 0, self._size)
         for job in self._reduced_for:
             self._tell("reduce_memory", job)
 
@@ -123,12 +123,12 @@ class PictureGroup(contextlib.AbstractContextManager["PictureGroup"]):
         for other in self._others:
             other.end(patience)
         if self._others:
-            _part()
+            _leave_process_group()
         self._others = []
 
 
-class _Other:
-    """Another process of a team, as the leader sees it."""
+class _Member:
+    """Another process of the group, as the leader sees it."""
 
     def __init__(self, make_renderer: MakeRenderer, place: RankPlace, port: int) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would inherit the device's state
@@ -156,9 +156,9 @@ class _Other:
         with contextlib.suppress(OSError):
             self._line.send(None)
 
-    def last_words(self) -> ContextgenError | None:
+    def exit_reason(self) -> ContextgenError | None:
         """What ended this process; None: it goes on."""
-        self._process.join(_LAST_WORDS)
+        self._process.join(_EXIT_WITHIN)
         if self._process.exitcode is None:
             return None
         try:
@@ -203,7 +203,7 @@ def assist(line: Connection, make_renderer: MakeRenderer, place: RankPlace, port
     try:
         renderer = make_renderer(place)
         line.send(None)
-        _meet(TCPStore(_HERE, port, is_master=False), place.rank, place.ranks)
+        _join_process_group(TCPStore(_LOCALHOST, port, is_master=False), place.rank, place.ranks)
         while (told := line.recv()) is not None:
             verb, job = told
             if verb == "open":
@@ -213,21 +213,21 @@ def assist(line: Connection, make_renderer: MakeRenderer, place: RankPlace, port
                 renderer.reduce_memory(job)
             else:
                 renderer.render(job, lambda done: None)
-        _part()
+        _leave_process_group()
     except ContextgenError as problem:
         line.send(problem)
     except (BrokenPipeError, EOFError):
         os._exit(1)  # nobody is there to hear why
 
 
-def _meet(store: Any, rank: int, size: int) -> None:
+def _join_process_group(store: Any, rank: int, size: int) -> None:
     """Found the group in which tensors are exchanged: gloo for those in the main memory, NCCL for those on GPUs."""
     from torch import distributed
 
     distributed.init_process_group(store=store, rank=rank, world_size=size)
 
 
-def _part() -> None:
+def _leave_process_group() -> None:
     from torch import distributed
 
     if distributed.is_initialized():

@@ -47,14 +47,14 @@ def serve(line: Connection, make_renderer: MakeRenderer, job_options: JobOptions
     end_with_parent()
     for name in VARIABLES:
         os.environ.pop(name, None)
-    voice = _SupervisorLine(line, place)
+    supervisor = _SupervisorLine(line, place)
     try:
-        for _ in work(voice.jobs(), make_renderer(place), job_options, voice, place.rank):
+        for _ in work(supervisor.jobs(), make_renderer(place), job_options, supervisor, place.rank):
             pass  # told already
     except DeviceLost:
         raise  # this process has come to its end; the supervisor starts another
     except EnvironmentProblem as problem:
-        voice.tell(Event("problem", place.rank, voice.position, problem=problem))
+        supervisor.tell(Event("problem", place.rank, supervisor.position, problem=problem))
     except (BrokenPipeError, EOFError):
         os._exit(1)  # nobody is there to hear why
 

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from contextgen_cli.app.bench import (
-    ABLATIONS,
-    FIGURES,
-    LEVELS,
-    SHEET,
-    Bench,
-    Trial,
-    known,
-    refuse_earlier_figures,
-    save,
-)
+from contextgen_cli.app import bench, calibrate
+from contextgen_cli.app.bench import FIGURES, SHEET, Asked, Bench
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
@@ -26,28 +18,7 @@ from contextgen_cli.models.numerics import DTYPES, Settings
 from contextgen_cli.scene.limits import LARGEST_STEPS
 from contextgen_cli.terminal import console, interruption, progress
 
-_QUICK = Trial(levels=("plain", "silhouette"), scenes=16, steps=6)
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How much to measure, as asked for."""
-
-    level: tuple[str, ...]
-    scenes: int | None
-    steps: int | None
-    ablation: tuple[str, ...]
-    quick: bool
-
-    def trial(self) -> Trial:
-        """What that comes to: an option beats `--quick`, which beats the defaults."""
-        usual = _QUICK if self.quick else Trial()
-        return Trial(
-            levels=tuple(dict.fromkeys(self.level)) or usual.levels,
-            scenes=self.scenes or usual.scenes,
-            steps=self.steps or usual.steps,
-            ablations=known(self.ablation),
-        )
+_CALIBRATION_SCENES = 12
 
 
 @dataclass(frozen=True)
@@ -75,32 +46,6 @@ class Telling:
     progress: str
 
 
-extent_options = gather(
-    Extent,
-    "extent",
-    option("--level", type=click.Choice(LEVELS), multiple=True, section=SCENES, help="Repeatable; by default all."),
-    option(
-        "--scenes",
-        metavar="N",
-        type=click.IntRange(1),
-        section=SCENES,
-        help=f"Scenes of each level; by default {Trial().scenes}.",
-    ),
-    option("--steps", metavar="N", type=click.IntRange(1, LARGEST_STEPS), section=SAMPLING, help="Denoising steps."),
-    option(
-        "--ablation",
-        type=click.Choice([*ABLATIONS, "all"]),
-        multiple=True,
-        section=SAMPLING,
-        help="Also the same weights with a part of the method switched off; repeatable.",
-    ),
-    option(
-        "--quick",
-        is_flag=True,
-        section=SCENES,
-        help=f"{_QUICK.scenes} scenes of {' and '.join(_QUICK.levels)}, {_QUICK.steps} steps.",
-    ),
-)
 tested_options = gather(
     Tested,
     "tested",
@@ -108,7 +53,10 @@ tested_options = gather(
     option("--adapter", metavar="PATH", section=MODEL, help="Adapter: a file, a folder or a hub id."),
     option("--dtype", type=click.Choice(list(DTYPES)), section=MODEL, help="Number format; by default the device's."),
     option(
-        "--device", metavar="NAME", section=MODEL, help="cuda, cuda:1, mps or cpu; by default the fastest there is."
+        "--device",
+        metavar="NAME",
+        section=MODEL,
+        help="cuda, cuda:1, xpu, mps or cpu; by default the fastest there is.",
     ),
     options.offline_option,
 )
@@ -128,47 +76,97 @@ telling_options = gather(
 )
 
 
-@click.group(epilog="\b\nExamples:\n  contextgen bench synthetic --quick\n  contextgen bench synthetic --help\n")
+def asked_options(benchmark: str) -> options.Decorator:
+    """How much of a benchmark can be asked for."""
+    listing = bench.benchmarks()[benchmark]
+    quick = listing.quick
+    return gather(
+        Asked,
+        "asked",
+        option(
+            "--level",
+            type=click.Choice(listing.levels),
+            multiple=True,
+            section=SCENES,
+            help="Repeatable; by default all.",
+        ),
+        option(
+            "--scenes",
+            metavar="N",
+            type=click.IntRange(1),
+            section=SCENES,
+            help=f"Scenes of each level; by default {listing.usual.scenes}.",
+        ),
+        option(
+            "--steps", metavar="N", type=click.IntRange(1, LARGEST_STEPS), section=SAMPLING, help="Denoising steps."
+        ),
+        option(
+            "--ablation",
+            type=click.Choice([*bench.ablations(), "all"]),
+            multiple=True,
+            section=SAMPLING,
+            help="Also the same weights with a part of the method switched off; repeatable.",
+        ),
+        option(
+            "--quick",
+            is_flag=True,
+            section=SCENES,
+            help=f"{quick.scenes} scenes of {' and '.join(quick.levels)}, {quick.steps} steps.",
+        ),
+    )
+
+
+class BenchGroup(click.Group):
+    """The library's benchmarks, each a command of its name, beside the commands of this group's own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*bench.benchmarks(), *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return benchmark_command(cmd_name) if cmd_name in bench.benchmarks() else super().get_command(ctx, cmd_name)
+
+
+@click.group(
+    cls=BenchGroup,
+    epilog="\b\nExamples:\n  contextgen bench synthetic --quick\n  contextgen bench synthetic --help\n"
+    "  contextgen bench calibrate --model ./model\n",
+)
 def command() -> None:
     """Measure how good a model is."""
 
 
-@command.command("synthetic", cls=options.SectionedCommand)
-@extent_options
-@tested_options
-@telling_options
-@options.console_options
-def synthetic(extent: Extent, tested: Tested, telling: Telling) -> int:
-    """Measure a model on fixed scenes of objects that no training of ours has seen.
+def benchmark_command(name: str) -> click.Command:
+    """The command that measures a model by one benchmark."""
 
-    I-SR is the share of objects that are recognised at their place among all there are, SR that of scenes all
-    of whose objects are, each with its 95 % interval; mIoU compares the objects' outlines with the truth's.
-    Beside the model stand the truth, the truth through the model's codec, the layout image, and the layout
-    pasted on the background asked for. The scenes of blurred, silhouette and absent are the plain ones, but
-    for what the layout shows of their objects.
-    """
-    # 1. Refuse what would have no good end.
-    if telling.output is not None:
-        refuse_earlier_figures(telling.output)
-    # 2. Open the model.
-    console.adopt_logging()
-    bench = Bench(tested.settings(), extent.trial())
-    # 3. Measure.
-    began = time.monotonic()
-    code = run(bench, telling)
-    # 4. Tell.
-    tell(bench, time.monotonic() - began, code, telling)
-    return code
+    @click.command(name, cls=options.SectionedCommand, help=bench.benchmarks()[name].help)
+    @asked_options(name)
+    @tested_options
+    @telling_options
+    @options.console_options
+    def measure(asked: Asked, tested: Tested, telling: Telling) -> int:
+        # 1. Refuse what would have no good end.
+        if telling.output is not None:
+            bench.refuse_earlier_figures(telling.output)
+        # 2. Open the model.
+        console.adopt_logging()
+        opened = Bench(tested.settings(), asked.trial(name))
+        # 3. Measure.
+        began = time.monotonic()
+        code = run(opened, telling)
+        # 4. Tell.
+        tell(opened, time.monotonic() - began, code, telling)
+        return code
+
+    return measure
 
 
-def run(bench: Bench, telling: Telling) -> int:
+def run(opened: Bench, telling: Telling) -> int:
     """Measure to the end, and return the exit code."""
     try:
-        with progress.counted(telling.progress, "pictures", bench.pictures) as advance:
-            for one in bench.measure():
-                if interruption.heard():
-                    raise KeyboardInterrupt  # that a library swallowed
-                advance(f"{one.result.level} {one.result.number}: {one.result.answer}")
+        with progress.counted(telling.progress, "pictures", opened.pictures) as advance:
+            advance = _heeding_interruptions(advance)
+            for result in opened.measure():
+                advance(f"{result.case}: {result.system}")
     except KeyboardInterrupt:
         console.note("interrupted: the figures are of what was measured by then")
         return EXIT_INTERRUPTED
@@ -178,20 +176,95 @@ def run(bench: Bench, telling: Telling) -> int:
     return EXIT_DONE
 
 
-def tell(bench: Bench, seconds: float, code: int, telling: Telling) -> None:
-    """Write the figures: a table for a person, JSON lines for a program, files if asked for."""
-    results = len(bench.findings.results)
-    paths = save(telling.output, bench) if telling.output is not None and results else []
+def tell(opened: Bench, seconds: float, code: int, telling: Telling) -> None:
+    """Write the metrics: a table for a person, JSON lines for a program, files if asked for."""
+    results = len(opened.results)
+    paths = opened.save(telling.output) if telling.output is not None and results else []
     if telling.as_json:
-        for record in bench.findings.records():
+        for record in opened.records():
             console.emit_json({"type": "row", **record})
         files = [str(path) for path in paths]
         ending = {"pictures": results, "files": files, "seconds": round(seconds, 3), "exit": code}
-        console.emit_json({"type": "summary", **bench.setting(), **ending})
+        console.emit_json({"type": "summary", **opened.setting(), **ending})
         return
-    for table in bench.findings.tables():
+    for table in opened.tables():
         console.emit_text(table.heading)
         console.emit_table(table.columns, table.rows)
     for path in paths:
         console.note(f"wrote {path}")
     console.note(f"{results} pictures measured in {progress.duration(seconds)}")
+
+
+calibration_options = gather(
+    Telling,
+    "telling",
+    option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        section=PICTURES,
+        help="Write the card there; by default into the model's folder, which must be yours.",
+    ),
+    options.json_option,
+    options.progress_option,
+)
+
+
+@command.command("calibrate", cls=options.SectionedCommand)
+@option(
+    "--scenes",
+    metavar="N",
+    type=click.IntRange(1),
+    default=_CALIBRATION_SCENES,
+    show_default=True,
+    section=SCENES,
+    help="Scenes to measure on.",
+)
+@tested_options
+@calibration_options
+@options.console_options
+def calibrate_command(scenes: int, tested: Tested, telling: Telling) -> int:
+    """Measure what `render --cache-steps mag` must know of a model, and write it into the model's card.
+
+    Scenes are painted on the canvas and with the steps of the card, contextgen.json in the model's folder, and the
+    mag_ratios found are written there; all its other keys stay. Run it again whenever the weights or the adapter
+    change.
+
+    The card is a part of the model by which finished pictures are known: once it is written, the next run renders
+    them again.
+    """
+    # 1. Refuse what could not be written in the end.
+    card = calibrate.card_to_write(tested.model, telling.output)
+    # 2. Open the model.
+    console.adopt_logging()
+    opened = bench.open_model(tested.settings())
+    # 3. Measure.
+    began = time.monotonic()
+    with progress.counted(telling.progress, "scenes", scenes) as advance:
+        ratios = calibrate.measure(opened, scenes, _heeding_interruptions(advance))
+    # 4. Write, and tell.
+    calibrate.write(card, opened.model.backend.folder, ratios)
+    if telling.as_json:
+        ending = {"mag_ratios": ratios, "file": str(card), "seconds": round(time.monotonic() - began, 3)}
+        console.emit_json({"type": "summary", **opened.record(), "scenes": scenes, **ending, "exit": EXIT_DONE})
+    else:
+        console.emit(str(card))
+    place = (
+        "the model's card is another now"
+        if telling.output is None
+        else "once it is contextgen.json in the model's folder"
+    )
+    console.note(f"{place}: pictures that this model has painted will be rendered again")
+    return EXIT_DONE
+
+
+def _heeding_interruptions(advance: Callable[[str], None]) -> Callable[[str], None]:
+    """Advance, unless there was an interruption that a library has swallowed."""
+
+    def heeding(name: str) -> None:
+        if interruption.heard():
+            raise KeyboardInterrupt
+        advance(name)
+
+    return heeding

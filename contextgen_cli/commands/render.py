@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from contextgen_cli.app.rank_renderer import RankRenderer
 from contextgen_cli.batch import launch, launcher_env, resume
 from contextgen_cli.batch.job_store import OVER, JobStore
-from contextgen_cli.batch.launch import Interrupted, Topology
+from contextgen_cli.batch.launch import Interrupted, RankPool, Topology
 from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.picture_group import PictureGroup
 from contextgen_cli.batch.plan import Overrides, job_record, plan, sha256_of
@@ -27,7 +28,6 @@ from contextgen_cli.commands.render_output import (
     tell_set_aside,
 )
 from contextgen_cli.commands.shared import options
-from contextgen_cli.commands.shared.ranks import RankRenderer
 from contextgen_cli.commands.shared.render_options import (
     Keeping,
     Reporting,
@@ -51,6 +51,7 @@ from contextgen_cli.errors import (
     UsageError,
 )
 from contextgen_cli.models import devices
+from contextgen_cli.models.accelerate_config import suitable_ranks
 from contextgen_cli.models.devices import Footprint
 from contextgen_cli.models.digests import ImageDigests
 from contextgen_cli.models.numerics import Settings
@@ -59,6 +60,7 @@ from contextgen_cli.records.output import STDOUT, Destination
 from contextgen_cli.scene.check.suggestions import nearest
 from contextgen_cli.scene.scene import Scene
 from contextgen_cli.terminal import console, interruption, progress
+from contextgen_cli.terminal.console import RankConsole
 
 
 @options.verb(
@@ -96,7 +98,7 @@ def command(
     of the pictures go to standard output, one a line. A picture that is there already is left alone, so the same
     command again goes on where a run ended, however it ended.
     """
-    topology = assemble(running, settings, launcher_env.launcher_env())
+    topology, settings = assemble(running, settings, launcher_env.launcher_env())
     destination = Destination.parse(keeping.output, embed_record=not keeping.no_metadata)
     job_options = JobOptions(
         destination,
@@ -188,6 +190,10 @@ class Work:
             processes = 1 if self.in_this_process else self.ranks.ranks_here
         return self.renderer.footprints(self.there.todo, processes)
 
+    @property
+    def make_renderer(self) -> RankRenderer:
+        return RankRenderer(self.settings, RankConsole(console.verbosity()), self.renderer.presets)
+
     def painters(self) -> contextlib.AbstractContextManager[Renderer]:
         """This process' renderer, with as many beside it as share a picture."""
         sharing = self.settings.parallel
@@ -195,25 +201,26 @@ class Work:
             return contextlib.nullcontext(self.renderer)
         if self.renderer.device == "cpu":
             devices.share_cores(sharing.processes)
-        make_renderer = RankRenderer(self.settings, self.renderer.presets, console.verbosity())
-        return PictureGroup(self.renderer, make_renderer, sharing.processes)
+        return PictureGroup(self.renderer, self.make_renderer, sharing.processes)
 
     def outcomes(self, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
         if self.in_this_process:
             with self.painters() as renderer:
-                yield from launch.alone(self.there, renderer, self.job_options, listener, interrupted)
+                yield from launch.run_in_process(self.there, renderer, self.job_options, listener, interrupted)
             return
         job_store = self.job_store or launch.open_job_store(self.topology)
         topology = self.ranks
         there = replace(self.there, todo=self.there.todo.most_expensive_first()) if topology.ranks > 1 else self.there
-        make_renderer = RankRenderer(self.settings, self.renderer.presets, console.verbosity())
-        yield from launch.together(job_store, there, make_renderer, self.job_options, listener, topology, interrupted)
+        pool = RankPool(topology, job_store, self.make_renderer, self.job_options)
+        yield from launch.run_on_ranks(pool, there, listener, interrupted)
 
 
-def assemble(running: Running, settings: Settings, place: LauncherEnv) -> Topology:
-    """Who paints.
+def assemble(running: Running, settings: Settings, place: LauncherEnv) -> tuple[Topology, Settings]:
+    """Who paints, and on which devices: those asked for, or those that `accelerate config` was told.
 
     Raises:
+        DeviceError: there is no such device.
+        EnvironmentProblem: accelerate's file cannot be read.
         UsageError: a launcher started the ranks, and more are asked for; or several are to share each picture.
     """
     if settings.parallel is not None and (place.size > 1 or running.processes not in (0, 1)):
@@ -222,13 +229,16 @@ def assemble(running: Running, settings: Settings, place: LauncherEnv) -> Topolo
             hint="Leave --processes and launchers such as torchrun away.",
         )
     if place.size == 1:
-        return Topology(devices.ranks_here(settings.device) if running.processes is None else running.processes)
+        if running.processes is not None:
+            return Topology(running.processes), settings
+        suitable = suitable_ranks(settings.device)
+        return Topology(suitable.count), replace(settings, device=suitable.device)
     if running.processes not in (None, 1):
         raise UsageError(
             f"--processes {running.processes}, but a launcher started {place.size} ranks already",
             hint="Leave --processes away under torchrun, accelerate launch and srun.",
         )
-    return Topology(1, place)
+    return Topology(1, place), settings
 
 
 @contextlib.contextmanager
@@ -248,8 +258,9 @@ def meeting(topology: Topology) -> Iterator[JobStore | None]:
 def join(settings: Settings, job_options: JobOptions, topology: Topology) -> int:
     """Paint what the first process planned; that one tells how it goes."""
     with interruption.noted() as heard:
-        make_renderer = RankRenderer(settings, verbosity=console.verbosity())
-        launch.follow(launch.open_job_store(topology), make_renderer, job_options, topology, heard)
+        make_renderer = RankRenderer(settings, RankConsole(console.verbosity()))
+        pool = RankPool(topology, launch.open_job_store(topology), make_renderer, job_options)
+        launch.supervise(pool, heard)
     return EXIT_DONE
 
 

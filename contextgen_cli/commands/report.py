@@ -22,7 +22,7 @@ from contextgen_cli.records.output import is_other_file, write
 from contextgen_cli.report import contact_sheet, page
 from contextgen_cli.report.entries import Entry
 from contextgen_cli.report.entries import gather as gather_entries
-from contextgen_cli.report.replay_command import Again
+from contextgen_cli.report.replay_command import ReplayCommands
 from contextgen_cli.report.subjects import Subjects
 from contextgen_cli.terminal import console
 
@@ -111,7 +111,7 @@ def _page(out: Path, entries: Sequence[Entry], target: Path, inputs: Sequence[Pa
     made = datetime.now(timezone.utc).isoformat(timespec="seconds")
     heading = page.Heading(out.resolve().name, made, __version__)
     subjects = Subjects(finder([out], inputs), side)
-    return page.render(entries, heading, subjects, Again.of(out, catalogue.aliases()), target)
+    return page.render(entries, heading, subjects, ReplayCommands.of(out, catalogue.aliases()), target)
 
 
 def _sheet(entries: Sequence[Entry], path: Path) -> int:

@@ -18,7 +18,7 @@ from contextgen_cli.terminal.progress import duration
 
 @verb(
     examples="""
-contextgen train model/contextgen/mini/train.yaml
+contextgen train run.yaml
 contextgen train run.yaml --fresh
 contextgen train run.yaml --json
 """
@@ -43,10 +43,13 @@ def command(config: Path, fresh: bool, device: str, as_json: bool, progress: str
     if read.values is None:
         console.problems(read.problems)
         return EXIT_USAGE
+    on_cpu = device == "cpu"
+    speaks = train.is_main_process(on_cpu=on_cpu)
+    if speaks:
+        console.problems(read.problems)
     told = train.configuration(read.values, config.parent)
     console.adopt_logging()
     # 2. Make room, if it is to begin anew.
-    speaks = train.is_main_process()
     if fresh and speaks and told.output.exists():
         with train.alone(told.output):
             console.note(f"moved the earlier run to {moved_aside(told.output)}")
@@ -57,7 +60,7 @@ def command(config: Path, fresh: bool, device: str, as_json: bool, progress: str
             held.enter_context(train.alone(told.output))
         stop_asked = held.enter_context(interruption.noted())
         watcher = held.enter_context(training_progress.display(progress, stop_asked, speaks=speaks))
-        ended = train.run(told, watcher, on_cpu=device == "cpu")
+        ended = train.run(told, watcher, on_cpu=on_cpu)
     # 4. Say how it ended.
     code = EXIT_INTERRUPTED if ended.how == "stopped" else EXIT_DONE
     if speaks:

@@ -13,6 +13,7 @@ from contextgen_cli.scene.limits import ModelLimits
 
 if TYPE_CHECKING:
     from contextgen.backends.base import Backend
+    from contextgen.method.method_card import ModelCard
     from contextgen.weights.card import Card
     from contextgen.weights.checkpoints import Alias
     from contextgen_cli.scene.scene import Scene
@@ -146,6 +147,27 @@ def _backend_of(alias: Alias) -> Backend:
         if alias.repo is not None and missing(alias) is not None:
             return family_of(alias.kind, alias.name)(None)
         return backend_of(locate(alias, offline=True))
+
+
+def recorded_card(name: str) -> ModelCard:
+    """The card of the model that a picture names, as it is on this machine now; never fetched.
+
+    A picture knows a folder by its name alone, not where it is: for such a model, and for one that is not here, it is
+    the released model's. Where a subject lands hangs on the card only as far as it says to which whole tokens the
+    reference's sides are rounded.
+    """
+    from contextgen.backends.families import backend_of
+    from contextgen.method.method_card import ModelCard
+    from contextgen.weights.checkpoint_errors import CheckpointError
+    from contextgen.weights.checkpoints import ALIASES, locate
+
+    if name not in ALIASES and "/" not in name:
+        return ModelCard()
+    try:
+        card = backend_of(locate(ALIASES.get(name, name), offline=True)).card
+    except (CheckpointError, OSError, ValueError):
+        return ModelCard()
+    return card if isinstance(card, ModelCard) else ModelCard()
 
 
 def limits(card: Card) -> list[str]:

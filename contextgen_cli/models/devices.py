@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ _GIBIBYTE = 1 << 30
 _RESERVE = 1 << 29  # what the driver and its libraries take beside tensors
 _SLACK = 1.05  # beside weights: pieces that a GPU's allocator holds and cannot reuse (measured: 3 to 11 %)
 _CPU_RESERVE = 3 << 28  # what Python and the libraries take in the main memory
+_UNNUMBERED = ("cpu", "mps", "hpu")  # one of a kind; of HPUs a process sees one, the next that is free
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,16 @@ class Device:
     description: str
     free: int
     total: int
+
+    @property
+    def kind(self) -> str:
+        """`cuda` of `cuda:1`."""
+        return self.name.partition(":")[0]
+
+    @property
+    def has_own_memory(self) -> bool:
+        """Whether there is main memory beside its own, to keep parts of a model in."""
+        return self.name not in ("cpu", "mps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,58 +59,48 @@ class Footprint:
 
 
 def devices() -> list[Device]:
-    """What this machine can compute on, the fastest first."""
-    import torch
-
-    found = []
-    for index in range(torch.cuda.device_count()):
-        gpu = torch.cuda.get_device_properties(index)
-        free, total = nvml.memory(str(gpu.uuid)) or torch.cuda.mem_get_info(index)
-        found.append(Device(f"cuda:{index}", gpu.name, free, total))
-    free, total = _main_memory()
-    if torch.backends.mps.is_available():
-        found.append(Device("mps", "Apple GPU, shares the main memory", free, total))
-    return [*found, Device("cpu", f"{torch.get_num_threads()} threads", free, total)]
+    """What accelerate computes on here, the devices of the fastest kind first, the CPU last."""
+    return [_describe(name) for name in _names()]
 
 
 def choose_device(name: str | None) -> Device:
-    """The device called `name`, or the fastest.
+    """The device called `name`, of several named the first; without a name the fastest, unless accelerate's
+    environment names another.
 
     Raises:
         DeviceError: there is no such device.
     """
-    found = devices()
-    if name is None:
-        return found[0]
-    wanted = "cuda:0" if name == "cuda" else name
-    for device in found:
-        if device.name == wanted:
-            return device
-    there = ", ".join(device.name for device in found)
-    raise DeviceError(f"no device {name!r} on this machine", hint=f"There is: {there}.")
+    return _describe(rank_devices(name)[0])
 
 
-def for_rank(name: str | None, local_rank: int) -> str | None:
-    """The device of a rank among several on one host, where it is not named: the GPUs in turn."""
+def rank_devices(name: str | None) -> tuple[str, ...]:
+    """The devices that the ranks of one host take in turn: all of a kind (`cuda`), one (`cuda:1`) or several
+    (`cuda:0,2`); without a name, as for `choose_device`.
+
+    Raises:
+        DeviceError: there is no such device.
+    """
+    asked = _default() if name is None else name
+    kind, numbered, numbers = asked.partition(":")
+    there = _of_kind(kind)
+    wanted = tuple(f"{kind}:{number}" for number in numbers.split(",")) if numbered else there
+    if not there or not set(wanted) <= set(there):
+        hint = f"There is: {', '.join(dict.fromkeys((*_names(), *there)))}."
+        raise DeviceError(f"no device {asked!r} on this machine", hint=hint)
+    return wanted
+
+
+def make_current(device: Device) -> None:
+    """Let what names no device, such as the libraries of some vendors, use this one."""
     import torch
 
-    count = torch.cuda.device_count()
-    return f"cuda:{local_rank % count}" if count and name in (None, "cuda") else name
-
-
-def ranks_here(name: str | None) -> int:
-    """How many ranks suit this host: one a GPU; one where there is none, as it uses every core."""
-    import torch
-
-    return max(1, torch.cuda.device_count()) if name in (None, "cuda") else 1
+    if ":" in device.name:
+        torch.get_device_module(device.name).set_device(device.name)
 
 
 def sharers(name: str | None, ranks: int) -> int:
-    """The most of so many ranks on this host that will share one device, by what `for_rank` gives them."""
-    import torch
-
-    gpus = torch.cuda.device_count() if name in (None, "cuda") else 0
-    return -(-ranks // gpus) if gpus else ranks
+    """The most of so many ranks on this host that will share one device, by what `rank_devices` gives them."""
+    return -(-ranks // len(rank_devices(name)))
 
 
 def check_together(device: Device, processes: int) -> None:
@@ -109,11 +109,9 @@ def check_together(device: Device, processes: int) -> None:
     Raises:
         DeviceError: there are too few GPUs, or they cannot exchange what they compute.
     """
-    import torch
-
     if device.name == "mps":
         raise DeviceError("several processes cannot share a picture on mps", hint="Leave --parallel out.")
-    if device.name != "cpu" and (count := torch.cuda.device_count()) < processes:
+    if device.name != "cpu" and (count := len(_of_kind(device.kind))) < processes:
         raise DeviceError(
             f"{processes} processes with a picture between them need {processes} GPUs; this machine has {count}",
             hint="Give a smaller --parallel.",
@@ -130,20 +128,19 @@ def share_cores(ranks: int) -> None:
 
 def give_back_memory() -> None:
     """Let go of what is kept for later use."""
-    import torch
+    from accelerate.utils.memory import clear_device_cache
 
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    clear_device_cache(garbage_collection=True)
 
 
 def peak_bytes(device: Device) -> int | None:
     """The most memory in use on a GPU since this was asked last; elsewhere, of this process in its whole life."""
     import torch
 
-    if device.name.startswith("cuda"):
-        most = torch.cuda.max_memory_allocated(device.name)
-        torch.cuda.reset_peak_memory_stats(device.name)
+    if device.has_own_memory:
+        kind = torch.get_device_module(device.name)
+        most = kind.max_memory_allocated(device.name)
+        kind.reset_peak_memory_stats(device.name)
         return int(most)
     return _most_resident()
 
@@ -159,7 +156,7 @@ def _most_resident() -> int | None:
 
 def smaller_preset(device: Device, preset: str) -> str | None:
     """The preset that keeps less of a model on the device; None where there is none."""
-    if device.name in ("cpu", "mps"):
+    if not device.has_own_memory:
         return None
     order = [name for name in MEMORY_PRESETS if name != "auto"]
     return next(iter(order[order.index(preset) + 1 :]), None)
@@ -212,9 +209,58 @@ def _too_large(smallest: Footprint, dtype: str) -> DeviceError:
         advice.insert(0, "fewer --processes")
     if DTYPES[dtype] > min(DTYPES.values()):
         advice.insert(0, "--dtype bfloat16")
-    if smallest.memory == "full" and smallest.device.name.startswith("cuda"):
+    if smallest.memory == "full" and smallest.device.has_own_memory:
         advice.insert(0, "--memory offload")
     return DeviceError(f"not enough memory: {smallest}", hint=f"Try {' or '.join(advice)}.")
+
+
+def _default() -> str:
+    """Where accelerate computes if nothing is named."""
+    from accelerate.utils import parse_flag_from_env
+
+    if parse_flag_from_env("ACCELERATE_USE_CPU"):
+        return "cpu"
+    return os.environ.get("ACCELERATE_TORCH_DEVICE") or _accelerator()
+
+
+def _accelerator() -> str:
+    """The fastest kind of device that accelerate finds: cuda (ROCm's too), xpu, npu, hpu, mps, ...; or cpu."""
+    from accelerate import PartialState
+
+    # Without its `__init__`, which under a launcher opens a process group, and on CUDA starts nvidia-smi to judge links
+    # between GPUs that no rank uses.
+    kind: str = PartialState.__new__(PartialState).default_device.type
+    return kind
+
+
+def _names() -> tuple[str, ...]:
+    kind = _accelerator()
+    return ("cpu",) if kind == "cpu" else (*_of_kind(kind), "cpu")
+
+
+def _of_kind(kind: str) -> tuple[str, ...]:
+    """The devices of a kind; none where torch does not know it, or its vendor's library finds none."""
+    import torch
+
+    try:
+        count = torch.get_device_module(kind).device_count()
+    except RuntimeError:
+        return ()
+    return (kind,) * count if kind in _UNNUMBERED else tuple(f"{kind}:{number}" for number in range(count))
+
+
+def _describe(name: str) -> Device:
+    import torch
+
+    free, total = _main_memory()
+    if name == "cpu":
+        return Device(name, f"{torch.get_num_threads()} threads", free, total)
+    if name == "mps":
+        return Device(name, "Apple GPU, shares the main memory", free, total)
+    kind, _, number = name.partition(":")
+    there, index = torch.get_device_module(kind), int(number or 0)
+    known = nvml.memory(str(there.get_device_properties(index).uuid)) if kind == "cuda" else None
+    return Device(name, there.get_device_name(index), *(known or there.mem_get_info(index)))
 
 
 def _main_memory() -> tuple[int, int]:

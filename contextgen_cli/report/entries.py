@@ -34,7 +34,7 @@ class Entry:
     outcome: str
     path: Path | None = None
     seen: Seen = NOT_SEEN
-    remembered: PictureRecord | None = None
+    record: PictureRecord | None = None
     attempt: Attempt | None = None
     attempts: int = 0
     record_problem: str | None = None
@@ -82,20 +82,20 @@ def _of_a_job(last: Attempt, attempts: int, path: Path | None, seen: Mapping[Pat
         outcome = MISSING
     elif outcome == RENDERED and each.problem:
         outcome = DAMAGED
-    remembered, record_problem = _remembered(path, each)
-    return Entry(last.name, last.scene, last.seed, outcome, path, each, remembered, last, attempts, record_problem)
+    record, record_problem = _record_of(path, each)
+    return Entry(last.name, last.scene, last.seed, outcome, path, each, record, last, attempts, record_problem)
 
 
 def _of_a_picture(path: Path, seen: Seen) -> Entry:
-    remembered, record_problem = _remembered(path, seen)
+    record, record_problem = _record_of(path, seen)
     outcome = DAMAGED if seen.problem else RENDERED
-    if remembered is None:
+    if record is None:
         return Entry(path.stem, path.stem, None, outcome, path, seen, record_problem=record_problem)
-    scene, seed = remembered.scene.name, remembered.seed
-    return Entry(path.stem, scene, seed, outcome, path, seen, remembered)
+    scene, seed = record.scene.name, record.seed
+    return Entry(path.stem, scene, seed, outcome, path, seen, record)
 
 
-def _remembered(path: Path | None, seen: Seen) -> tuple[PictureRecord | None, str | None]:
+def _record_of(path: Path | None, seen: Seen) -> tuple[PictureRecord | None, str | None]:
     if path is None or seen.record is None:
         return None, None
     try:

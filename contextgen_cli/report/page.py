@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from contextgen_cli.models.devices import gibibytes
 from contextgen_cli.report.entries import Entry
-from contextgen_cli.report.replay_command import Again
+from contextgen_cli.report.replay_command import ReplayCommands
 from contextgen_cli.report.subjects import Shown, Subjects, place, share
 from contextgen_cli.resources import resource
 
@@ -52,10 +52,10 @@ class Heading:
     version: str
 
 
-def render(entries: Iterable[Entry], heading: Heading, subjects: Subjects, again: Again, page: Path) -> str:
+def render(entries: Iterable[Entry], heading: Heading, subjects: Subjects, commands: ReplayCommands, page: Path) -> str:
     """The page, for the place where it will be: pictures are linked relative to it."""
     assets = _Assets()
-    shown = [_Describer(subjects, again, page.parent, assets).describe(entry) for entry in entries]
+    shown = [_Describer(subjects, commands, page.parent, assets).describe(entry) for entry in entries]
     data = {
         "title": heading.title,
         "made": heading.made,
@@ -97,12 +97,12 @@ class _Describer:
     """Says of an entry what the page shows."""
 
     subjects: Subjects
-    again: Again
+    commands: ReplayCommands
     folder: Path  # of the page
     assets: _Assets
 
     def describe(self, entry: Entry) -> dict[str, Any]:
-        command, note = self.again.command(entry)
+        command, note = self.commands.command(entry)
         said = {
             "name": entry.name,
             "scene": entry.scene,
@@ -129,10 +129,10 @@ class _Describer:
         return {"seconds": seconds, "at": attempt.at, "error": error}
 
     def _of_the_scene(self, entry: Entry) -> dict[str, Any]:
-        if entry.remembered is None:
+        if entry.record is None:
             return {"prompt": None, "boxes": [], "refs": [], "layout": None}
-        scene, digests = entry.remembered.scene, entry.remembered.inputs
-        shown = {each.name: each for each in self.subjects.shown(scene, digests)}
+        scene, digests, model = entry.record.scene, entry.record.inputs, entry.record.model.name
+        shown = {each.name: each for each in self.subjects.shown(scene, digests, model)}
         return {
             "prompt": scene.prompt,
             "canvas": [scene.canvas.width, scene.canvas.height],
@@ -147,8 +147,8 @@ class _Describer:
 
     def _layout(self, entry: Entry, shown: dict[str, Shown]) -> dict[str, Any]:
         """The layout image where there is one, else what it is made of: cut-outs at their places."""
-        assert entry.remembered is not None
-        scene, digests = entry.remembered.scene, entry.remembered.inputs
+        assert entry.record is not None
+        scene, digests = entry.record.scene, entry.record.inputs
         beside = None if entry.path is None else entry.path.with_name(f"{entry.path.stem}.layout.png")
         kept = self.subjects.layout(beside) if beside is not None and beside.is_file() else None
         kept = kept or self.subjects.own_layout(scene, digests)
@@ -176,20 +176,20 @@ def _details(entry: Entry) -> list[tuple[str, str]]:
 
 
 def _details_of_the_record(entry: Entry) -> Sequence[tuple[str, str]]:
-    remembered = entry.remembered
-    if remembered is None:
+    record = entry.record
+    if record is None:
         return [("Size", f"{entry.seen.size[0]} x {entry.seen.size[1]}" if entry.has_picture else "")]
-    sampling, adapter = remembered.scene.sampling, remembered.adapter
+    sampling, adapter = record.scene.sampling, record.adapter
     return [
-        ("Size", f"{remembered.scene.canvas.width} x {remembered.scene.canvas.height}"),
-        ("Seed", str(remembered.seed)),
+        ("Size", f"{record.scene.canvas.width} x {record.scene.canvas.height}"),
+        ("Seed", str(record.seed)),
         ("Steps", "" if sampling.steps is None else str(sampling.steps)),
         ("Guidance", "" if sampling.guidance is None else str(sampling.guidance)),
-        ("Model", f"{remembered.model.name} ({remembered.model.digest[:_DIGEST_LETTERS]})"),
+        ("Model", f"{record.model.name} ({record.model.digest[:_DIGEST_LETTERS]})"),
         ("Adapter", "" if adapter is None else f"{adapter.name} ({adapter.digest[:_DIGEST_LETTERS]})"),
-        ("Numerics", remembered.computed),
-        ("Versions", ", ".join(f"{name} {version}" for name, version in remembered.versions.items())),
-        ("Job", remembered.job),
+        ("Numerics", record.computed),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())),
+        ("Job", record.job),
     ]
 
 
@@ -202,5 +202,5 @@ def _details_of_the_attempt(entry: Entry) -> Sequence[tuple[str, str]]:
         ("Where", f"{attempt.host}, rank {attempt.rank}" if attempt.host else ""),
         ("Peak memory", "" if attempt.peak_bytes is None else gibibytes(attempt.peak_bytes)),
         ("Attempts", str(entry.attempts) if entry.attempts > 1 else ""),
-        *([] if entry.remembered else [("Seed", str(attempt.seed)), ("Job", attempt.job)]),
+        *([] if entry.record else [("Seed", str(attempt.seed)), ("Job", attempt.job)]),
     ]

@@ -14,7 +14,7 @@ _FILL_IN = f"Put your scene files in place of {SCENES}, and add the options that
 
 
 @dataclass(frozen=True)
-class Again:
+class ReplayCommands:
     """Knows how the folder is called where the report was asked for, and which models go by a name."""
 
     folder: Path
@@ -22,7 +22,7 @@ class Again:
     aliases: Collection[str]
 
     @classmethod
-    def of(cls, folder: Path, aliases: Collection[str]) -> Again:
+    def of(cls, folder: Path, aliases: Collection[str]) -> ReplayCommands:
         """The folder is called as it was asked for; of an absolute path only what is below here, or its name."""
         called = folder
         if folder.is_absolute():
@@ -32,17 +32,17 @@ class Again:
 
     def command(self, entry: Entry) -> tuple[str | None, str | None]:
         """A command line, and what is to be changed in it before it runs."""
-        if entry.remembered is not None and entry.path is not None:
+        if entry.record is not None and entry.path is not None:
             return self._replay(entry)
         if entry.attempt is not None:
             return self._render(entry), _FILL_IN
         return None, None
 
     def _replay(self, entry: Entry) -> tuple[str, str | None]:
-        assert entry.remembered is not None and entry.path is not None
+        assert entry.record is not None and entry.path is not None
         picture = entry.path.relative_to(self.folder).as_posix()
         words = ["contextgen", "replay", _argument(picture if self.called == "." else f"{self.called}/{picture}")]
-        model, adapter = entry.remembered.model.name, entry.remembered.adapter
+        model, adapter = entry.record.model.name, entry.record.adapter
         unnamed = []
         if model not in self.aliases:
             words += ["--model", model]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contextgen_cli.errors import SceneError
+from contextgen_cli.models.catalogue import recorded_card
 from contextgen_cli.records.inputs import Finder
 from contextgen_cli.report.thumbnails import data_address, reduced
 from contextgen_cli.scene.check.images import open_layout, open_reference
-from contextgen_cli.scene.scene import Fit, PlacedReference, Reference, Scene, Size
+from contextgen_cli.scene.scene import PlacedReference, Reference, Scene, Size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from contextgen.method.method_card import ModelCard
+    from contextgen.method.placement import Extent
 
 _SIDE = 160  # pixels of a cut-out
 _HALF = 128  # masks are cut at one half of 255
@@ -25,17 +28,14 @@ Share = tuple[float, float, float, float]  # left, top, width and height, in per
 
 @dataclass(frozen=True, slots=True)
 class Cutout:
-    """A subject without its background: the picture of it alone, and where it was in its frame.
+    """A subject without its background: the picture of it alone, and how far it reaches as the model sees it.
 
     Attributes:
         address: the picture, as a `data:` address.
-        frame: width and height of the reference.
-        bounds: the subject's edges in it.
     """
 
     address: str
-    frame: tuple[int, int]
-    bounds: tuple[int, int, int, int]
+    extent: Extent
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +48,25 @@ class Shown:
 
 
 class Subjects:
-    """Opens every reference once, however many pictures were painted from it."""
+    """Opens every reference once for a model and a size of canvas, however many pictures were painted from it."""
 
     def __init__(self, finder: Finder, side: int) -> None:
         self._finder = finder
         self._side = side
-        self._cutouts: dict[Reference, Shown] = {}
+        self._shown: dict[tuple[Reference, ModelCard, Size], Shown] = {}
+        self._cards: dict[str, ModelCard] = {}
         self._layouts: dict[Path, str | None] = {}
 
-    def shown(self, scene: Scene, digests: Mapping[str, str]) -> list[Shown]:
-        """The references of a scene that instances use, in its order."""
+    def shown(self, scene: Scene, digests: Mapping[str, str], model: str) -> list[Shown]:
+        """The references of a scene that instances use, in its order, as the model of that name sees them."""
+        if model not in self._cards:
+            self._cards[model] = recorded_card(model)
+        card = self._cards[model]
         located, lost = self._finder.locate(scene, digests)
         complaints = {each.name: each.complaint.split(" (")[0] for each in lost}
         used = {instance.reference for instance in scene.instances}
         return [
-            self._shown(now, [complaints[path] for path in _paths(recorded) if path in complaints])
+            self._look(now, [complaints[path] for path in _paths(recorded) if path in complaints], card, scene.canvas)
             for recorded, now in zip(scene.references, located.references, strict=True)
             if recorded.name in used
         ]
@@ -83,33 +87,24 @@ class Subjects:
                 self._layouts[path] = None
         return self._layouts[path]
 
-    def _shown(self, reference: Reference, complaints: list[str]) -> Shown:
+    def _look(self, reference: Reference, complaints: list[str], card: ModelCard, canvas: Size) -> Shown:
         if complaints:
             return Shown(reference.name, note=", ".join(complaints))
-        if reference not in self._cutouts:
+        key = reference, card, canvas
+        if key not in self._shown:
             try:
-                self._cutouts[reference] = Shown(reference.name, _cut_out(*open_reference(reference)))
+                self._shown[key] = Shown(reference.name, _cut_out(*open_reference(reference), card, canvas))
             except SceneError as problem:
-                self._cutouts[reference] = Shown(reference.name, note=problem.message)
-        return self._cutouts[reference]
+                self._shown[key] = Shown(reference.name, note=problem.message)
+        return self._shown[key]
 
 
 def place(instance: PlacedReference, cutout: Cutout, canvas: Size) -> Share:
-    """Where the layout image has a subject (`contextgen.method.layout`, to a pixel or so)."""
-    left, top, right, bottom = instance.box.pixels
-    width, height = right - left, bottom - top
-    x, y = left + width / 2, top + height / 2
-    subject_width, subject_height = cutout.bounds[2] - cutout.bounds[0], cutout.bounds[3] - cutout.bounds[1]
-    if instance.fit is Fit.AREA:
-        scale = math.sqrt(width * height / (subject_width * subject_height))
-        width, height = round(subject_width * scale), round(subject_height * scale)
-    elif instance.fit is Fit.IMAGE:
-        frame_width, frame_height = cutout.frame
-        scale = min(width / frame_width, height / frame_height)
-        x += ((cutout.bounds[0] + cutout.bounds[2]) - frame_width) / 2 * scale
-        y += ((cutout.bounds[1] + cutout.bounds[3]) - frame_height) / 2 * scale
-        width, height = round(subject_width * scale), round(subject_height * scale)
-    return share((x - width / 2, y - height / 2, x + width / 2, y + height / 2), canvas)
+    """Where the layout image has a subject; what sticks out of the canvas is in it."""
+    from contextgen.method import placement
+
+    placed = placement.place(cutout.extent, instance.box.pixels, instance.fit.value, (canvas.width, canvas.height))
+    return share(placed.edges, canvas)
 
 
 def share(edges: tuple[float, float, float, float], canvas: Size) -> Share:
@@ -123,10 +118,16 @@ def _paths(reference: Reference) -> list[str]:
     return [path.as_posix() for path in (reference.image, reference.mask) if path is not None]
 
 
-def _cut_out(image: Image, mask: Image) -> Cutout:
+def _cut_out(image: Image, mask: Image, card: ModelCard, canvas: Size) -> Cutout:
+    from contextgen.method.layout import extent_of
+
     bounds = mask.point(lambda value: 255 * (value >= _HALF)).getbbox()
     assert bounds is not None, "an empty mask does not open"
+    try:
+        extent = extent_of(mask, card, (canvas.width, canvas.height))
+    except ValueError as problem:  # nothing is left of it in the model's size
+        raise SceneError(str(problem)) from problem
     subject = image.convert("RGB").crop(bounds)
     subject.putalpha(mask.crop(bounds))
     subject.thumbnail((_SIDE, _SIDE), reducing_gap=2)
-    return Cutout(data_address(subject), image.size, bounds)
+    return Cutout(data_address(subject), extent)

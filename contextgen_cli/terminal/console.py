@@ -34,6 +34,17 @@ class ConsoleSettings:
     verbosity: int = 0
 
 
+@dataclass(frozen=True)
+class RankConsole:
+    """Sets up the console of a rank's process, whose words go where the command's go."""
+
+    verbosity: int
+
+    def __call__(self) -> None:
+        configure(verbosity=self.verbosity)
+        adopt_logging()
+
+
 _LEGIBLE = 5  # cells of a terminal's line that a column which folds must have
 _OURS = "contextgen"  # the library whose warnings are meant for the user
 # CLIP reads only the beginning of a prompt and T5 all of it: said with every picture, of nothing that is wrong

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from golden_cases import read, relative
 
 from contextgen import ContextGenPipeline
 from contextgen.backends.flux_kontext.step_cache import STEP_CACHES, FirstBlock, Mag, Taylor, step_cache
-from contextgen.evaluation.mag_calibration import mag_ratios
 
 
 @pytest.fixture
@@ -93,17 +90,3 @@ def test_steps_are_left_out_where_the_known_ratios_come_to_little(
     cache = Mag(12, ratios)
     painted(pipe, call, monkeypatch, cache)
     assert cache.skipped == skipped
-
-
-def test_ratios_are_those_of_the_canvas_alone(pipe: ContextGenPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipe, "card", replace(pipe.card, steps=3))
-    pictures = [read("cases", name).call for name in ("one_masked", "two_disjoint")]
-    for picture in pictures:
-        del picture["num_inference_steps"]
-    exact = mag_ratios(pipe, pictures)
-    assert exact[0] == 1 and len(exact) == 3 and all(ratio > 0 for ratio in exact)
-    pipe.set_attention("masked")  # where nothing is left out of the sequence and its order is the paper's
-    assert mag_ratios(pipe, pictures) == pytest.approx(exact, rel=1e-4)
-    assert mag_ratios(pipe, pictures[:1])[1] != pytest.approx(exact[1], rel=1e-4)
-    with pytest.raises(ValueError, match="at least one"):
-        mag_ratios(pipe, [])

@@ -152,11 +152,16 @@ def test_the_second_interruption_stops_now(whole, tmp_path):
     assert pictures_of(tmp_path) == {}
 
 
-def test_under_torchrun(whole, tmp_path):
+TORCHRUN = "torch.distributed.run --nproc-per-node 2 --rdzv-backend c10d --rdzv-endpoint localhost:0"
+ACCELERATE = "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0"
+NO_FILE = "--mixed_precision no --dynamo_backend no"  # nor are its defaults spoken of
+
+
+@pytest.mark.parametrize("launcher", [TORCHRUN, f"{ACCELERATE} {NO_FILE}"], ids=["torchrun", "accelerate launch"])
+def test_under_a_launcher(whole, tmp_path, launcher):
     scenes, pictures = whole
-    torchrun = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0")
-    launcher = (*torchrun, "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "-m", "contextgen_cli", "render")
-    process = start(scenes, tmp_path, "--json", launcher=launcher)
+    words = (sys.executable, "-m", *launcher.split(), "-m", "contextgen_cli", "render")
+    process = start(scenes, tmp_path, "--json", launcher=words)
     out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
     assert pictures_of(tmp_path) == pictures

@@ -1,4 +1,4 @@
-"""Several hosts, several runs: shares of a plan, jobs as JSON, the launchers' environments, the job store."""
+"""Several hosts, several runs: shares of a plan, jobs as JSON, the job store."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from waiting import wait_until
 
 from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
 from contextgen_cli.batch.launch import Topology, _RunState
-from contextgen_cli.batch.launcher_env import ALONE, LauncherEnv, launcher_env
+from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.ledger import Reason
 from contextgen_cli.batch.plan import JobCost, Overrides, Plan, Portion, Weights, plan
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.serialization import Event, event_from_json, event_to_json, job_from_json, job_to_json
 from contextgen_cli.batch.worker import JobOptions, Outcome, Status
-from contextgen_cli.errors import EnvironmentProblem, OutputError, UsageError
+from contextgen_cli.errors import EnvironmentProblem, OutputError
 from contextgen_cli.records.output import Destination
 from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, SceneSource
 from contextgen_cli.terminal.progress import Silence
@@ -80,42 +80,6 @@ def test_events_arrive_as_they_were_sent():
     assert (type(problem), problem.message, problem.hint) == (OutputError, "full", "room")
 
 
-TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "a", "MASTER_PORT": "29500"}
-SLURM = {
-    "SLURM_STEP_NUM_TASKS": "16",
-    "SLURM_PROCID": "9",
-    "SLURM_LOCALID": "1",
-    "SLURM_JOB_ID": "41234",
-    "SLURM_STEP_NODELIST": "gpu[007-008]",
-    "SLURM_STEP_TASKS_PER_NODE": "8(x2)",
-}
-
-
-@pytest.mark.parametrize(
-    ("environment", "launcher"),
-    [
-        ({}, ALONE),
-        ({"RANK": "0", "WORLD_SIZE": "1"}, ALONE),
-        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_JOB_ID": "1"}, ALONE),  # a batch script, not a step
-        (TORCHRUN, LauncherEnv(3, 4, 1, 1, "a", 29500)),
-        (
-            {**TORCHRUN, "TORCHELASTIC_RESTART_COUNT": "2", "TORCHELASTIC_USE_AGENT_STORE": "True"},
-            LauncherEnv(3, 4, 1, 1, "a", 29500, 2, True),
-        ),
-        (SLURM, LauncherEnv(9, 16, 1, 8, "gpu007", 21234)),
-        ({**SLURM, "MASTER_ADDR": "x", "MASTER_PORT": "7"}, LauncherEnv(9, 16, 1, 8, "x", 7)),
-    ],
-)
-def test_where_a_launcher_put_us(environment, launcher):
-    assert launcher_env(environment) == launcher
-
-
-@pytest.mark.parametrize("broken", [{"WORLD_SIZE": "4"}, {**TORCHRUN, "RANK": "three"}, {"SLURM_STEP_NUM_TASKS": "2"}])
-def test_half_a_launcher_is_refused(broken):
-    with pytest.raises(UsageError, match="incomplete"):
-        launcher_env(broken)
-
-
 def arrived(ask):
     """What is there once the store has taken in what another connection sent: nobody waits for that."""
     return wait_until(lambda: (said := ask()) is not None and [said], "what another connection sent")[0]
@@ -174,14 +138,14 @@ def test_the_job_of_a_host_that_is_lost_is_handed_to_another(tmp_path, monkeypat
         job_store.beat(rank)
         list(run.hear(Event("taken", rank, job_store.take()), stock, listener))
     for _ in range(13):  # 65 s, in which rank 2 says nothing
-        run.look_after_others(listener)
+        run.check_heartbeats(listener)
         now[0] += 5.0
         job_store.beat(1)
-    run.look_after_others(listener)
+    run.check_heartbeats(listener)
     assert capsys.readouterr().err == "rank 2 gives no sign of life: its job is handed to another\n"
     assert (job_store.take(), job_store.take()) == (1, None)
     job_store.leave(1)
-    assert run._others_gone()
+    assert run._others_ended()
 
     done = Event("finished", 1, 1, outcome=Outcome(jobs[1], Status.RENDERED, rank=1))
     assert [outcome.rank for outcome in run.hear(done, stock, listener)] == [1]
@@ -210,7 +174,7 @@ def test_a_run_ends_when_each_host_has_left_or_is_lost(tmp_path, monkeypatch):
         job_store.beat(rank)
     job_store.leave(1)
     for _ in range(20):  # 100 s: rank 1 was last heard so long ago that it would be lost, had it not left
-        run.look_after_others(Silence())
+        run.check_heartbeats(Silence())
         assert not run.ended(Idle())  # rank 2 is still at its picture
         now[0] += 5.0
         job_store.beat(2)
@@ -235,13 +199,13 @@ def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_a
     for rank in (0, 2):
         list(run.hear(Event("taken", rank, job_store.take()), stock, listener))
     for _ in range(13):
-        run.look_after_others(listener)
+        run.check_heartbeats(listener)
         now[0] += 5.0
     assert job_store.is_exhausted()
-    run.look_after_others(listener)
+    run.check_heartbeats(listener)
     assert "1 job was taken by a rank that was not heard of again" in capsys.readouterr().err
     assert (job_store.take(), job_store.take()) == (0, None)
     list(run.hear(Event("taken", 3, 0), stock, listener))
     now[0] += 600.0
-    run.look_after_others(listener)
+    run.check_heartbeats(listener)
     assert job_store.take() is None

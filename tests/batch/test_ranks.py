@@ -9,7 +9,7 @@ import painters
 import pytest
 from painters import job
 
-from contextgen_cli.batch.launch import Topology, open_job_store, together
+from contextgen_cli.batch.launch import RankPool, Topology, open_job_store, run_on_ranks
 from contextgen_cli.batch.ledger import Reason, append, read
 from contextgen_cli.batch.plan import Plan
 from contextgen_cli.batch.resume import plan_status, tidy
@@ -42,7 +42,8 @@ def run(
     hearing, topology = Hearing(), Topology(processes)
     there = plan_status(jobs, given)
     tidy(there, given)
-    painted = together(open_job_store(topology), there, make, given, hearing, topology, interrupted)
+    pool = RankPool(topology, open_job_store(topology), make, given)
+    painted = run_on_ranks(pool, there, hearing, interrupted)
     return [*there.done, *there.set_aside, *painted], hearing
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from contextgen_cli.batch.launch import alone
+from contextgen_cli.batch.launch import run_in_process
 from contextgen_cli.batch.ledger import read
 from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe, Weights, sha256_of
 from contextgen_cli.batch.resume import plan_status
@@ -85,7 +85,7 @@ def run(folder: Path, failures: dict[str, BaseException], listener: Silence | No
     jobs = jobs or Plan(tuple(job(name) for name in "abc"))
     given = JobOptions(Destination.parse(str(folder)), lambda job: {"job": job.id}, **job_options)
     there = plan_status(jobs, given)
-    painted = alone(there, painter, given, listener or Silence(), lambda: False)
+    painted = run_in_process(there, painter, given, listener or Silence(), lambda: False)
     return painter, itertools.chain(there.done, there.set_aside, painted)
 
 

@@ -13,7 +13,7 @@ from painting import TINY_MODEL, write_scene
 from PIL import Image
 
 from contextgen.backends.flux_kontext.backend import read_model_card
-from contextgen.evaluation.background_metric import nearest_background
+from contextgen.evaluation.synthetic.background_metric import nearest_background
 from contextgen.weights.checkpoints import DEFAULT, find
 from contextgen_cli.resources import resource
 
@@ -43,7 +43,7 @@ def test_it_is_whole_and_small_enough_to_travel():
 
 def test_it_says_what_a_step_cache_must_know():
     card = read_model_card(find(DEFAULT, offline=True))
-    assert card.mag_ratios is not None, "run benchmarks/mag_ratios.py"
+    assert card.mag_ratios is not None, "run `contextgen bench calibrate -o FILE`, and put that in its place"
     assert len(card.mag_ratios) == card.steps
 
 

@@ -25,7 +25,6 @@ from contextgen_cli.batch.launch import Topology
 from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.ledger import LEDGER
 from contextgen_cli.commands import render
-from contextgen_cli.models.devices import Device
 from contextgen_cli.records.output import read_record
 
 CASES = sorted(path.parent for path in (GOLDEN / "cases").glob("*/case.json"))
@@ -87,7 +86,9 @@ def test_golden_pictures(contextgen, tmp_path, case, attention):
 def test_a_launcher_s_restart_goes_on_even_with_fresh(contextgen, tiny, scene, tmp_path, monkeypatch):
     command = ("render", scene, *tiny, "-o", tmp_path / "out", "--json")
     assert contextgen(*command).records[-1]["rendered"] == 1
-    monkeypatch.setattr(render, "assemble", lambda *_: Topology(1, LauncherEnv(attempt=1)))
+    monkeypatch.setattr(
+        render, "assemble", lambda running, settings, place: (Topology(1, LauncherEnv(attempt=1)), settings)
+    )
     assert contextgen(*command, "--fresh").records[-1]["rendered"] == 0
     monkeypatch.undo()
     assert contextgen(*command, "--fresh").records[-1]["rendered"] == 1
@@ -442,8 +443,7 @@ def test_dry_run_says_what_the_run_will_say_of_memory(contextgen, tiny, scene, t
 
 
 def test_dry_run_of_what_does_not_fit_shows_the_plan_and_then_why(contextgen, tiny, scene, monkeypatch):
-    tight = Device("cpu", "1 thread", 1 << 20, 1 << 30)
-    monkeypatch.setattr("contextgen_cli.models.devices.devices", lambda: [tight])
+    monkeypatch.setattr("contextgen_cli.models.devices._main_memory", lambda: (1 << 20, 1 << 30))
     result = contextgen("render", scene, *tiny, "--dry-run")
     assert result.code == 3
     assert result.lines[1].endswith("too much")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +83,7 @@ def write(folder: Path, *changes: tuple[str, str]) -> Path:
         ("[64, 64, 1]", "[64, 64, 0]", "11:27", "no share in `sizes` is positive"),
         ("[64, 64, 1]", "[64, 16, 1]", "11:33", "at least 64"),
         ("counts: [1, 1]", "hints: {absent: 0}", "11:49", "no share in `hints` is positive"),
+        ("batch: 1", "objective: dpo\n    draws: 2", "10:5", "`draws` is for flow; the objective dpo does not read it"),
     ],
 )
 def test_mistakes_are_shown_with_their_place(
@@ -90,6 +94,15 @@ def test_mistakes_are_shown_with_their_place(
     assert done.code == EXIT_USAGE
     assert f"{run}:{place}: error: " in done.err
     assert words in done.err
+
+
+def test_what_an_objective_does_not_read_is_said_and_changes_nothing(contextgen: Command, tmp_path: Path) -> None:
+    run = write(tmp_path, ("batch: 1", "batch: 1\n    beta: 3"))
+    done = contextgen("train", run, "--device", "cpu")
+    assert done.code == EXIT_DONE, done.err
+    assert f"{run}:10:5: warning: `beta` is for dpo; the objective flow does not read it" in done.err
+    finished = contextgen("train", write(tmp_path), "--device", "cpu")
+    assert finished.code == EXIT_DONE and "warning" not in finished.err
 
 
 def test_a_missing_file_and_a_missing_model_are_told_apart(contextgen: Command, tmp_path: Path) -> None:
@@ -150,3 +163,13 @@ def test_progress_as_json_lines(contextgen: Command, tmp_path: Path) -> None:
     done = contextgen("train", write(tmp_path), "--device", "cpu", "--progress", "json")
     assert '"type": "stage_started"' in done.err
     assert '"type": "step", "step": 2' in done.err
+
+
+def test_of_several_processes_one_speaks(tmp_path):
+    """And holds the output folder; the others are told nothing twice."""
+    config = write(tmp_path)
+    launcher = "torch.distributed.run --nproc-per-node 2 --rdzv-backend c10d --rdzv-endpoint localhost:0"
+    command = [sys.executable, "-m", *launcher.split(), "-m", "contextgen_cli", "train", str(config), "--device", "cpu"]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == EXIT_DONE, done.stderr
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["finished"]

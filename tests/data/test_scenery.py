@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contextgen.data.scenery.backgrounds import BACKGROUNDS, background
-from contextgen.evaluation.background_metric import nearest_background
+from contextgen.evaluation.synthetic.background_metric import nearest_background
 
 every_background = pytest.mark.parametrize("place", BACKGROUNDS, ids=lambda place: place.name)
 

@@ -39,7 +39,7 @@ def test_references_in_the_canvas_frame_lie_the_same_step_from_their_place_on_ev
     boxes = [(0, 0, 48, 48), (64, 32, 120, 100), (-20, 60, 60, 124)]  # the last one sticks out
     instances = [Instance(Image.new("RGBA", (60, 60), "red"), box=box, fit="stretch") for box in boxes]
     references = [prepare_reference(instance, card, *size) for instance in instances]
-    laid_out = arrange(references, instances, size, card)
+    laid_out = arrange(references, boxes, size, card)
     for k, (left, top, right, bottom) in enumerate(boxes):
         _, y, x = laid_out.img_ids[laid_out.foreground_rows(k) - card.text_length].T
         step = (k + 1) * 384 // 16
@@ -50,7 +50,8 @@ def test_references_in_the_canvas_frame_lie_the_same_step_from_their_place_on_ev
 def test_without_offsets_references_stand_on_the_canvas_itself() -> None:
     card = ModelCard(reference_frame="canvas", largest_side=384)
     instance = Instance(Image.new("RGBA", (60, 60), "red"), box=(32, 16, 64, 64), fit="stretch")
-    laid_out = arrange([prepare_reference(instance, card, 128, 128)], [instance], (128, 128), card, offsets=False)
+    reference = prepare_reference(instance, card, 128, 128)
+    laid_out = arrange([reference], [instance.box], (128, 128), card, offsets=False)
     assert laid_out.img_ids[laid_out.foreground_rows(0)[0] - card.text_length].tolist() == [1, 1, 2]
 
 

@@ -1,8 +1,7 @@
-"""What a renderer does where a picture has too little memory, and that ranks render as they were asked to."""
+"""What a renderer does where a picture has too little memory."""
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,8 +11,6 @@ from painting import TINY_ADAPTER, TINY_MODEL
 
 from contextgen_cli.batch.ledger import read
 from contextgen_cli.batch.plan import Job, JobCost, Overrides, plan
-from contextgen_cli.batch.rank import RankPlace
-from contextgen_cli.commands.shared.ranks import RankRenderer
 from contextgen_cli.errors import EXIT_ENVIRONMENT, OutOfMemory
 from contextgen_cli.models import renderer
 from contextgen_cli.models.devices import Device
@@ -92,15 +89,6 @@ def test_where_no_preset_can_be_opened_the_picture_fails_and_the_next_begins_ane
         renderer.reduce_memory(job)
     renderer.open(job)
     assert opened == ["full", "lean", "offload", "sequential", "full"]
-
-
-def test_a_rank_gets_every_setting():
-    numerics = {"dtype": "bfloat16", "attention": "masked", "ica": "paper", "quantize": "int8", "compile": True}
-    asked = replace(TINY, memory="full", numerics=tuple(numerics.items()), cache="texts")
-    maker = pickle.loads(pickle.dumps(RankRenderer(asked, {"tiny-kontext": "full"})))  # as to a new process
-    renderer = maker(RankPlace(1, 2, 1, 2))
-    assert renderer._settings == asked
-    assert renderer.presets == {"tiny-kontext": "full"}
 
 
 def test_a_model_that_cannot_be_opened_ends_the_run_whatever_the_reason(contextgen, scene, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +13,17 @@ BROAD_CATCHERS = {"contextgen_cli.cli", "contextgen_cli.batch.worker"}
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "manager", "misc", "common", "info"}
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 66  # a printed page: the numbered steps of the pipeline fill it
+MOST_PARAMETERS = 6
+PARAMETERS_OF_OTHERS = {  # as diffusers calls them
+    "contextgen.backends.flux_kontext.pipeline.ContextGenPipeline.__init__",
+    "contextgen.backends.flux_kontext.pipeline.ContextGenPipeline.from_pretrained",
+    "contextgen.backends.flux_kontext.pipeline.ContextGenPipeline.__call__",
+    "contextgen.backends.flux_kontext.attention.exact_attention.ExactAttnProcessor.__call__",
+}
+TYPED = re.compile(r"(contextgen\.method|contextgen\.backends|contextgen_cli\.app)(\..*)?")
+UNTYPED = {
+    "contextgen_cli.app.train.configuration",  # reads the values of a training file, which its schema has checked
+}
 
 every_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 
@@ -39,6 +51,19 @@ def test_what_is_public_in_the_library_is_explained(source: Source) -> None:
 def test_files_and_functions_stay_readable(source: Source) -> None:
     assert len(source.path.read_text("utf-8").splitlines()) <= LONGEST_FILE
     assert not list(_lines(source, _rambles))
+
+
+@every_source
+def test_functions_of_the_library_take_few_parameters(source: Source) -> None:
+    if re.match(r"contextgen\.(method|backends)\.", source.name):
+        many = {name for name, node in _functions(source) if len(_parameters(node)) > MOST_PARAMETERS}
+        assert many <= PARAMETERS_OF_OTHERS
+
+
+@every_source
+def test_public_signatures_have_types(source: Source) -> None:
+    if TYPED.fullmatch(source.name):
+        assert {name for name, annotation in _public_annotations(source) if _is_any(annotation)} <= UNTYPED
 
 
 @every_source
@@ -82,6 +107,40 @@ def _rambles(node: ast.AST) -> bool:
         return False
     first = node.body[1 if ast.get_docstring(node) and len(node.body) > 1 else 0]
     return (node.end_lineno or 0) - first.lineno >= LONGEST_FUNCTION
+
+
+def _functions(source: Source) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Every function that is no other's inner one, by its dotted name."""
+    for node in source.tree.body:
+        for each in node.body if isinstance(node, ast.ClassDef) else [node]:
+            if isinstance(each, ast.FunctionDef):
+                owner = f".{node.name}" if isinstance(node, ast.ClassDef) else ""
+                yield f"{source.name}{owner}.{each.name}", each
+
+
+def _parameters(node: ast.FunctionDef) -> list[ast.arg]:
+    """All but `self` and `cls`."""
+    named = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    others = [each for each in (node.args.vararg, node.args.kwarg) if each is not None]
+    return [each for each in [*named, *others] if each.arg not in ("self", "cls")]
+
+
+def _public_annotations(source: Source) -> Iterator[tuple[str, ast.expr | None]]:
+    """What public functions take and give, and the fields of public classes, by dotted name."""
+    for name, node in _functions(source):
+        parts = name.removeprefix(source.name).split(".")[1:]
+        if all(part.startswith("__") or not part.startswith("_") for part in parts):
+            yield from ((name, each.annotation) for each in _parameters(node))
+            yield name, node.returns
+    for node in source.tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+            yield from ((f"{source.name}.{node.name}.{ast.unparse(each.target)}", each.annotation) for each in fields)
+
+
+def _is_any(annotation: ast.expr | None) -> bool:
+    """Whether nothing is said of a type or of a part of it."""
+    return annotation is None or "Any" in re.findall(r"\w+", ast.unparse(annotation))
 
 
 def _public(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:

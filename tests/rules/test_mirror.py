@@ -12,35 +12,36 @@ TESTS = Path(__file__).parents[1]
 # Modules that are tested with those that use them; a test file of their own takes them off the list.
 TESTED_IN = {
     "backends/test_adapters.py": "backends.flux_kontext.lora",
-    "backends/test_backend.py": "backends.base backends.choices backends.families backends.flux_kontext.flux_numerics "
-    "backends.flux_kontext.painter",
+    "backends/test_backend.py": "backends.base backends.choices backends.families "
+    "backends.flux_kontext.flux_numerics backends.flux_kontext.painter",
     "backends/test_codec.py": "codec",
     "backends/test_golden.py": "backends.flux_kontext.attention.masked_attention backends.flux_kontext.velocity",
     "backends/test_quantizing.py": "backends.unsupported",
-    "backends/test_step_cache.py": "evaluation.mag_calibration",
-    "batch/test_hosts.py": "batch.job_store batch.launcher_env batch.serialization",
+    "batch/test_hosts.py": "batch.job_store batch.serialization",
     "batch/test_ranks.py": "batch.rank batch.resume",
+    "batch/test_worker.py": "terminal.progress",
     "commands/test_bench.py": "app.bench",
+    "commands/test_bench_calibrate.py": "app.calibrate",
+    "commands/test_compose.py": "terminal.previews",
     "commands/test_data.py": "app.data",
-    "commands/test_environment.py": "commands.doctor models.devices models.loading models.nvml",
+    "commands/test_environment.py": "commands.doctor models.loading models.nvml",
     "commands/test_help.py": "cli commands.shared.options",
     "commands/test_mini.py": "commands.models",
     "commands/test_render.py": "commands.shared.render_options commands.shared.scene_arguments models.renderer",
     "commands/test_replay.py": "app.replay records.inputs records.recording",
-    "commands/test_report.py": "report.contact_sheet report.entries report.page report.replay_command report.subjects "
+    "commands/test_report.py": "report.contact_sheet report.entries report.page report.replay_command "
     "report.thumbnails",
     "commands/test_train.py": "app.train app.training_file terminal.training_progress",
     "data/test_imig.py": "data.imig.imig_dataset data.imig.imig_records data.imig.imig_writing",
     "data/test_scenery.py": "data.scenery.backgrounds data.scenery.brushes data.scenery.indoors "
     "data.scenery.landscapes data.scenery.outdoors",
     "data/test_stream.py": "data.example data.variations",
-    "data/test_synthetic_scenes.py": "data.hints data.placing data.posing",
-    "evaluation/test_metrics.py": "evaluation.aggregate evaluation.background_metric evaluation.fidelity "
-    "evaluation.identity evaluation.mask_iou",
-    "evaluation/test_systems.py": "evaluation.benchmark evaluation.held_out_scenes evaluation.sheet",
-    "backends/test_exact_attention.py": "method.blocks method.grouping",
+    "data/test_synthetic_scenes.py": "data.hints",
+    "evaluation/test_benchmark.py": "evaluation.cases",
+    "evaluation/test_registry.py": "evaluation.extent evaluation.synthetic.listing",
+    "evaluation/test_synthetic_benchmark.py": "evaluation.synthetic.comparisons",
     "models/test_error_translation.py": "errors",
-    "models/test_memory_reduction.py": "commands.shared.ranks models.numerics",
+    "models/test_memory_reduction.py": "models.numerics",
     "rules/test_packaging.py": "resources",
     "rules/test_schema_defaults.py": "scene.limits",
     "scene/check/test_bad_scenes.py": "scene.check.checks scene.check.collector scene.check.image_checks "
@@ -51,15 +52,7 @@ TESTED_IN = {
     "scene/test_loading.py": "scene.naming scene.parse.assignments scene.parse.finding scene.parse.sources scene.scene",
     "scene/test_scene_commands.py": "commands.schema commands.validate scene.drafting",
     "terminal/test_streams.py": "__main__",
-    "batch/test_worker.py": "terminal.progress",
-    "commands/test_compose.py": "terminal.previews",
-    "training/test_config.py": "training.new_model",
-    "training/test_objectives.py": "training.objectives.formulas training.objectives.losses training.model_loading "
-    "training.preprocessing.encoding training.preprocessing.preparation",
-    "training/test_parts.py": "training.objectives.codec_objective training.objectives.text_objective "
-    "training.preprocessing.sample_sources",
-    "training/test_trainer.py": "training.callbacks training.checkpointing training.sample_sheet training.saving "
-    "training.stage",
+    "training/test_selection.py": "training.objectives.objective",
     "weights/test_card.py": "method.method_card",
     "weights/test_checkpoints.py": "weights.checkpoint_errors weights.model_folder",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ import pytest
 
 from contextgen.training import config as training
 from contextgen.training.config import (
+    OBJECTIVES,
+    Codec,
+    Dpo,
+    Flow,
     Folder,
     ImigData,
     Lora,
@@ -19,10 +24,11 @@ from contextgen.training.config import (
     Stage,
     Start,
     SynthData,
+    Text,
     TrainConfig,
-    resume_fingerprint,
 )
 from contextgen.training.new_model import Geometry
+from contextgen_cli.app import training_file
 from contextgen_cli.app.train import configuration
 from contextgen_cli.resources import resource
 
@@ -40,14 +46,16 @@ PLACES = {
     f"{STAGE}.data.properties.imig.properties": ImigData,
     f"{STAGE}.data.properties.imig.properties.folders.items.properties": Folder,
 }
+SETTINGS = {STAGE: tuple(OBJECTIVES.values())}  # stand in the stage itself
 IN_OTHER_WORDS = {"weights"}  # `full` there, None here
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_schema_and_dataclass_have_the_same_keys_and_defaults(place: str) -> None:
     keys = _at(place)
-    assert keys.keys() - {"version"} == {field.name for field in fields(PLACES[place])}
-    for field in fields(PLACES[place]):
+    known = {field.name: field for kind in (PLACES[place], *SETTINGS.get(place, ())) for field in fields(kind)}
+    assert keys.keys() - {"version"} == known.keys()
+    for field in known.values():
         default = field.default_factory() if field.default_factory is not MISSING else field.default
         if default is not MISSING and not is_dataclass(default) and field.name not in IN_OTHER_WORDS:
             assert keys[field.name].get("default") == _plain(default), field.name
@@ -57,7 +65,7 @@ def test_schema_and_dataclass_have_the_same_keys_and_defaults(place: str) -> Non
     ("place", "choices"),
     [
         ("precision", training.PRECISIONS),
-        (f"{STAGE}.objective", training.OBJECTIVES),
+        (f"{STAGE}.objective", tuple(OBJECTIVES)),
         (f"{STAGE}.attention", training.ATTENTIONS),
         (f"{STAGE}.optimizer.properties.name", training.OPTIMIZERS),
     ],
@@ -99,14 +107,28 @@ def test_a_file_becomes_the_run_it_states(tmp_path: Path) -> None:
     assert configuration(stated, tmp_path) == expected
 
 
-def test_what_may_change_between_two_runs_decides_nothing(tmp_path: Path) -> None:
-    first = Stage("a", 5)
-    run = TrainConfig(tmp_path / "x", Start(model="/here/base"), (first, Stage("b", 5)))
-    longer = Stage("a", 9, samples=Samples(), checkpoint_every=7)
-    moved = TrainConfig(tmp_path / "y", Start(model="/there/base"), (longer, Stage("b", 5, batch=2)), workers=0)
-    assert resume_fingerprint(run, 0) == resume_fingerprint(moved, 0)
-    assert resume_fingerprint(run, 1) != resume_fingerprint(moved, 1)
-    assert json.loads(json.dumps(resume_fingerprint(run, 1))) == resume_fingerprint(run, 1)
+@pytest.mark.parametrize(
+    ("objective", "expected"),
+    [
+        ({}, Flow(text_drop=0.1)),
+        ({"objective": "flow", "draws": 2}, Flow(text_drop=0.1, draws=2)),
+        ({"objective": "dpo", "beta": 9}, Dpo(text_drop=0.1, beta=9)),
+        ({"objective": "codec", "beta": 9}, Codec()),
+        ({"objective": "text"}, Text()),
+    ],
+)
+def test_an_objective_takes_its_own_settings(tmp_path: Path, objective: dict[str, Any], expected: object) -> None:
+    stage = {"name": "a", "steps": 1, "batch": 3, "text_drop": 0.1, **objective}
+    stated = {"version": 1, "output": "out", "start": {"model": "mini"}, "stages": [stage]}
+    assert configuration(stated, tmp_path).stages == (Stage("a", 1, expected, batch=3),)
+
+
+def test_the_embedded_models_own_file_is_read_without_a_word() -> None:
+    read = training_file.read(Path(training.__file__).parents[1] / "mini" / "train.yaml")
+    assert read.problems == ()
+    stages = configuration(read.values, Path()).stages
+    assert [stage.objective for stage in stages[:3]] == [Codec(), Text(), Flow(text_drop=0.1, box_weight=1.0)]
+    assert stages[-1].objective == Flow(draws=2, text_drop=0.05, logit_mean=0.5, logit_std=1.3)
 
 
 @pytest.mark.parametrize(
@@ -116,15 +138,23 @@ def test_what_may_change_between_two_runs_decides_nothing(tmp_path: Path) -> Non
         {"start": Start()},
         {"start": Start(model="a", new={})},
         {"weights": Lora(), "train_text_encoders": True},
-        {"weights": Lora(), "stages": (Stage("codec", 1, objective="codec"),)},
-        {"weights": Lora(), "stages": (Stage("text", 1, objective="text"),)},
-        {"stages": (Stage("dpo", 1, objective="dpo", draws=2),)},
+        {"weights": Lora(), "stages": (Stage("codec", 1, Codec()),)},
+        {"weights": Lora(), "stages": (Stage("text", 1, Text()),)},
+        {"precision": "fp32"},
     ],
 )
 def test_a_run_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     verified = {"output": Path("out"), "start": Start(model="a"), "stages": (Stage("a", 1),)}
     with pytest.raises(ValueError):
         TrainConfig(**{**verified, **wrong})
+
+
+@pytest.mark.parametrize("make", [Flow, Dpo])
+def test_a_choice_that_is_none_is_refused(make: Callable[..., object]) -> None:
+    with pytest.raises(ValueError, match="unknown attention 'dense': use one of masked, exact"):
+        make(attention="dense")
+    with pytest.raises(ValueError, match="unknown optimizer 'sgd': use one of adamw, prodigy"):
+        Optimizer(name="sgd")
 
 
 def _at(place: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from shapes import Notes, Shapes, config, stage
 
 from contextgen.training.model_loading import open_model
-from contextgen.training.preprocessing.preparation import prepare
+from contextgen.training.preprocessing.samples import prepare
 from contextgen.training.stage import Run, StageRun
 from contextgen.training.trainer import train
 

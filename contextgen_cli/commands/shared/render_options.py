@@ -160,7 +160,10 @@ model_options = gather(
         help="Number format; by default the device's.",
     ),
     option(
-        "--device", metavar="NAME", section=MODEL, help="cuda, cuda:1, mps or cpu; by default the fastest there is."
+        "--device",
+        metavar="NAME",
+        section=MODEL,
+        help="cuda, cuda:1, cuda:0,2, xpu, npu, hpu, mps or cpu; by default the fastest there is.",
     ),
     option(
         "--memory",
@@ -266,7 +269,8 @@ running_options = gather(
         type=ProcessesType(),
         default="1",
         section=RUN,
-        help="Processes that paint side by side; auto: one a GPU. 0 paints in this very process, for debuggers.",
+        help="Processes that paint side by side; auto: one a GPU, or what `accelerate config` was told. 0 paints in "
+        "this very process, for debuggers.",
     ),
     option("--fresh", is_flag=True, section=RUN, help="Render again what is rendered already."),
     option("--retry-failed", is_flag=True, section=RUN, help="Try again what failed or crashed in an earlier run."),

@@ -20,7 +20,8 @@ from contextgen.weights.model_folder import check_folder
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from contextgen.method.layout import Edges, Instance
+    from contextgen.method.layout import Instance
+    from contextgen.method.placement import Edges
 
 
 @dataclass(frozen=True)

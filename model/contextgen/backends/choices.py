@@ -42,7 +42,7 @@ class Numerics:
         """Whether the picture differs from the plain one by rounding only."""
         return not self._approximations()
 
-    def to_record(self) -> dict[str, Any]:
+    def to_record(self) -> dict[str, object]:
         """As plain JSON values."""
         record = {
             each.metadata.get("key", each.name): getattr(self, each.name)
@@ -53,7 +53,7 @@ class Numerics:
         return {**record, **({"approximations": self._approximations()} if not self.exact else {})}
 
     @classmethod
-    def from_record(cls: type[NumericsType], record: Mapping[str, Any]) -> NumericsType:
+    def from_record(cls: type[NumericsType], record: Mapping[str, object]) -> NumericsType:
         """What a picture's record says of it; keys that say something else are passed over.
 
         Raises:

@@ -10,7 +10,7 @@ import numpy as np
 
 from contextgen.data.objects import Object
 from contextgen.data.posing import ObjectCutout, Pose, cut_out
-from contextgen.method.layout import Edges
+from contextgen.method.placement import Edges
 
 _SMALLEST, _LARGEST = 56.0, 140.0  # sides on a canvas of 256 x 256
 _LEAST = 40.0  # pixels: the smallest side on any canvas

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-Light = tuple[float, float, float]
+Tint = tuple[float, float, float]
 
-NO_TINT: Light = (1.0, 1.0, 1.0)
+NO_TINT: Tint = (1.0, 1.0, 1.0)
 TILTED = 8.0  # degrees from which on a caption calls it tilted
 
 
@@ -28,7 +28,7 @@ class Pose:
     flip: bool = False
     degrees: float = 0.0
     squash: float = 1.0
-    tint: Light = NO_TINT
+    tint: Tint = NO_TINT
 
     @property
     def words(self) -> tuple[str, ...]:

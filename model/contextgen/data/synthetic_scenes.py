@@ -19,7 +19,7 @@ from contextgen.data.example import Example
 from contextgen.data.hints import drawn_hints, layout_image
 from contextgen.data.objects import Object
 from contextgen.data.placing import PlacedObject, place
-from contextgen.data.posing import NO_TINT, Light, Pose
+from contextgen.data.posing import NO_TINT, Pose, Tint
 from contextgen.data.scenery.backgrounds import BACKGROUNDS, Variant
 from contextgen.method.layout import Instance
 
@@ -77,7 +77,7 @@ class SyntheticScene:
 def draw(
     rng: np.random.Generator,
     level: str,
-    size: tuple[int, int],
+    canvas: tuple[int, int],
     count: int,
     objects: Sequence[Object],
     hints: Mapping[str, float] = ALL_PLAIN,
@@ -85,7 +85,7 @@ def draw(
     """Draw a scene of `count` objects out of `objects`, each at most once.
 
     Args:
-        size: the canvas' width and height in pixels, 64 to 384 each.
+        canvas: width and height in pixels, 64 to 384 each.
         hints: how often the layout shows an instance plain, blurred, as a silhouette, or not at all.
 
     Raises:
@@ -93,14 +93,15 @@ def draw(
     """
     if level not in LEVELS:
         raise ValueError(f"unknown level {level!r}: use one of {', '.join(LEVELS)}")
+    width, height = canvas
     things = [objects[index] for index in rng.choice(len(objects), count, replace=False)]
     behind = BACKGROUNDS[int(rng.integers(len(BACKGROUNDS)))]
     variant = behind.variants[int(rng.integers(len(behind.variants)))]
     lit = variant.light.gain != NO_TINT and bool(rng.random() < _LIT[level])
     cast = [(thing, _pose(rng, level, variant.light.gain if lit else NO_TINT)) for thing in things]
-    placed = place(rng, cast, size, _HIDDEN[level])
-    background = behind.paint(rng, *size, variant)
-    full = _masks(placed, *size)
+    placed = place(rng, cast, canvas, _HIDDEN[level])
+    background = behind.paint(rng, width, height, variant)
+    full = _masks(placed, width, height)
     instances = tuple(Instance(_reference(rng, each.thing.picture), box=each.box) for each in placed)
     shown = drawn_hints(rng, hints, count)
     return SyntheticScene(
@@ -114,13 +115,13 @@ def draw(
         names=tuple(each.thing.name for each in placed),
         poses=tuple(each.pose for each in placed),
         hints=shown,
-        layout=layout_image(rng, instances, shown, *size),
+        layout=layout_image(rng, instances, shown, width, height),
         full_masks=full,
         visible_masks=_visible(full),
     )
 
 
-def _pose(rng: np.random.Generator, level: str, tint: Light) -> Pose:
+def _pose(rng: np.random.Generator, level: str, tint: Tint) -> Pose:
     pose = Pose(tint=tint)
     if level == "complex":
         tilt = rng.uniform(10, 30) * rng.choice([-1, 1]) if rng.random() < 0.4 else rng.uniform(-5, 5)

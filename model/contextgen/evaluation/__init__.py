@@ -1,1 +1,1 @@
-"""How good a model is: scenes that it has never seen, systems under test, metrics and their aggregates."""
+"""How good a model is: what a benchmark is, systems under test, metrics and their aggregates; a folder a benchmark."""

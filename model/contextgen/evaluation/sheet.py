@@ -1,4 +1,4 @@
-"""A sheet to look at: layout, picture and truth of some scenes side by side."""
+"""A sheet to look at: the pictures of a case side by side."""
 
 from __future__ import annotations
 
@@ -6,28 +6,23 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from contextgen.data.synthetic_scenes import SyntheticScene
-from contextgen.evaluation.systems import layout_of, on_grey
-
-_ACROSS = 3  # scenes in a row
-_GAP, _WIDE_GAP = 2, 12  # pixels: between the pictures of a scene, between scenes
+_ACROSS = 3  # cases in a row
+_GAP, _WIDE_GAP = 2, 12  # pixels: between the pictures of a case, between cases
 
 
-def contact_sheet(pairs: Sequence[tuple[SyntheticScene, Image.Image]]) -> Image.Image:
-    """Layout | picture | truth of every scene, three scenes in a row, RGB; all of one canvas size.
+def contact_sheet(cases: Sequence[Sequence[Image.Image]]) -> Image.Image:
+    """The pictures of every case in a row, three cases beside each other, RGB; all of one size, as many for each.
 
     Raises:
         ValueError: there is nothing to show.
     """
-    if not pairs:
-        raise ValueError("a sheet of no scenes")
-    width, height = pairs[0][0].target.size
-    step_x, step_y = 3 * width + 2 * _GAP + _WIDE_GAP, height + _WIDE_GAP
-    across, down = min(_ACROSS, len(pairs)), -(-len(pairs) // _ACROSS)
+    if not cases:
+        raise ValueError("a sheet of no cases")
+    count, (width, height) = len(cases[0]), cases[0][0].size
+    step_x, step_y = count * (width + _GAP) - _GAP + _WIDE_GAP, height + _WIDE_GAP
+    across, down = min(_ACROSS, len(cases)), -(-len(cases) // _ACROSS)
     sheet = Image.new("RGB", (across * step_x - _WIDE_GAP, down * step_y - _WIDE_GAP), "white")
-    for index, (scene, picture) in enumerate(pairs):
-        x, y = index % _ACROSS * step_x, index // _ACROSS * step_y
-        sheet.paste(on_grey(layout_of(scene)), (x, y))
-        sheet.paste(picture, (x + width + _GAP, y))
-        sheet.paste(scene.target, (x + 2 * (width + _GAP), y))
+    for index, pictures in enumerate(cases):
+        for place, picture in enumerate(pictures):
+            sheet.paste(picture, (index % _ACROSS * step_x + place * (width + _GAP), index // _ACROSS * step_y))
     return sheet

@@ -70,10 +70,10 @@ class Grouping:
         """Which image tokens of the sequence stand where, as far as the first block reads them."""
         return self._taken[: self.rows[first.reads].stop - self.text.stop]
 
-    def reading_order(self, last: BlockPlan) -> Indices:
-        """Where each canvas token, in reading order, stands among the image rows that the last block writes."""
-        offset = self.rows[Rows.CANVAS].start - max(self.rows[last.writes].start, self.text.stop)
-        return np.argsort(self._canvas_order) + offset
+    @property
+    def reading_order(self) -> Indices:
+        """Where each canvas token, in reading order, stands among the canvas rows."""
+        return np.argsort(self._canvas_order)
 
     def groups(self, plan: BlockPlan) -> tuple[QueryGroup, ...]:
         """The query groups of a block; their rows tile the rows it writes, in order."""

@@ -16,12 +16,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from contextgen.method.method_card import ModelCard
+from contextgen.method.placement import FITS, Edges, Extent, Placement, place
 
 Pixels = npt.NDArray[np.float32]  # (H, W, 3) in [-1, 1]
 Mask = npt.NDArray[np.bool_]  # (H, W)
-Edges = tuple[int, int, int, int]  # left, top, right, bottom in canvas pixels
 
-FITS = ("area", "stretch", "image")
 EMPTY_MASK = "the mask is empty: no pixel of the reference belongs to the subject"
 
 
@@ -75,6 +74,11 @@ class PreparedReference:
     def mask(self) -> Mask:
         """Where the subject is."""
         return np.asarray(self.soft_mask) > 127
+
+    @cached_property
+    def extent(self) -> Extent:
+        """How far the subject reaches."""
+        return _extent(self.mask)
 
     @property
     def image(self) -> Image.Image:
@@ -136,10 +140,11 @@ def compose(references: Sequence[PreparedReference], instances: Sequence[Instanc
         if reference.corner is not None:
             _stamp(reference.pixels, reference.mask, reference.corner, pixels, given)
             continue
-        y, x = _foreground_box(reference.mask)
-        place = _FITTERS[instance.fit](instance.box, reference.mask, (width, height))
-        drawn = _resize(reference.mask[y, x, None].astype(np.float32), place)[..., 0] > 0
-        _stamp(_resize(reference.pixels[y, x], place), drawn, place.corner, pixels, given)
+        placement = place(reference.extent, instance.box, instance.fit, (width, height))
+        left, top, right, bottom = reference.extent.cropped
+        crop = slice(top, bottom), slice(left, right)
+        drawn = _resize(reference.mask[crop][..., None].astype(np.float32), placement.size)[..., 0] > 0
+        _stamp(_resize(reference.pixels[crop], placement.size), drawn, placement.corner, pixels, given)
     return Layout(pixels, given)
 
 
@@ -159,16 +164,30 @@ def prepare_reference(instance: Instance, card: ModelCard, width: int, height: i
         ValueError: the mask is empty at that size.
     """
     mask = (instance.mask or instance.image.getchannel("A")).convert("L")
+    soft = _as_seen(mask, card, (width, height))
     if card.reference_frame == "canvas":
-        reference = _drawn_for_its_box(instance, mask, card.token_side, (width, height))
+        reference = _drawn_for_its_box(instance, soft, card.token_side, (width, height))
     else:
-        size = reference_size(instance.image.size, card, width, height)
-        soft = mask.resize(size, Image.Resampling.BICUBIC)
-        colours = instance.image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        colours = instance.image.convert("RGB").resize(soft.size, Image.Resampling.BICUBIC)
         reference = PreparedReference(_from_bytes(colours), soft)
     if not reference.mask.any():
         raise ValueError(EMPTY_MASK)
     return reference
+
+
+def extent_of(mask: Image.Image, card: ModelCard, canvas: tuple[int, int]) -> Extent:
+    """How far a subject reaches in the frame that a model with `card` places it from.
+
+    That is the resized reference, or in the canvas frame the reference as it is: rounding differs.
+
+    Args:
+        mask: of the reference (L).
+        canvas: width and height in pixels.
+
+    Raises:
+        ValueError: the mask is empty at that size.
+    """
+    return _extent(np.asarray(_as_seen(mask, card, canvas)) > 127)
 
 
 def foresee(
@@ -185,43 +204,45 @@ def foresee(
         ValueError: the mask is empty.
     """
     side = card.token_side
-    subject = np.asarray(mask) > 127
-    if not subject.any():
-        raise ValueError(EMPTY_MASK)
+    subject = _extent(np.asarray(mask) > 127)
     if card.reference_frame != "canvas":
         wide, high = reference_size(size, card, *canvas)
         return Outline(np.asarray(mask.resize((wide // side, high // side), Image.Resampling.BICUBIC)) > 0)
-    place = _FITTERS[fit](box, subject, canvas)
-    y, x = _foreground_box(subject)
-    (left, top), offset = place.corner, (place.corner[0] % side, place.corner[1] % side)
-    across, down = (
-        -(-(start + length) // side) for start, length in zip(offset, (place.width, place.height), strict=True)
-    )
-    soft = Image.new("L", (across * side, down * side))
-    crop = (x.start, y.start, x.stop + 1, y.stop + 1)
-    soft.paste(mask.resize((place.width, place.height), Image.Resampling.BILINEAR, crop), offset)
-    touched = np.asarray(soft.resize((across, down), Image.Resampling.BICUBIC)) > 0
-    return Outline(touched, (left - offset[0], top - offset[1]))
+    placement = place(subject, box, fit, canvas)
+    soft, corner, offset = _token_frame(placement, side)
+    soft.paste(mask.resize(placement.size, Image.Resampling.BILINEAR, subject.edges), offset)
+    tokens = (soft.width // side, soft.height // side)
+    touched = np.asarray(soft.resize(tokens, Image.Resampling.BICUBIC)) > 0
+    return Outline(touched, corner)
+
+
+def _as_seen(mask: Image.Image, card: ModelCard, canvas: tuple[int, int]) -> Image.Image:
+    """The mask in the frame that its subject is placed from."""
+    if card.reference_frame == "canvas":
+        return mask
+    return mask.resize(reference_size(mask.size, card, *canvas), Image.Resampling.BICUBIC)
 
 
 def _drawn_for_its_box(
     instance: Instance, mask: Image.Image, token_side: int, canvas: tuple[int, int]
 ) -> PreparedReference:
     """The subject alone, at its size on the canvas, in a frame of whole canvas tokens."""
-    subject = np.asarray(mask) > 127
-    if not subject.any():
-        raise ValueError(EMPTY_MASK)
-    place = _FITTERS[instance.fit](instance.box, subject, canvas)
-    y, x = _foreground_box(subject)
-    size, crop = (place.width, place.height), (x.start, y.start, x.stop + 1, y.stop + 1)
-    (left, top), offset = place.corner, (place.corner[0] % token_side, place.corner[1] % token_side)
-    width, height = (-(-(start + side) // token_side) * token_side for start, side in zip(offset, size, strict=True))
-    pixels = np.zeros((height, width, 3), np.float32)
-    rows, columns = slice(offset[1], offset[1] + size[1]), slice(offset[0], offset[0] + size[0])
-    pixels[rows, columns] = _from_bytes(instance.image.convert("RGB").resize(size, Image.Resampling.BICUBIC, crop))
-    soft = Image.new("L", (width, height))
-    soft.paste(mask.resize(size, Image.Resampling.BICUBIC, crop), offset)
-    return PreparedReference(pixels, soft, (left - offset[0], top - offset[1]))
+    subject = _extent(np.asarray(mask) > 127)
+    placement = place(subject, instance.box, instance.fit, canvas)
+    soft, corner, (left, top) = _token_frame(placement, token_side)
+    colours = instance.image.convert("RGB").resize(placement.size, Image.Resampling.BICUBIC, subject.edges)
+    pixels = np.zeros((soft.height, soft.width, 3), np.float32)
+    pixels[top : top + colours.height, left : left + colours.width] = _from_bytes(colours)
+    soft.paste(mask.resize(placement.size, Image.Resampling.BICUBIC, subject.edges), (left, top))
+    return PreparedReference(pixels, soft, corner)
+
+
+def _token_frame(placement: Placement, side: int) -> tuple[Image.Image, tuple[int, int], tuple[int, int]]:
+    """The whole canvas tokens that a placement touches: an empty mask, its corner, and the placement's corner in it."""
+    left, top, right, bottom = placement.edges
+    x, y = left // side * side, top // side * side
+    width, height = -(-(right - x) // side) * side, -(-(bottom - y) // side) * side
+    return Image.new("L", (width, height)), (x, y), (left - x, top - y)
 
 
 def reference_size(size: tuple[int, int], card: ModelCard, width: int, height: int) -> tuple[int, int]:
@@ -235,70 +256,12 @@ def _whole_tokens(side: float, card: ModelCard) -> int:
     return max(1, math.ceil(int(side) / card.token_side)) * card.token_side
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a cropped reference lands: its size and centre on the canvas, in pixels."""
-
-    width: int
-    height: int
-    centre: tuple[int, int]
-
-    @property
-    def corner(self) -> tuple[int, int]:
-        return self.centre[0] - self.width // 2, self.centre[1] - self.height // 2
-
-
-def _fit_area(box: Edges, mask: Mask, canvas: tuple[int, int]) -> _Place:
-    left, top, right, bottom = box
-    y, x = _foreground_box(mask)
-    width, height = x.stop - x.start, y.stop - y.start
-    scale = math.sqrt((right - left) * (bottom - top) / (width * height))
-    return _Place(max(1, int(width * scale)), max(1, int(height * scale)), _centre(box))
-
-
-def _fit_stretch(box: Edges, mask: Mask, canvas: tuple[int, int]) -> _Place:
-    left, top, right, bottom = box
-    return _Place(right - left, bottom - top, _centre(box))
-
-
-def _fit_image(box: Edges, mask: Mask, canvas: tuple[int, int]) -> _Place:
-    """The whole frame into the box, but no larger than keeps the subject on the canvas."""
-    left, top, right, bottom = box
-    height, width = mask.shape
-    y, x = _foreground_box(mask)
-    centre_x, centre_y = _centre(box)
-    corners_x = (x.start - width // 2, x.stop - width // 2)
-    corners_y = (y.start - height // 2, y.stop - height // 2)
-    limits = [
-        edge / corner
-        for corners, edges in (
-            (corners_x, (-centre_x, canvas[0] - centre_x)),
-            (corners_y, (-centre_y, canvas[1] - centre_y)),
-        )
-        for corner in corners
-        for edge in edges
-        if corner and edge / corner > 0
-    ]
-    scale = min((right - left) / width, (bottom - top) / height, *limits)
-    scale = int(height * scale) / height
-    x1, x2 = (int(corner * scale + centre_x) for corner in corners_x)
-    y1, y2 = (int(corner * scale + centre_y) for corner in corners_y)
-    return _Place(max(1, x2 - x1), max(1, y2 - y1), _centre((x1, y1, x2, y2)))
-
-
-_FITTERS = {"area": _fit_area, "stretch": _fit_stretch, "image": _fit_image}
-
-
-def _centre(box: Edges) -> tuple[int, int]:
-    left, top, right, bottom = box
-    return (left + right) // 2, (top + bottom) // 2
-
-
-def _foreground_box(mask: Mask) -> tuple[slice, slice]:
-    """Rows and columns of the mask's tight box; the last foreground row and column are left out, as released."""
+def _extent(mask: Mask) -> Extent:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    y1, y2, x1, x2 = int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
-    return slice(y1, max(y2, y1 + 1)), slice(x1, max(x2, x1 + 1))
+    if not len(rows):
+        raise ValueError(EMPTY_MASK)
+    height, width = mask.shape
+    return Extent((width, height), (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1))
 
 
 def _stamp(pixels: Pixels, mask: Mask, corner: tuple[int, int], canvas: Pixels, given: Mask) -> None:
@@ -314,10 +277,10 @@ def _stamp(pixels: Pixels, mask: Mask, corner: tuple[int, int], canvas: Pixels, 
     given[rows, columns] |= drawn
 
 
-def _resize(pixels: Pixels, place: _Place) -> Pixels:
+def _resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """Plain bilinear interpolation at half-pixel centres, without antialiasing."""
-    y0, y1, y = _taps(pixels.shape[0], place.height)
-    x0, x1, x = _taps(pixels.shape[1], place.width)
+    y0, y1, y = _taps(pixels.shape[0], size[1])
+    x0, x1, x = _taps(pixels.shape[1], size[0])
     y, x = y[:, None, None], x[None, :, None]
     rows = pixels[y0] + (pixels[y1] - pixels[y0]) * y
     resized: Pixels = rows[:, x0] + (rows[:, x1] - rows[:, x0]) * x

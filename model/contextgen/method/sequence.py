@@ -13,8 +13,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from contextgen.method.layout import Edges, Instance, Mask, Outline, PreparedReference
+from contextgen.method.layout import Mask, Outline, PreparedReference
 from contextgen.method.method_card import ModelCard
+from contextgen.method.placement import Edges
 
 Indices = npt.NDArray[np.intp]
 
@@ -29,13 +30,6 @@ class Grid:
     @property
     def count(self) -> int:
         return self.height * self.width
-
-
-@dataclass(frozen=True)
-class Placement:
-    """An instance without its picture: left, top, right, bottom on the canvas, in pixels."""
-
-    box: Edges
 
 
 @dataclass(frozen=True)
@@ -129,14 +123,17 @@ class JointSequence:
 
 def arrange(
     references: Sequence[PreparedReference | Outline],
-    instances: Sequence[Instance | Placement],
+    boxes: Sequence[Edges],
     size: tuple[int, int],
     card: ModelCard,
     offsets: bool = True,
 ) -> JointSequence:
-    """The sequence of a canvas of `size` (width, height in pixels) with its references, in instance order.
+    """The sequence of a canvas with its references, in instance order.
 
-    Without `offsets` the references' positions overlap (see `JointSequence`).
+    Args:
+        boxes: the instances' (left, top, right, bottom on the canvas, in pixels).
+        size: width and height of the canvas in pixels.
+        offsets: False lets the references' positions overlap (see `JointSequence`).
 
     Raises:
         ValueError: the canvas is not a whole number of tokens.
@@ -148,10 +145,10 @@ def arrange(
     tokens = tuple(
         ReferenceTokens(
             reference.foreground(token_side),
-            box_to_tokens(instance.box, canvas, token_side),
+            box_to_tokens(box, canvas, token_side),
             reference.corner and (reference.corner[0] // token_side, reference.corner[1] // token_side),
         )
-        for reference, instance in zip(references, instances, strict=True)
+        for reference, box in zip(references, boxes, strict=True)
     )
     return JointSequence(card.text_length, canvas, tokens, _frame(card, canvas), offsets)
 

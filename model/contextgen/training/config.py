@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-FORMAT_VERSION = 1
 PRECISIONS = ("bf16", "float32")
-OBJECTIVES = ("flow", "dpo", "codec", "text")
 ATTENTIONS = ("masked", "exact")
 OPTIMIZERS = ("adamw", "prodigy")
+
+
+def _check_choice(what: str, chosen: str, known: Sequence[str]) -> None:
+    if chosen not in known:
+        raise ValueError(f"unknown {what} {chosen!r}: use one of {', '.join(known)}")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,9 @@ class Optimizer:
     betas: tuple[float, float] = (0.9, 0.99)
     warmup: int = 0
     final_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_choice("optimizer", self.name, OPTIMIZERS)
 
 
 @dataclass(frozen=True)
@@ -101,37 +107,80 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One part of a run; it begins with the weights (their average, if one is kept) the part before it ended with.
+class Denoising:
+    """What `flow` and `dpo` share: both train the transformer on pictures with noise.
 
     Attributes:
-        batch: samples of one canvas size that a process takes a step, times `accumulate`.
         attention: `masked` computes a batch at once, `exact` sample by sample without what nobody reads.
-        clip: the largest norm of a gradient.
-        draws: how many noises and times a sample of `flow` is trained with at once.
         text_drop: how often the caption is emptied.
         logit_mean, logit_std: of the normal distribution whose sigmoid is the time t; a larger mean has more noise.
         box_weight: extra weight in the loss of the canvas tokens that a box touches.
-        ema: decay of the averaged weights, which are what is saved; None keeps none.
-        beta: of DPO, the strength of the pull towards the frozen model.
+        gradient_checkpointing: activations are computed twice, to save memory.
     """
 
-    name: str
-    steps: int
-    objective: str = "flow"
-    batch: int = 16
-    accumulate: int = 1
     attention: str = "masked"
-    optimizer: Optimizer = Optimizer()
-    clip: float = 0.5
-    draws: int = 1
     text_drop: float = 0.2
     logit_mean: float = 0.0
     logit_std: float = 1.0
     box_weight: float = 0.0
     gradient_checkpointing: bool = False
-    ema: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_choice("attention", self.attention, ATTENTIONS)
+
+
+@dataclass(frozen=True)
+class Flow(Denoising):
+    """Rectified flow to the target. `draws`: how many noises and times a sample is trained with at once."""
+
+    name: ClassVar[str] = "flow"
+    draws: int = 1
+
+
+@dataclass(frozen=True)
+class Dpo(Denoising):
+    """Diffusion-DPO: the target preferred to the layout image. `beta`: the pull towards the frozen model."""
+
+    name: ClassVar[str] = "dpo"
     beta: float = 1250.0
+
+
+@dataclass(frozen=True)
+class Codec:
+    """The picture codec alone."""
+
+    name: ClassVar[str] = "codec"
+
+
+@dataclass(frozen=True)
+class Text:
+    """New text encoders alone, which learn a background's colours from its caption."""
+
+    name: ClassVar[str] = "text"
+
+
+OBJECTIVES = {kind.name: kind for kind in (Flow, Dpo, Codec, Text)}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a run; it begins with the weights (their average, if one is kept) the part before it ended with.
+
+    Attributes:
+        objective: what is minimised, with the settings that it alone has.
+        batch: samples of one canvas size that a process takes a step, times `accumulate`.
+        clip: the largest norm of a gradient.
+        ema: decay of the averaged weights, which are what is saved; None keeps none.
+    """
+
+    name: str
+    steps: int
+    objective: Flow | Dpo | Codec | Text = Flow()
+    batch: int = 16
+    accumulate: int = 1
+    optimizer: Optimizer = Optimizer()
+    clip: float = 0.5
+    ema: float | None = None
     data: SynthData | ImigData = field(default_factory=SynthData)
     samples: Samples | None = None
     checkpoint_every: int = 500
@@ -161,34 +210,7 @@ class TrainConfig:
             raise ValueError("at least one stage is needed")
         if (self.start.model is None) == (self.start.new is None):
             raise ValueError("a run starts from either a model or a new one")
-        for stage in self.stages:
-            if stage.draws > 1 and stage.objective != "flow":
-                raise ValueError(f"stage {stage.name}: draws is for the objective flow, and not {stage.objective}")
-        elsewhere = self.train_text_encoders or any(stage.objective in ("codec", "text") for stage in self.stages)
+        _check_choice("precision", self.precision, PRECISIONS)
+        elsewhere = self.train_text_encoders or any(isinstance(stage.objective, Codec | Text) for stage in self.stages)
         if self.weights is not None and elsewhere:
             raise ValueError("a low-rank adapter changes the transformer only: neither text encoders nor a codec")
-
-
-def resume_fingerprint(config: TrainConfig, stage: int) -> dict[str, Any]:
-    """What has determined the weights up to some step of a stage, as JSON types.
-
-    Whatever may change between two runs of one training is left out: the stage's length, later stages, how often
-    something is saved or shown, and where models and data lie.
-    """
-    stages = [replace(past, samples=None, checkpoint_every=1) for past in config.stages[: stage + 1]]
-    stages[stage] = replace(stages[stage], steps=0)
-    start = replace(config.start, model=_last(config.start.model), adapter=_last(config.start.adapter))
-    told = replace(config, output=Path(), start=start, stages=tuple(stages), workers=0, tensorboard=False)
-    return {key: _as_json(value) for key, value in asdict(told).items()}
-
-
-def _last(path: str | None) -> str | None:
-    return None if path is None else Path(path).name
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _as_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_as_json(item) for item in value]
-    return value.name if isinstance(value, Path) else value

@@ -74,12 +74,12 @@ def freeze(pipe: ContextGenPipeline, trainable: Iterable[torch.nn.Parameter]) ->
 def _start_folder(config: TrainConfig, accelerator: Accelerator, begun: bool) -> Path:
     if config.start.new is None:
         return find(str(config.start.model))
-    from contextgen.training.new_model import make_fresh
+    from contextgen.training.new_model import make_new_model
 
     folder, geometry = config.output / "start", config.start.new
     with accelerator.main_process_first():
         if accelerator.is_main_process and not (begun and folder.is_dir()):  # one without may be of another geometry
-            write_whole(folder, lambda new: make_fresh(new, geometry, config.seed))
+            write_whole(folder, lambda new: make_new_model(new, geometry, config.seed))
     return folder
 
 

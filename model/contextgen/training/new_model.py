@@ -29,6 +29,7 @@ from contextgen.weights.card import CARD_FILE
 
 _SCENES = StreamSpec({"plain": 1, "complex": 1, "flexible": 1}, ((128, 128, 1), (192, 192, 1)), (1, 4), {"plain": 1})
 _SEEN, _DRAWN_AT_ONCE = 1600, 16
+_SCORE_DIGITS = 9  # of a piece's score
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Geometry:
         return cls(**known)
 
 
-def make_fresh(folder: Path, geometry: Mapping[str, Any], seed: int) -> Path:
+def make_new_model(folder: Path, geometry: Mapping[str, Any], seed: int) -> Path:
     """Write an untrained model to `folder`; the same seed gives the same files.
 
     Raises:
@@ -127,8 +128,7 @@ def _corpus(captions: Iterable[str]) -> list[str]:
 
 
 def _clip(sizes: Geometry, captions: Iterable[str]) -> tuple[CLIPTextModel, CLIPTokenizer]:
-    plain = CLIPTokenizer(vocab={"<|startoftext|>": 0, "<|endoftext|>": 1}, merges=[])
-    tokenizer = plain.train_new_from_iterator(_corpus(captions), vocab_size=sizes.vocabulary, show_progress=False)
+    tokenizer = _byte_pairs(_corpus(captions), sizes.vocabulary)
     tokenizer.model_max_length = sizes.text_length
     config = CLIPTextConfig(
         vocab_size=len(tokenizer),
@@ -143,6 +143,19 @@ def _clip(sizes: Geometry, captions: Iterable[str]) -> tuple[CLIPTextModel, CLIP
         pad_token_id=tokenizer.pad_token_id,
     )
     return CLIPTextModel(config), tokenizer
+
+
+def _byte_pairs(corpus: Sequence[str], vocabulary: int) -> CLIPTokenizer:
+    """A CLIP tokenizer of the corpus; its letters are sorted, which training leaves in any order."""
+    ends = ("<|startoftext|>", "<|endoftext|>")
+    plain = CLIPTokenizer(vocab={piece: index for index, piece in enumerate(ends)}, merges=[])
+    trained = plain.train_new_from_iterator(corpus, vocab_size=vocabulary, show_progress=False)
+    model = json.loads(trained.backend_tokenizer.to_str())["model"]
+    merged = ["".join(pair) for pair in model["merges"]]
+    pieces = dict.fromkeys([*ends, *sorted(set(model["vocab"]) - set(merged)), *merged])
+    return CLIPTokenizer(
+        vocab={piece: index for index, piece in enumerate(pieces)}, merges=[tuple(pair) for pair in model["merges"]]
+    )
 
 
 def _t5(sizes: Geometry, captions: Iterable[str]) -> tuple[T5EncoderModel, T5Tokenizer]:
@@ -164,10 +177,18 @@ def _t5(sizes: Geometry, captions: Iterable[str]) -> tuple[T5EncoderModel, T5Tok
 def _whole_words(corpus: Sequence[str], vocabulary: int) -> T5Tokenizer:
     """A T5 tokenizer that keeps the corpus' common words whole, with half its pieces for all others."""
     pieces = T5Tokenizer(extra_ids=0).train_new_from_iterator(corpus, vocab_size=vocabulary // 2, show_progress=False)
-    scores = dict(json.loads(pieces.backend_tokenizer.to_str())["model"]["vocab"])
+    scores = _settled(json.loads(pieces.backend_tokenizer.to_str())["model"]["vocab"])
     words = Counter(f"▁{word}" for sentence in corpus for word in re.findall(r"\w+", sentence))
     common = {word: 0.0 for word, _ in words.most_common(vocabulary - len(scores))}  # no split scores as high
     return T5Tokenizer(vocab=list({**scores, **common}.items()), extra_ids=0)
+
+
+def _settled(trained: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """Pieces by falling score; training leaves last digits, ties and the letters it did not choose in any order."""
+    rounded = [(piece, round(score, _SCORE_DIGITS)) for piece, score in trained]
+    chosen, least = (min(score for piece, score in rounded if len(piece) > length) for length in (1, 0))
+    scores = [(piece, score if score >= chosen else least) for piece, score in rounded]
+    return dict(sorted(scores, key=lambda entry: (-entry[1], entry[0] if entry[1] else "")))  # 0: the special ones
 
 
 def _transformer(sizes: Geometry) -> FluxTransformer2DModel:

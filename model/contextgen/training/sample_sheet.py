@@ -11,7 +11,7 @@ from PIL import Image
 from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.data.example import Example
 from contextgen.method.layout import Pixels
-from contextgen.training.preprocessing.preparation import prepare
+from contextgen.training.preprocessing.samples import prepare
 
 _GAP = 4  # pixels
 

@@ -19,12 +19,14 @@ from contextgen.data.example import Example
 from contextgen.training import checkpointing
 from contextgen.training.callbacks import Diverged, Monitor, StepRecord
 from contextgen.training.checkpointing import Progress
-from contextgen.training.config import Stage, TrainConfig, resume_fingerprint
+from contextgen.training.config import Denoising, Stage, TrainConfig
+from contextgen.training.fingerprint import resume_fingerprint
 from contextgen.training.model_loading import freeze, parameters_of
-from contextgen.training.objectives.formulas import Loss
-from contextgen.training.objectives.losses import make_objective, trained_components
+from contextgen.training.objectives.objective import Loss
+from contextgen.training.objectives.selection import make_objective, trained_components
 from contextgen.training.optim import WeightAverage, make_optimizer, rate_share
-from contextgen.training.preprocessing.preparation import Prepared, ahead
+from contextgen.training.preprocessing.data_loader import ahead
+from contextgen.training.preprocessing.samples import Prepared
 from contextgen.training.sample_sheet import paint_sheet
 from contextgen.training.saving import save_adapter, save_model
 
@@ -86,16 +88,17 @@ class StageRun:
         self._index = index
         self._before = steps_before(run.config, index)
         components = trained_components(self.stage, run.config.train_text_encoders)
-        self._moving = parameters_of(run.pipe, components, run.config.weights)
-        freeze(run.pipe, self._moving.values())
-        if self.stage.gradient_checkpointing:
+        self._trainable = parameters_of(run.pipe, components, run.config.weights)
+        freeze(run.pipe, self._trainable.values())
+        objective = self.stage.objective
+        if isinstance(objective, Denoising) and objective.gradient_checkpointing:
             run.pipe.transformer.enable_gradient_checkpointing()
         else:
             run.pipe.transformer.disable_gradient_checkpointing()
-        self._objective = make_objective(run.pipe, self.stage, self._moving, run.config.train_text_encoders)
-        self._optimizer = make_optimizer(self.stage.optimizer, self._moving)
+        self._objective = make_objective(run.pipe, self.stage, self._trainable, run.config.train_text_encoders)
+        self._optimizer = make_optimizer(self.stage.optimizer, self._trainable)
         self._rates = [float(group["lr"]) for group in self._optimizer.param_groups]
-        self._average = None if self.stage.ema is None else WeightAverage(self.stage.ema, self._moving)
+        self._average = None if self.stage.ema is None else WeightAverage(self.stage.ema, self._trainable)
         self._monitor = Monitor()
 
     @property
@@ -137,7 +140,7 @@ class StageRun:
         self._optimizer.zero_grad(set_to_none=True)
         loss = self._descend(batches)
         self._monitor.take(float(loss.value), self._objective.baseline_loss)
-        norm = self.run.accelerator.clip_grad_norm_(list(self._moving.values()), self.stage.clip)
+        norm = self.run.accelerator.clip_grad_norm_(list(self._trainable.values()), self.stage.clip)
         if not torch.isfinite(norm):
             raise Diverged(f"the gradient's norm is {float(norm)}")
         share = rate_share(self.stage.optimizer, self.step, self.stage.steps)
@@ -173,7 +176,7 @@ class StageRun:
         if accelerator.num_processes == 1:
             return
         gradients = []
-        for parameter in self._moving.values():
+        for parameter in self._trainable.values():
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             gradients.append(parameter.grad)

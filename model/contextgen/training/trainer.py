@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,10 +16,11 @@ from contextgen.data.example import ExampleSource
 from contextgen.training import checkpointing
 from contextgen.training.callbacks import Metrics, Watcher
 from contextgen.training.checkpointing import Progress
-from contextgen.training.config import ImigData, Stage, Start, SynthData, TrainConfig, resume_fingerprint
+from contextgen.training.config import ImigData, SynthData, TrainConfig
+from contextgen.training.fingerprint import changes, resume_fingerprint
 from contextgen.training.model_loading import open_model
-from contextgen.training.preprocessing import sample_sources
-from contextgen.training.preprocessing.preparation import batches
+from contextgen.training.preprocessing import example_sources
+from contextgen.training.preprocessing.data_loader import batches
 from contextgen.training.stage import Run, StageRun, changed_by, result_name, steps_before
 
 OpenSource = Callable[[SynthData | ImigData, int], ExampleSource]
@@ -42,7 +41,11 @@ class ChangedConfig(ValueError):
 
 
 def train(
-    config: TrainConfig, watcher: Watcher, open_source: OpenSource = sample_sources.open_source, *, on_cpu: bool = False
+    config: TrainConfig,
+    watcher: Watcher,
+    open_source: OpenSource = example_sources.open_source,
+    *,
+    on_cpu: bool = False,
 ) -> Ending:
     """Train, or go on where the last run of this configuration stopped.
 
@@ -109,17 +112,10 @@ def refuse_changes(config: TrainConfig, progress: Progress) -> None:
     if stage >= len(config.stages):
         changed = [f"stages[{stage}]"]
     else:
-        changed = list(_differences(_with_defaults(progress.resume_fingerprint), resume_fingerprint(config, stage)))
+        changed = changes(progress.resume_fingerprint, resume_fingerprint(config, stage))
         changed += [f"stages[{stage}].steps"] * (progress.stage_step > config.stages[stage].steps)
     if changed:
         raise ChangedConfig(f"{config.output} holds a run that was told otherwise: {', '.join(changed)}")
-
-
-def _with_defaults(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run was told, with the options that there have been since then as they stand where nobody names them."""
-    unnamed = resume_fingerprint(TrainConfig(Path(), Start("any"), (Stage("any", 0),)), 0)
-    stages = [{**unnamed["stages"][0], **stage} for stage in told["stages"]]
-    return {**unnamed, **told, "stages": stages}
 
 
 def is_finished(config: TrainConfig, progress: Progress) -> bool:
@@ -127,18 +123,6 @@ def is_finished(config: TrainConfig, progress: Progress) -> bool:
     last = len(config.stages) - 1
     done = progress.stage == last and progress.stage_step == config.stages[last].steps
     return done and (config.output / result_name(config)).is_dir()
-
-
-def _differences(before: Any, now: Any, place: str = "") -> Iterator[str]:
-    """The key paths where two trees of JSON types differ."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in {**before, **now}:
-            yield from _differences(before.get(key), now.get(key), f"{place}.{key}" if place else key)
-    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        for index, (old, new) in enumerate(zip(before, now, strict=True)):
-            yield from _differences(old, new, f"{place}[{index}]")
-    elif before != now:
-        yield place
 
 
 def _check_packages(config: TrainConfig) -> None:

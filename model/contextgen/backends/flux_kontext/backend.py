@@ -108,12 +108,12 @@ class FluxKontext(Backend):
     def cost(self, sketch: Sketch, numerics: Numerics) -> Cost:
         from contextgen.backends.flux_kontext.cost import predict
         from contextgen.method.layout import foresee
-        from contextgen.method.sequence import Placement, arrange
+        from contextgen.method.sequence import arrange
 
         assert isinstance(numerics, FluxNumerics)
         card, canvas = self.card, (sketch.width, sketch.height)
         outlines = [foresee(each.mask, each.size, each.box, each.fit, card, canvas) for each in sketch.instances]
-        sequence = arrange(outlines, [Placement(each.box) for each in sketch.instances], canvas, card)
+        sequence = arrange(outlines, [each.box for each in sketch.instances], canvas, card)
         return predict(self.folder, card, sequence, sketch.steps, numerics)
 
     def seen(self, picture: Picture) -> Seen:

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from diffusers import FluxTransformer2DModel
 from diffusers.models.normalization import AdaLayerNormContinuous, AdaLayerNormZero, AdaLayerNormZeroSingle
 
+AdaptiveNorm: TypeAlias = AdaLayerNormZero | AdaLayerNormZeroSingle | AdaLayerNormContinuous
 Modulation = Sequence[torch.Tensor]  # of one step: its embedding (1, D), then what each adaLN layer gives, (1, k D)
 
 
-def adaptive_norms(transformer: FluxTransformer2DModel) -> list[Any]:
+def adaptive_norms(transformer: FluxTransformer2DModel) -> list[AdaptiveNorm]:
     """The norms whose `linear` makes a modulation: two or one a block, and the last one."""
-    kinds = (AdaLayerNormZero, AdaLayerNormZeroSingle, AdaLayerNormContinuous)
-    return [module for module in transformer.modules() if isinstance(module, kinds)]
+    return [module for module in transformer.modules() if isinstance(module, AdaptiveNorm)]
 
 
 @torch.no_grad()
@@ -56,7 +56,7 @@ def move_without_modulation(transformer: FluxTransformer2DModel, device: torch.d
 
 
 @contextmanager
-def _in_place_of(places: Sequence[tuple[Any, str]], modules: Sequence[torch.nn.Module]) -> Iterator[None]:
+def _in_place_of(places: Sequence[tuple[torch.nn.Module, str]], modules: Sequence[torch.nn.Module]) -> Iterator[None]:
     """Other modules in the attributes of their owners, for a while."""
     own = [getattr(owner, name) for owner, name in places]
     try:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from accelerate import cpu_offload
 from diffusers import (
@@ -27,6 +26,7 @@ from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
 
 import contextgen.codec  # noqa: F401  diffusers loads a class that a folder names only if it is imported already
 from contextgen.backends.flux_kontext import quantizing
+from contextgen.backends.flux_kontext.attention.arrangement import Arrangement
 from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
 from contextgen.backends.flux_kontext.attention.masked_attention import MaskedAttention
 from contextgen.backends.flux_kontext.attention.parallel import Parallel, SharedArrangement, check_parallel
@@ -45,6 +45,7 @@ from contextgen.backends.flux_kontext.modulation import (
 from contextgen.backends.flux_kontext.step_cache import step_cache
 from contextgen.backends.flux_kontext.text_cache import Embeddings, TextCache
 from contextgen.backends.flux_kontext.velocity import Conditioning
+from contextgen.backends.recently_used import RecentlyUsed
 from contextgen.method.blocks import block_rules
 from contextgen.method.layout import Instance, Pixels, compose, given_layout, prepare_reference
 from contextgen.method.method_card import ModelCard
@@ -58,7 +59,9 @@ _ATTENTIONS: dict[str, type[ExactAttention] | type[MaskedAttention]] = {
 _COMPILING_GRID = 8  # tokens a side of the picture that compiles
 _KEPT_PROMPTS, _KEPT_IMAGES, _KEPT_SCHEDULES = 16, 256, 4
 
-Value = TypeVar("Value")
+Tensors = dict[str, torch.Tensor]  # by diffusers' names
+Images = torch.Tensor | npt.NDArray[np.float32] | list[Image.Image]
+StepCallback = Callable[["ContextGenPipeline", int, torch.Tensor, Tensors], Tensors]
 
 
 class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
@@ -90,9 +93,9 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         feature_extractor: None = None,
     ) -> None:
         super().__init__(scheduler, vae, text_encoder, tokenizer, text_encoder_2, tokenizer_2, transformer)
-        self._embeddings: _Recent[Embeddings] = _Recent(_KEPT_PROMPTS)
-        self._latents: _Recent[torch.Tensor] = _Recent(_KEPT_IMAGES)
-        self._modulations: _Recent[list[Modulation]] = _Recent(_KEPT_SCHEDULES)
+        self._embeddings: RecentlyUsed[Embeddings] = RecentlyUsed(_KEPT_PROMPTS)
+        self._latents: RecentlyUsed[torch.Tensor] = RecentlyUsed(_KEPT_IMAGES)
+        self._modulations: RecentlyUsed[list[Modulation]] = RecentlyUsed(_KEPT_SCHEDULES)
         self.cache_steps: str | None = None
         self.reuse_references = 1
         self.parallel: Parallel | None = None
@@ -113,7 +116,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         ica: str = "released",
         quantize: str | None = None,
         offline: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> ContextGenPipeline:
         """Load a model in diffusers' format.
 
@@ -225,7 +228,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         generator: torch.Generator | None = None,
         seed: int | None = None,
         output_type: str = "pil",
-        callback_on_step_end: Callable[[Any, int, torch.Tensor, dict[str, Any]], dict[str, Any]] | None = None,
+        callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
     ) -> FluxPipelineOutput:
         """Paint one picture.
@@ -265,13 +268,14 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         # 2. Draw the layout image and lay out the joint sequence.
         references = [prepare_reference(instance, self.card, width, height) for instance in instances]
         drawn = given_layout(layout, width, height) if layout else compose(references, instances, width, height)
-        sequence = arrange(references, instances, (width, height), self.card, self._offsets)
+        boxes = [instance.box for instance in instances]
+        sequence = arrange(references, boxes, (width, height), self.card, self._offsets)
         arrangements = self._arrange(sequence, device)
 
         # 3. Encode text, layout and references, each distinct one once.
         prompt_embeds, pooled_prompt_embeds = self._embed(prompt, device)
         context = [drawn.pixels, *(reference.subject for reference in references)]
-        context_latents = torch.cat([self._encode(pixels, device) for pixels in context], dim=1)  # (1, L + R, C)
+        context_latents = torch.cat([self._encode(pixels, device)[0] for pixels in context])  # (L + R, C)
 
         # 4. Draw the noise and the schedule.
         channels = self.transformer.config.in_channels // 4
@@ -279,7 +283,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         noise = randn_tensor(grid, generator=generator, device=device, dtype=torch.float32)
         latents = self._pack_latents(noise, *grid).to(dtype)  # (1, I, C)
         timesteps = self._schedule(steps, sequence.canvas.count, device)
-        given = Conditioning(arrangements[0], context_latents, prompt_embeds, pooled_prompt_embeds, guidance)
+        given = Conditioning(arrangements[0], [context_latents], prompt_embeds, pooled_prompt_embeds, guidance)
         t = timesteps.to(dtype) / 1000
         modulation, cache = self._modulate(t, given), step_cache(self.cache_steps, steps, self.card.mag_ratios)
 
@@ -312,7 +316,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         packed: torch.Tensor = self._pack_latents(latents, *latents.shape)
         return packed
 
-    def _arrange(self, sequence: JointSequence, device: torch.device) -> tuple[Any, Any]:
+    def _arrange(self, sequence: JointSequence, device: torch.device) -> tuple[Arrangement, Arrangement]:
         """The sequence for steps that compute the references and for those that do not."""
         computing, reusing = alternating(self._attention.arrange(sequence, device), self.reuse_references)
         if self.parallel is None:
@@ -339,7 +343,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         """Packed latents (1, N, C) of an image."""
 
         def encode() -> torch.Tensor:
-            image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+            # Plain strides: on channels last, as the released code has references, torch's group norms are inexact.
+            image = torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
             return self.encode_pixels(image.to(device, self.vae.dtype)).to(self.transformer.dtype)
 
         key = device, self.vae.dtype, pixels.shape, hashlib.sha256(pixels.tobytes()).digest()
@@ -365,29 +370,11 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         self.scheduler.set_begin_index(0)
         return timesteps
 
-    def _decode(self, latents: torch.Tensor, height: int, width: int, output_type: str) -> Any:
-        unpacked = self._unpack_latents(latents, height, width, self.vae_scale_factor)
+    def _decode(self, latents: torch.Tensor, height: int, width: int, output_type: str) -> Images:
+        unpacked: torch.Tensor = self._unpack_latents(latents, height, width, self.vae_scale_factor)
         unpacked = unpacked / self.vae.config.scaling_factor + self.vae.config.shift_factor
         if output_type == "latent":
             return unpacked
         decoded = self.vae.decode(unpacked.to(self.vae.dtype), return_dict=False)[0]
-        return self.image_processor.postprocess(decoded, output_type=output_type)
-
-
-class _Recent(Generic[Value]):
-    """The values used last, by key: a bounded cache."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._values: OrderedDict[Hashable, Value] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        if key not in self._values:
-            self._values[key] = make()
-            if len(self._values) > self._size:
-                self._values.popitem(last=False)
-        self._values.move_to_end(key)
-        return self._values[key]
-
-    def clear(self) -> None:
-        self._values.clear()
+        images: Images = self.image_processor.postprocess(decoded, output_type=output_type)
+        return images

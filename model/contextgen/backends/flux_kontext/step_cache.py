@@ -6,15 +6,16 @@ references, which hardly change, would hide what the canvas does; so the ideas a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 from diffusers import FluxTransformer2DModel
 from torch.utils.hooks import RemovableHandle
 
-from contextgen.backends.flux_kontext.attention.masked_attention import blocks
+from contextgen.backends.flux_kontext.attention.arrangement import BlockCall, BlockOutput
+from contextgen.backends.flux_kontext.attention.masked_attention import Block, blocks
 from contextgen.backends.flux_kontext.flux_numerics import STEP_CACHES
 from contextgen.backends.flux_kontext.velocity import Conditioning, velocity
 
@@ -33,7 +34,7 @@ class StepCache(Protocol):
     ) -> torch.Tensor: ...
 
 
-class Everything:
+class NoStepCache:
     """Every step is computed."""
 
     skipped = 0
@@ -86,19 +87,18 @@ class _Leaving:
             assert self._now is not None and self._rest is not None
             temb = transformer.time_text_embed()  # given, as this is within `modulated`
             output = transformer.proj_out(transformer.norm_out(self._now + self._rest, temb))
-            canvas: torch.Tensor = given.arrangement.in_reading_order(output)
-            return canvas
+            return given.arrangement.in_reading_order(output)
         finally:
             for hook in hooks:
                 hook.remove()
 
-    def _watch(self, first: Any) -> RemovableHandle:
+    def _watch(self, first: Block) -> RemovableHandle:
         """Set `_now` at the first block, and raise `_Unchanged` where the pass is to be left."""
         raise NotImplementedError
 
-    def _after_last(self, block: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+    def _after_last(self, block: Block, args: tuple[()], call: BlockCall, output: BlockOutput) -> None:
         assert self._now is not None
-        self._rest = canvas_of(kwargs, output[1]) - self._now
+        self._rest = canvas_of(call, output[1]) - self._now
 
 
 class FirstBlock(_Leaving):
@@ -113,13 +113,13 @@ class FirstBlock(_Leaving):
         self._threshold = threshold
         self._residual: torch.Tensor | None = None  # what the first block added in the last computed step
 
-    def _watch(self, first: Any) -> RemovableHandle:
+    def _watch(self, first: Block) -> RemovableHandle:
         hook: RemovableHandle = first.register_forward_hook(self._after_first, with_kwargs=True)
         return hook
 
-    def _after_first(self, block: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        self._now = canvas_of(kwargs, output[1])
-        residual = self._now - canvas_of(kwargs, kwargs["hidden_states"])
+    def _after_first(self, block: Block, args: tuple[()], call: BlockCall, output: BlockOutput) -> None:
+        self._now = canvas_of(call, output[1])
+        residual = self._now - canvas_of(call, call["hidden_states"])
         if self._residual is not None and self._rest is not None:
             change = (residual - self._residual).abs().mean() / self._residual.abs().mean()
             if float(change) < self._threshold:
@@ -153,12 +153,12 @@ class Mag(_Leaving):
     def _begin_anew(self) -> None:
         self._ratio, self._error, self._since = 1.0, 0.0, 0
 
-    def _watch(self, first: Any) -> RemovableHandle:
+    def _watch(self, first: Block) -> RemovableHandle:
         hook: RemovableHandle = first.register_forward_pre_hook(self._before_first, with_kwargs=True)
         return hook
 
-    def _before_first(self, block: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._now = canvas_of(kwargs, kwargs["hidden_states"])
+    def _before_first(self, block: Block, args: tuple[()], call: BlockCall) -> None:
+        self._now = canvas_of(call, call["hidden_states"])
         step, self._step = self._step, self._step + 1
         if step < self._first:
             return
@@ -176,10 +176,9 @@ def _spread(ratios: Sequence[float], steps: int) -> list[float]:
     return [float(ratio) for ratio in np.exp(np.diff(logs, prepend=logs[0]))]
 
 
-def canvas_of(call: Mapping[str, Any], hidden: torch.Tensor) -> torch.Tensor:
+def canvas_of(call: BlockCall, hidden: torch.Tensor) -> torch.Tensor:
     """The canvas among the image rows of a block, (B, I, D), as a hook sees the block called."""
-    rows: torch.Tensor = call["joint_attention_kwargs"]["arrangement"].canvas_rows(hidden)
-    return rows
+    return call["joint_attention_kwargs"]["arrangement"].canvas_rows(hidden)
 
 
 class _Unchanged(Exception):
@@ -198,7 +197,7 @@ def step_cache(name: str | None, steps: int, mag_ratios: Sequence[float] | None 
     """
     match name:
         case None:
-            return Everything()
+            return NoStepCache()
         case "first-block":
             return FirstBlock()
         case "taylor":

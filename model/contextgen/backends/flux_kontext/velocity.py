@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from diffusers import FluxTransformer2DModel
+
+from contextgen.backends.flux_kontext.attention.arrangement import Arrangement
 
 
 @dataclass(frozen=True)
@@ -15,15 +16,15 @@ class Conditioning:
     """What the canvas is painted under.
 
     Attributes:
-        arrangement: the sequence as the installed attention lays it out.
-        context: packed latents of layout and references, as the arrangement's `place` takes them.
+        arrangement: the sequences as the installed attention lays them out.
+        contexts: packed latents of layout and references of each, (L + R_b, C).
         prompt_embeds: T5 sequence, (B, T, D).
         pooled_prompt_embeds: CLIP vector, (B, P).
         guidance: for a guidance-distilled transformer.
     """
 
-    arrangement: Any
-    context: Any
+    arrangement: Arrangement
+    contexts: Sequence[torch.Tensor]
     prompt_embeds: torch.Tensor
     pooled_prompt_embeds: torch.Tensor
     guidance: float
@@ -45,7 +46,7 @@ def velocity(
     """
     text = given.arrangement.text_of(given.prompt_embeds)
     arguments = {
-        "hidden_states": given.arrangement.place(x_t, given.context),
+        "hidden_states": given.arrangement.place(x_t, given.contexts),
         "encoder_hidden_states": text,
         "pooled_projections": given.pooled_prompt_embeds,
         "timestep": t,
@@ -61,5 +62,4 @@ def velocity(
         output = transformer(**arguments)[0]
     else:
         output = torch.func.functional_call(transformer, dict(weights), (), arguments)[0]
-    canvas: torch.Tensor = given.arrangement.canvas_of(output)
-    return canvas
+    return given.arrangement.canvas_of(output)

@@ -11,7 +11,8 @@ from PIL import Image
 
 from contextgen.data.example import Example
 from contextgen.data.imig.imig_records import Box, ImigSet, Picture, Record, Subject, View, read_set
-from contextgen.method.layout import Edges, Instance
+from contextgen.method.layout import Instance
+from contextgen.method.placement import Edges
 
 _ROUNDING = 1.0  # pixels by which a box may lie outside its picture
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from contextgen.data.scenery import indoors, landscapes, outdoors
 from contextgen.data.scenery.brushes import Array, Colour, hexed
 
-Painter = Callable[[np.random.Generator, tuple[Colour, ...], int, int], Array]
+PaintFunction = Callable[[np.random.Generator, tuple[Colour, ...], int, int], Array]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Background:
     """
 
     name: str
-    painter: Painter
+    painter: PaintFunction
     variants: tuple[Variant, ...]
 
     def paint(

@@ -1,1 +1,1 @@
-"""What is minimised: flow matching, DPO, the codec, the text encoders."""
+"""What is minimised, a module for each objective: flow matching, DPO, the codec, the text encoders."""

@@ -10,9 +10,8 @@ import torch.nn.functional as F  # noqa: N812  as everyone writes it
 
 from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.codec import PatchCodec
-from contextgen.training.config import Stage
-from contextgen.training.objectives.formulas import Loss
-from contextgen.training.preprocessing.preparation import Prepared
+from contextgen.training.objectives.objective import Loss
+from contextgen.training.preprocessing.samples import Prepared
 
 _NOISE = 0.15  # the largest deviation, in latents of unit variance: about what a transformer leaves
 _SQUARED_WEIGHT, _SCALE_WEIGHT = 4.0, 0.1
@@ -23,10 +22,10 @@ class Reconstruction:
 
     baseline_loss = 0.0
 
-    def __init__(self, pipe: ContextGenPipeline, stage: Stage) -> None:
+    def __init__(self, pipe: ContextGenPipeline, batch: int) -> None:
         if not isinstance(pipe.vae, PatchCodec):
             raise ValueError(f"the objective codec trains a PatchCodec; this model has an {type(pipe.vae).__name__}")
-        self.micro_batch_size = stage.batch
+        self.micro_batch_size = batch
         self._codec = pipe.vae
 
     def ready(self, samples: Sequence[Prepared]) -> torch.Tensor:

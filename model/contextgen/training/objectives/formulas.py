@@ -5,18 +5,8 @@ x_0 is the picture, x_1 noise, v the velocity from one to the other; all packed 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import torch
 import torch.nn.functional as F  # noqa: N812  as everyone writes it
-
-
-@dataclass(frozen=True)
-class Loss:
-    """A scalar to descend, and figures worth a line in the metrics."""
-
-    value: torch.Tensor
-    figures: dict[str, float] = field(default_factory=dict)
 
 
 def draw_times(count: int, generator: torch.Generator, mean: float = 0.0, std: float = 1.0) -> torch.Tensor:

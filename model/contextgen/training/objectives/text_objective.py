@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  as everyone writes it
 
 from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
-from contextgen.training.objectives.formulas import Loss
-from contextgen.training.preprocessing.encoding import encode_prompts
-from contextgen.training.preprocessing.preparation import Prepared
+from contextgen.training.objectives.objective import Loss
+from contextgen.training.preprocessing.latent_encoding import encode_prompts
+from contextgen.training.preprocessing.samples import Prepared
 
 
 class Captioning:

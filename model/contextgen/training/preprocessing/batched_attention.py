@@ -18,7 +18,8 @@ from diffusers.models.embeddings import apply_rotary_emb
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
-from contextgen.backends.flux_kontext.attention.exact_attention import Attention, Rotary, install
+from contextgen.backends.flux_kontext.attention.arrangement import Attention, Rotary
+from contextgen.backends.flux_kontext.attention.exact_attention import install
 from contextgen.method.blocks import BlockPlan, Rows, Rule, block_plans
 from contextgen.method.sequence import Indices, JointSequence
 
@@ -54,7 +55,7 @@ class BatchedArrangement:
         return self.canvas_mask.shape[2]
 
     def place(self, canvas: torch.Tensor, contexts: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Packed latents of the canvas (B, I, C), layout and references (L + R_b, C) -> hidden states (B, S, C)."""
+        """Hidden states from packed latents, the references of every sequence padded to the longest."""
         layout = torch.stack([context[: self.canvas_length] for context in contexts])
         references = canvas.new_zeros(len(contexts), self.reference_mask.shape[2], canvas.shape[2])
         for padded, context, foreground in zip(references, contexts, self.foreground, strict=True):
@@ -62,12 +63,21 @@ class BatchedArrangement:
         return torch.cat([layout, canvas, references], dim=1)
 
     def text_of(self, prompt_embeds: torch.Tensor) -> torch.Tensor:
-        """The text rows, (B, T, D), of encoded prompts."""
+        """All of them."""
         return prompt_embeds
 
     def canvas_of(self, output: torch.Tensor) -> torch.Tensor:
-        """The canvas tokens of the transformer's output, (B, I, C), in reading order."""
-        return output[:, -self.canvas_length :]
+        """The canvas tokens of the transformer's output."""
+        return self.canvas_rows(output)
+
+    def canvas_rows(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The canvas among the image rows of any block: the last of the joint ones, as far as these are computed."""
+        stop = min(hidden.shape[1], self.joint.stop - self.text.stop)
+        return hidden[:, stop - self.canvas_length : stop]
+
+    def in_reading_order(self, canvas: torch.Tensor) -> torch.Tensor:
+        """They are in it."""
+        return canvas
 
     def rotate(self, heads: torch.Tensor, rows: slice, rotary: Rotary) -> torch.Tensor:
         """Queries or keys (B, N, heads, head_dim) of `rows`, each sequence turned by its own positions."""

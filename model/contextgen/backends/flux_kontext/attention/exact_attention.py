@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import torch
 from diffusers import FluxTransformer2DModel
@@ -22,13 +22,11 @@ from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.embeddings import apply_rotary_emb
 from diffusers.models.transformers.transformer_flux import FluxAttention
 
-from contextgen.backends.flux_kontext.attention.masked_attention import blocks
+from contextgen.backends.flux_kontext.attention.arrangement import Attention, BlockCall, Rotary, SpanArrangement
+from contextgen.backends.flux_kontext.attention.masked_attention import Block, blocks
 from contextgen.method.blocks import BlockPlan, Rule, block_plans
 from contextgen.method.grouping import Grouping, QueryGroup
 from contextgen.method.sequence import JointSequence
-
-Rotary = tuple[torch.Tensor, torch.Tensor]  # cosines and sines, (S, head_dim)
-Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,10 @@ class ExactArrangement:
     Attributes:
         img_ids: position ids of the image tokens that are kept, in their new order.
         order: which of the paper's image tokens they are.
-        reading_order: puts the written canvas tokens back.
+        reading_order: puts the canvas rows back.
         written: the rows that each plan computes.
         groups: their query groups.
-        text, joint: how many rows text is, and text, layout and canvas are; references follow.
+        text, joint: the rows of text, and of text, layout and canvas; references follow.
     """
 
     img_ids: torch.Tensor
@@ -49,29 +47,29 @@ class ExactArrangement:
     reading_order: torch.Tensor
     written: Mapping[BlockPlan, slice]
     groups: Mapping[BlockPlan, tuple[QueryGroup, ...]]
-    text: int
-    joint: int
+    text: slice
+    joint: slice
 
-    def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
-        """Packed latents of the canvas (B, I, C), layout and references (B, S - text - I, C) -> hidden states."""
-        return torch.cat([canvas, context], dim=1)[:, self.order]
+    def place(self, canvas: torch.Tensor, contexts: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Hidden states from packed latents: the tokens that are kept, in their new order."""
+        return torch.cat([canvas, torch.stack([*contexts])], dim=1)[:, self.order]
 
     def text_of(self, prompt_embeds: torch.Tensor) -> torch.Tensor:
-        """The text rows, (B, T, D), of an encoded prompt."""
+        """All of them."""
         return prompt_embeds
 
     def canvas_of(self, output: torch.Tensor) -> torch.Tensor:
-        """The canvas tokens of the transformer's output, (B, I, C), in reading order."""
-        return output[:, self.reading_order]
+        """The canvas tokens of the transformer's output, in reading order."""
+        return self.in_reading_order(self.canvas_rows(output))
 
     def canvas_rows(self, hidden: torch.Tensor) -> torch.Tensor:
-        """The canvas among the image rows of any block's output, (B, I, D), in this arrangement's order."""
-        stop = min(hidden.shape[1], self.joint - self.text)
+        """The canvas among the image rows of any block: the last of the joint ones, as far as these are computed."""
+        stop = min(hidden.shape[1], self.joint.stop - self.text.stop)
         return hidden[:, stop - len(self.reading_order) : stop]
 
     def in_reading_order(self, canvas: torch.Tensor) -> torch.Tensor:
-        """Rows as `canvas_rows` gives them, (B, I, C)."""
-        return canvas[:, self.reading_order - self.reading_order.min()]
+        """Canvas rows as the picture is read."""
+        return canvas[:, self.reading_order]
 
     def rotate(self, heads: torch.Tensor, rows: slice, rotary: Rotary) -> torch.Tensor:
         """Queries or keys (B, N, heads, head_dim) of `rows`, turned by their positions."""
@@ -105,11 +103,11 @@ class ExactAttention:
         return ExactArrangement(
             torch.from_numpy(sequence.img_ids[order]).to(device),
             torch.from_numpy(order).to(device),
-            torch.from_numpy(grouping.reading_order(self.plans[-1])).to(device),
+            torch.from_numpy(grouping.reading_order).to(device),
             {plan: grouping.rows[plan.writes] for plan in self.plans},
             {plan: grouping.groups(plan) for plan in self.plans},
-            grouping.text.stop,
-            grouping.joint.stop,
+            grouping.text,
+            grouping.joint,
         )
 
 
@@ -138,9 +136,9 @@ class ExactAttnProcessor:
         encoder_hidden_states: torch.Tensor | None = None,
         attention_mask: None = None,
         image_rotary_emb: Rotary | None = None,
-        arrangement: ExactArrangement | None = None,
+        arrangement: SpanArrangement | None = None,
         left_behind: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None,
-    ) -> Any:
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         assert arrangement is not None and image_rotary_emb is not None, "called outside ContextGenPipeline"
         context = hidden_states
         if left_behind is not None:
@@ -185,22 +183,23 @@ def _heads(attn: FluxAttention, projected: torch.Tensor) -> torch.Tensor:
 Spans = Callable[[Sequence[slice]], torch.Tensor]  # the rows of ascending spans, side by side
 
 
-def _spans_of(rows: torch.Tensor, joint: int) -> Spans:
+def _spans_of(rows: torch.Tensor, joint: slice) -> Spans:
     """Spans of keys or values (B, N, heads, head_dim), which nobody else reads.
 
     In ICA every cell of the canvas reads all joint rows and some references: without gradients the references are put
     behind the joint rows in place, each time for the next reader, so that the joint rows are never copied.
     """
-    if torch.is_grad_enabled() or rows.shape[1] <= joint:
+    first = joint.stop  # of the references' rows
+    if torch.is_grad_enabled() or rows.shape[1] <= first:
         return lambda spans: _side_by_side([rows[:, span] for span in spans])
-    references = rows[:, joint:].clone()
+    references = rows[:, first:].clone()
 
     def take(spans: Sequence[slice]) -> torch.Tensor:
-        shared = [rows[:, span.start : min(span.stop, joint)] for span in spans if span.start < joint]
-        own = [references[:, max(span.start - joint, 0) : span.stop - joint] for span in spans if span.stop > joint]
-        if not own or shared[0].shape[1] < joint:
+        shared = [rows[:, span.start : min(span.stop, first)] for span in spans if span.start < first]
+        own = [references[:, max(span.start - first, 0) : span.stop - first] for span in spans if span.stop > first]
+        if not own or shared[0].shape[1] < first:
             return _side_by_side([*shared, *own])
-        end = joint
+        end = first
         for reference in own:
             rows[:, end : end + reference.shape[1]] = reference
             end += reference.shape[1]
@@ -213,12 +212,12 @@ def _side_by_side(pieces: list[torch.Tensor]) -> torch.Tensor:
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
 
-_BLOCK_ARGUMENTS = ("hidden_states", "encoder_hidden_states", "temb", "image_rotary_emb", "joint_attention_kwargs")
+_BLOCK_ARGUMENTS = tuple(BlockCall.__annotations__)  # in the order in which gradient checkpointing gives them
 
 
 def _leave_behind(
-    block: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    block: Block, args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> tuple[tuple[()], dict[str, object]] | None:
     """Before a block: keep the rows it must compute, hand the others to its attention as context only.
 
     Under another processor the block runs as it is.
@@ -226,9 +225,9 @@ def _leave_behind(
     plan = getattr(block.attn.processor, "plan", None)
     if plan is None or plan.reads is plan.writes:
         return None
-    call = {**dict(zip(_BLOCK_ARGUMENTS, args, strict=False)), **kwargs}
+    call = cast(BlockCall, {**dict(zip(_BLOCK_ARGUMENTS, args, strict=False)), **kwargs})
     image, text = call["hidden_states"], call["encoder_hidden_states"]
-    written = call["joint_attention_kwargs"]["arrangement"].written[plan]
+    written = cast(SpanArrangement, call["joint_attention_kwargs"]["arrangement"]).written[plan]
     length = text.shape[1]
 
     before = image[:, :0]

@@ -15,16 +15,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from diffusers import FluxTransformer2DModel
-from diffusers.models.transformers.transformer_flux import FluxAttention, FluxAttnProcessor
+from diffusers.models.transformers.transformer_flux import (
+    FluxAttention,
+    FluxAttnProcessor,
+    FluxSingleTransformerBlock,
+    FluxTransformerBlock,
+)
 
+from contextgen.backends.flux_kontext.attention.arrangement import Rotary
 from contextgen.method.blocks import Rule
 from contextgen.method.layout import Mask
 from contextgen.method.sequence import JointSequence
+
+Block: TypeAlias = FluxTransformerBlock | FluxSingleTransformerBlock
 
 
 def mask(sequence: JointSequence, rule: Rule, ica: str = "released") -> torch.Tensor:
@@ -72,30 +80,31 @@ class MaskedArrangement:
     Attributes:
         img_ids: position ids of the image tokens, (S - text, 3).
         masks: the (S, S) mask of each rule.
+        canvas: its rows among the image rows.
     """
 
     img_ids: torch.Tensor
     masks: Mapping[Rule, torch.Tensor]
-    canvas_length: int
+    canvas: slice
 
-    def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
-        """Packed latents of the canvas (B, I, C), layout and references (B, S - text - I, C) -> hidden states."""
-        return torch.cat([canvas, context], dim=1)
+    def place(self, canvas: torch.Tensor, contexts: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Hidden states from packed latents, in the order of both."""
+        return torch.cat([canvas, torch.stack([*contexts])], dim=1)
 
     def text_of(self, prompt_embeds: torch.Tensor) -> torch.Tensor:
-        """The text rows, (B, T, D), of an encoded prompt."""
+        """All of them."""
         return prompt_embeds
 
     def canvas_of(self, output: torch.Tensor) -> torch.Tensor:
-        """The canvas tokens of the transformer's output, (B, I, C), in reading order."""
-        return output[:, : self.canvas_length]
+        """The canvas tokens of the transformer's output."""
+        return output[:, self.canvas]
 
     def canvas_rows(self, hidden: torch.Tensor) -> torch.Tensor:
-        """The canvas among the image rows of any block's output, (B, I, D)."""
-        return hidden[:, : self.canvas_length]
+        """The canvas among the image rows of any block."""
+        return hidden[:, self.canvas]
 
     def in_reading_order(self, canvas: torch.Tensor) -> torch.Tensor:
-        """Rows as `canvas_rows` gives them, (B, I, C): they are in it."""
+        """They are in it."""
         return canvas
 
 
@@ -112,12 +121,15 @@ class MaskedAttnProcessor(FluxAttnProcessor):  # type: ignore[misc]
         hidden_states: torch.Tensor,
         encoder_hidden_states: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
-        image_rotary_emb: tuple[torch.Tensor, torch.Tensor] | None = None,
+        image_rotary_emb: Rotary | None = None,
         arrangement: MaskedArrangement | None = None,
-    ) -> Any:
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         assert arrangement is not None, "the transformer was called outside ContextGenPipeline"
         allowed = arrangement.masks[self.rule]
-        return super().__call__(attn, hidden_states, encoder_hidden_states, allowed, image_rotary_emb)
+        attended: torch.Tensor | tuple[torch.Tensor, torch.Tensor] = super().__call__(
+            attn, hidden_states, encoder_hidden_states, allowed, image_rotary_emb
+        )
+        return attended
 
 
 class MaskedAttention:
@@ -132,10 +144,10 @@ class MaskedAttention:
         return MaskedArrangement(
             torch.from_numpy(sequence.img_ids).to(device),
             {rule: mask(sequence, rule, self.ica).to(device) for rule in Rule},
-            sequence.canvas.count,
+            slice(0, sequence.canvas.count),
         )
 
 
-def blocks(transformer: FluxTransformer2DModel) -> list[Any]:
+def blocks(transformer: FluxTransformer2DModel) -> list[Block]:
     """All blocks in the order they run: double-stream, then single-stream."""
     return [*transformer.transformer_blocks, *transformer.single_transformer_blocks]

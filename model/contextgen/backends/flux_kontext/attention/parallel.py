@@ -10,16 +10,17 @@ stand, and lets every query read every key; here rows end on the way through the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 from torch import distributed
 
-from contextgen.backends.flux_kontext.attention.exact_attention import Attention, ExactArrangement, Rotary
+from contextgen.backends.flux_kontext.attention.arrangement import Arrangement, Attention, Rotary
+from contextgen.backends.flux_kontext.attention.exact_attention import ExactArrangement
 from contextgen.backends.flux_kontext.flux_numerics import PARALLELS
 from contextgen.method.blocks import BlockPlan, Rows
 from contextgen.method.grouping import QueryGroup
@@ -37,7 +38,7 @@ class Parallel:
     """
 
     way: str
-    group: Any = None
+    group: distributed.ProcessGroup | None = None
 
     @cached_property
     def size(self) -> int:
@@ -120,7 +121,7 @@ class SharedArrangement:
         written: those of its rows that each plan computes.
     """
 
-    def __init__(self, whole: ExactArrangement, parallel: Parallel) -> None:
+    def __init__(self, whole: Arrangement, parallel: Parallel) -> None:
         """
         Raises:
             ValueError: the arrangement is that of the dense masks, which are not shared.
@@ -128,26 +129,27 @@ class SharedArrangement:
         if not isinstance(whole, ExactArrangement):
             raise ValueError("a picture is shared with the exact attention only")
         self._parallel, device = parallel, whole.order.device
-        end, canvas = whole.text + len(whole.order), slice(whole.joint - len(whole.reading_order), whole.joint)
-        edges = (0, whole.text, canvas.start, canvas.stop, end)
+        rows = slice(0, whole.text.stop + len(whole.order))
+        canvas = slice(whole.joint.stop - len(whole.reading_order), whole.joint.stop)
+        edges = (0, whole.text.stop, canvas.start, canvas.stop, rows.stop)
         held = [
             np.concatenate([np.arange(start + rank, stop, parallel.size) for start, stop in pairwise(edges)])
             for rank in range(parallel.size)
         ]
         self._mine = held[parallel.rank]
-        self._text, self._joint = (self._here(slice(0, stop)).stop for stop in (whole.text, whole.joint))
-        self._image = torch.from_numpy(self._mine[self._text :] - whole.text).to(device)
+        self._text, self._joint = self._here(whole.text), self._here(whole.joint)
+        self._image = torch.from_numpy(self._mine[self._text.stop :] - whole.text.stop).to(device)
         self.img_ids = whole.img_ids[self._image]
         self.written = {plan: self._here(rows) for plan, rows in whole.written.items()}
-        read = {Rows.ALL: slice(0, end), Rows.JOINT: slice(0, whole.joint)}
-        self._reads = {kind: RowPartition(held, rows, device) for kind, rows in read.items()}
-        self._writes = {plan: RowPartition(held, rows, device) for plan, rows in whole.written.items()}
+        read = {Rows.ALL: rows, Rows.JOINT: whole.joint}
+        self._reads = {kind: RowPartition(held, span, device) for kind, span in read.items()}
+        self._writes = {plan: RowPartition(held, span, device) for plan, span in whole.written.items()}
         self._canvas = RowPartition(held, canvas, device)
         self._whole = whole if parallel.way == "ulysses" else replace(whole, groups=self._groups_here(whole))
 
-    def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+    def place(self, canvas: torch.Tensor, contexts: Sequence[torch.Tensor]) -> torch.Tensor:
         """As `ExactArrangement`'s, of this process' rows."""
-        return self._whole.place(canvas, context)[:, self._image]
+        return self._whole.place(canvas, contexts)[:, self._image]
 
     def text_of(self, prompt_embeds: torch.Tensor) -> torch.Tensor:
         """As `ExactArrangement`'s, of this process' rows."""
@@ -159,7 +161,7 @@ class SharedArrangement:
 
     def canvas_rows(self, hidden: torch.Tensor) -> torch.Tensor:
         """As `ExactArrangement`'s, of this process' rows."""
-        stop = min(hidden.shape[1], self._joint - self._text)
+        stop = min(hidden.shape[1], self._joint.stop - self._text.stop)
         return hidden[:, stop - self._canvas.counts[self._parallel.rank] : stop]
 
     def in_reading_order(self, canvas: torch.Tensor) -> torch.Tensor:

@@ -6,13 +6,13 @@ their own pixels and the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 import torch
 
-from contextgen.backends.flux_kontext.attention.exact_attention import Attention, ExactArrangement
+from contextgen.backends.flux_kontext.attention.arrangement import Arrangement, Attention
+from contextgen.backends.flux_kontext.attention.exact_attention import ExactArrangement
 from contextgen.method.blocks import BlockPlan, Rows
 from contextgen.method.grouping import QueryGroup
 
@@ -20,35 +20,36 @@ Kept = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values of the referen
 
 
 @dataclass(frozen=True)
-class Remembering(ExactArrangement):
+class KeepingArrangement(ExactArrangement):
     """A step in which the references are computed, and kept."""
 
     kept: Kept = field(default_factory=list)
 
-    def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+    def place(self, canvas: torch.Tensor, contexts: Sequence[torch.Tensor]) -> torch.Tensor:
         self.kept.clear()
-        return super().place(canvas, context)
+        return super().place(canvas, contexts)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def attend(
         self, plan: BlockPlan, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention: Attention
     ) -> torch.Tensor:
         if plan.reads is Rows.ALL:
-            self.kept.append((key[:, self.joint :].clone(), value[:, self.joint :].clone()))
+            first = self.joint.stop
+            self.kept.append((key[:, first:].clone(), value[:, first:].clone()))
         attended: torch.Tensor = super().attend(plan, query, key, value, attention)
         return attended
 
 
 @dataclass(frozen=True)
-class Reusing(ExactArrangement):
+class ReusingArrangement(ExactArrangement):
     """A step without the rows of the references, which reads what was kept of them."""
 
     kept: Kept = field(default_factory=list)
     _next: list[Iterator[tuple[torch.Tensor, torch.Tensor]]] = field(default_factory=list)
 
-    def place(self, canvas: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+    def place(self, canvas: torch.Tensor, contexts: Sequence[torch.Tensor]) -> torch.Tensor:
         self._next[:] = [iter(self.kept)]  # blocks run in the order in which they were kept
-        return super().place(canvas, context)
+        return super().place(canvas, contexts)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def attend(
@@ -61,7 +62,7 @@ class Reusing(ExactArrangement):
         return attended
 
 
-def alternating(arrangement: Any, every: int) -> tuple[Any, Any]:
+def alternating(arrangement: Arrangement, every: int) -> tuple[Arrangement, Arrangement]:
     """The arrangements of a step that computes the references and of one that does not; the same one for `every` 1.
 
     Raises:
@@ -72,24 +73,24 @@ def alternating(arrangement: Any, every: int) -> tuple[Any, Any]:
     if not isinstance(arrangement, ExactArrangement):
         raise ValueError("references are reused with the exact attention only")
     common = {item.name: getattr(arrangement, item.name) for item in fields(ExactArrangement)}
-    remembering = Remembering(**common)
-    image = slice(0, arrangement.joint - arrangement.text)
+    keeping = KeepingArrangement(**common)
+    image = slice(0, arrangement.joint.stop - arrangement.text.stop)
     shorter = {
         "img_ids": arrangement.img_ids[image],
         "order": arrangement.order[image],
         "written": {plan: _within(rows, arrangement.joint) for plan, rows in arrangement.written.items()},
         "groups": {
-            plan: _of_joint_rows(groups, arrangement.joint - arrangement.written[plan].start)
+            plan: _of_joint_rows(groups, arrangement.joint.stop - arrangement.written[plan].start)
             for plan, groups in arrangement.groups.items()
         },
     }
-    return remembering, Reusing(**{**common, **shorter}, kept=remembering.kept)
+    return keeping, ReusingArrangement(**{**common, **shorter}, kept=keeping.kept)
 
 
-def _within(rows: slice, joint: int) -> slice:
-    return slice(rows.start, min(rows.stop, joint))
+def _within(rows: slice, joint: slice) -> slice:
+    return slice(rows.start, min(rows.stop, joint.stop))
 
 
-def _of_joint_rows(groups: tuple[QueryGroup, ...], joint: int) -> tuple[QueryGroup, ...]:
-    """Without the references' own groups; rows count from the first written."""
-    return tuple(group for group in groups if group.rows.start < joint)
+def _of_joint_rows(groups: tuple[QueryGroup, ...], count: int) -> tuple[QueryGroup, ...]:
+    """Those of so many rows from the first written: without the references' own groups."""
+    return tuple(group for group in groups if group.rows.start < count)

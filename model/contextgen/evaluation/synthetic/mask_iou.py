@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from contextgen.method.layout import Edges, Mask
+from contextgen.method.layout import Mask
+from contextgen.method.placement import Edges
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3)
 Array = npt.NDArray[np.float32]

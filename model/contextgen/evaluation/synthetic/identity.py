@@ -11,8 +11,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from contextgen.data.objects import Object, objects
-from contextgen.data.posing import Light, Pose
-from contextgen.method.layout import Edges
+from contextgen.data.posing import Pose, Tint
+from contextgen.method.placement import Edges
 
 Array = npt.NDArray[np.float32]
 
@@ -71,7 +71,7 @@ def view(pixels: npt.NDArray[np.uint8], name: str, pose: Pose, box: Edges) -> Ar
     return np.asarray(seen.reduce(_FINER), np.float32).reshape(SIDE, SIDE, -1)
 
 
-def distances(seen: Array, free: Array, tint: Light) -> Array:
+def distances(seen: Array, free: Array, tint: Tint) -> Array:
     """Mean squared difference between what is seen and each object of the gallery, over that object, (N,).
 
     Args:
@@ -91,13 +91,13 @@ def distances(seen: Array, free: Array, tint: Light) -> Array:
     return np.asarray(np.where(mass < _LEAST_SEEN * known.opaque.sum(1), np.inf, mean), np.float32)
 
 
-def nearest(seen: Array, free: Array, tint: Light) -> str:
+def nearest(seen: Array, free: Array, tint: Tint) -> str:
     """The name of the object that is nearest to what is seen (see `distances`)."""
     return gallery().names[int(np.argmin(distances(seen, free, tint)))]
 
 
 @lru_cache(maxsize=2)  # one scene has one light
-def _in_light(tint: Light) -> _Candidates:
+def _in_light(tint: Tint) -> _Candidates:
     known = gallery()
     lit = np.minimum(known.colours * np.asarray(tint, np.float32), 255)
     weighted = (known.opaque[..., None] * lit).reshape(len(known.names), -1)
@@ -129,7 +129,7 @@ def _placement(name: str, pose: Pose, box: Edges) -> tuple[float, ...]:
     return a, b, middle_x - half * (a + b), d, e, middle_y - half * (d + e)
 
 
-@lru_cache(maxsize=64)  # every answer to a scene asks for the same ones
+@lru_cache(maxsize=64)  # every system's picture of a scene asks for the same ones
 def _outline(name: str, pose: Pose) -> tuple[tuple[int, int], tuple[float, float], tuple[int, int, int, int]]:
     """Size of an object's frame, and in the frame turned by the pose its centre and the tight box of the object."""
     picture = _by_name()[name].picture

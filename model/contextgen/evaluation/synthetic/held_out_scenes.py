@@ -9,9 +9,8 @@ import numpy as np
 from contextgen.data.hints import layout_image
 from contextgen.data.objects import objects
 from contextgen.data.synthetic_scenes import SyntheticScene, draw
+from contextgen.evaluation.synthetic.listing import HINTED, LEVELS
 
-HINTED = ("blurred", "silhouette", "absent")
-LEVELS = ("plain", "complex", "flexible", *HINTED)
 SIDE = 256  # pixels, of the square canvas
 SEED = 20_260_101
 _MOST = {"plain": 4, "complex": 6, "flexible": 4}  # instances

@@ -20,8 +20,8 @@ _SEED, _OTHER_SEED = 20_260_102, 20_260_103
 
 
 @dataclass(frozen=True)
-class Grounds:
-    """Backgrounds as painted.
+class PaintedBackgrounds:
+    """All backgrounds as painted, several times each.
 
     Attributes:
         names: of M pictures; several are of the same background.
@@ -35,30 +35,30 @@ class Grounds:
 
 
 @cache
-def grounds(width: int, height: int) -> Grounds:
+def painted_backgrounds(width: int, height: int) -> PaintedBackgrounds:
     """Every look of every background, several times each, on a canvas of that size in pixels."""
-    looks = [(ground, look) for ground in BACKGROUNDS for look in ground.variants for _ in range(_DRAWN)]
+    looks = [(kind, look) for kind in BACKGROUNDS for look in kind.variants for _ in range(_DRAWN)]
     everywhere = np.ones((height, width), np.bool_)
     statistics = [
-        _statistics(ground.paint(np.random.default_rng([_SEED, k]), width, height, look), everywhere)
-        for k, (ground, look) in enumerate(looks)
+        _statistics(kind.paint(np.random.default_rng([_SEED, k]), width, height, look), everywhere)
+        for k, (kind, look) in enumerate(looks)
     ]
     means, spreads = (np.stack([one[index] for one in statistics]) for index in (0, 1))
-    return Grounds(tuple(ground.name for ground, _ in looks), means, spreads)
+    return PaintedBackgrounds(tuple(kind.name for kind, _ in looks), means, spreads)
 
 
-@lru_cache(maxsize=2)  # every answer to a scene asks for the same
+@lru_cache(maxsize=2)  # every system's picture of a scene asks for the same
 def redrawn(name: str, variant: Variant, width: int, height: int, count: int) -> npt.NDArray[np.uint8]:
     """One look of a background, drawn anew `count` times, (count, H, W, 3)."""
-    ground = background(name)
+    kind = background(name)
     rngs = [np.random.default_rng([_OTHER_SEED, k]) for k in range(count)]
-    return np.stack([ground.paint(rng, width, height, variant) for rng in rngs])
+    return np.stack([kind.paint(rng, width, height, variant) for rng in rngs])
 
 
 def nearest_background(picture: Pixels, outside: Mask) -> str:
     """The name of the background that a picture's pixels `outside` (H, W) of the objects are most like."""
     height, width = outside.shape
-    known = grounds(width, height)
+    known = painted_backgrounds(width, height)
     means, spreads, weights = _statistics(picture, outside)
     apart = np.abs(known.means - means).sum(-1) + np.abs(known.spreads - spreads)  # (M, cells)
     return known.names[int(np.argmin(apart @ weights))]

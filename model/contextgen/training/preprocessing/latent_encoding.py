@@ -10,7 +10,7 @@ import torch
 
 from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.method.layout import Pixels
-from contextgen.training.preprocessing.preparation import Prepared
+from contextgen.training.preprocessing.samples import Prepared
 
 _PIXELS_A_CALL = 1 << 22  # of images encoded at once: 64 of 256 px, 7 of 768 px
 
