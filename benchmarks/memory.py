@@ -22,7 +22,7 @@ from typing import Any
 from contextgen_cli.batch.plan import Overrides, plan
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
-from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.loader import LoadOptions, load
 from contextgen_cli.scene.scene import Size
 
 ROOT = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from unittest.mock import patch
 from contextgen_cli.batch.plan import Job, Overrides, plan
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
-from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.loader import LoadOptions, load
 
 
 class Painter:

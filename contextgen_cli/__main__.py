@@ -11,14 +11,14 @@ from contextgen_cli.terminal import interruption
 
 def main() -> None:
     """Run the command line and exit with its code (see `contextgen_cli.errors`)."""
-    interruption.listen()
     try:
+        interruption.listen()
         from contextgen_cli import cli
         from contextgen_cli.terminal import streams
 
         streams.adopt()
         code = cli.run()
-    except KeyboardInterrupt:  # while that was imported: `run` has an ending of its own
+    except KeyboardInterrupt:  # before `run`, which has an ending of its own
         with contextlib.suppress(OSError):
             sys.stderr.write("interrupted\n")
         code = EXIT_INTERRUPTED

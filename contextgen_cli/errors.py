@@ -12,6 +12,7 @@ ContextgenError
     └── OutOfMemory       it is tried once more with less in use
 
 Ctrl-C and SIGTERM arrive as KeyboardInterrupt, which no job may swallow           exit 130
+└── Cancelled             whoever began a run asked it to stop
 """
 
 from __future__ import annotations
@@ -64,3 +65,7 @@ class JobError(ContextgenError):
 
 class OutOfMemory(JobError):
     pass
+
+
+class Cancelled(KeyboardInterrupt):
+    """A run was asked to stop; it passes the borders that an interruption passes."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TextIO
 
+import lines
 import pytest
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 
@@ -66,8 +67,10 @@ def contextgen(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 
     def run(*arguments: object) -> Result:
         capsys.readouterr()
-        code = cli.run([str(argument) for argument in arguments])
+        typed = [str(argument) for argument in arguments]
+        code = cli.run(typed)
         out, err = capsys.readouterr()
+        lines.kinds(typed, out, err)  # whatever a test looks at, each line must be in the contract
         return Result(code, out, err)
 
     return run

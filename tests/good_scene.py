@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from contextgen_cli.scene.loading import Loaded
+from contextgen_cli.scene.loader import Loaded
 
 GOOD = """\
 version: 1

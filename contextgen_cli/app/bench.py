@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
     from contextgen.evaluation.benchmark import Result, Row
     from contextgen.evaluation.cases import Case
-    from contextgen.evaluation.extent import Extent, Listing
+    from contextgen.evaluation.extent import BenchmarkExtent, Listing
 
 FIGURES, SHEET = "figures.json", "sheet.png"
 _ON_SHEET = 24  # cases, shared among the levels
@@ -87,7 +87,7 @@ class Trial:
     """What to measure: a benchmark, how much of it, and what to switch off beside the whole model."""
 
     benchmark: str
-    extent: Extent
+    extent: BenchmarkExtent
     ablations: tuple[str, ...] = ()
 
 

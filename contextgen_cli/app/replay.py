@@ -1,190 +1,174 @@
-"""A picture's record -> the job that painted it, found again; and two pictures held against each other."""
+"""Pictures -> the same pictures again, for any front end: `ReplayRun` does the jobs that recall finds, and compares."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from contextgen_cli.batch.plan import Job, Overrides, plan
-from contextgen_cli.errors import ContextgenError, SceneError, UsageError, WeightsError
-from contextgen_cli.models.loading import recorded_numerics
+from contextgen_cli.app.comparison import Comparison, Verdict, changes, compare
+from contextgen_cli.app.listener import RunListener, RunSummary, Tally
+from contextgen_cli.app.planned_run import Cancellation, PlannedRun
+from contextgen_cli.app.recall import Replay, job_of, recall_all, refuse_originals, settings_for
+from contextgen_cli.batch.launch import Topology
+from contextgen_cli.batch.plan import Job, Plan, job_record
+from contextgen_cli.batch.resume import PlanStatus
+from contextgen_cli.batch.worker import JobOptions, Outcome
+from contextgen_cli.errors import EXIT_DONE, ContextgenError, UsageError
+from contextgen_cli.models import catalogue
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.inputs import Finder
-from contextgen_cli.records.output import read_record
-from contextgen_cli.records.record import PictureRecord, Weights, parse_record
-from contextgen_cli.scene.scene import Scene
+from contextgen_cli.records.output import Destination
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
-_FILE_NAME = re.compile(r"[\w][\w. -]*")  # a record may come from anybody: its name becomes that of a file
-_DIGEST_LETTERS = 12
-_OF_THE_RECORD = ("scene", "inputs", "model", "adapter")  # checked, and named as they were named then
+class ReplayListener(RunListener, Protocol):
+    """Hears what a run tells, and how each picture came out; pictures of one model are one run."""
+
+    def replayed(self, replayed: Replayed) -> None:
+        """A picture was painted again, or could not be."""
 
 
 @dataclass(frozen=True)
-class Replay:
-    """A picture to be rendered again, with its files found."""
+class Replayed:
+    """What became of a replay; there is no comparison where there is no new picture."""
 
-    picture: Path
-    record: Mapping[str, object]
-    remembered: PictureRecord
-    scene: Scene  # the paths are those of this machine
+    replay: Replay
+    outcome: Outcome
+    comparison: Comparison | None = None
+    changed: tuple[str, ...] = ()  # versions, in words
 
-    def record_of(self, fresh: Mapping[str, object]) -> dict[str, object]:
-        """What the new picture shall remember: the versions of now, and files and models by the names of then."""
-        return {**fresh, **{key: self.record[key] for key in _OF_THE_RECORD}}
-
-
-def recall(picture: Path, finder: Finder) -> Replay:
-    """Read a picture's record and find its files.
-
-    Raises:
-        UsageError: it remembers nothing that can be read.
-        SceneError: a file is missing, or was changed since.
-    """
-    record = read_record(picture)
-    remembered = parse_record(record, picture)
-    if not _FILE_NAME.fullmatch(remembered.scene.name):
-        raise UsageError(f"{picture}: its scene has no name that a file can have: {remembered.scene.name!r}")
-    located, lost = finder.locate(remembered.scene, remembered.inputs)
-    if lost:
-        raise SceneError(
-            f"{picture}: {', '.join(each.complaint for each in lost)}",
-            hint="--inputs DIR names a folder that has the files as they were; they are known by their content.",
-        )
-    return Replay(picture, record, remembered, replace(located, seeds=(remembered.seed,)))
-
-
-def settings_for(replay: Replay, asked: Settings, aliases: Collection[str]) -> Settings:
-    """How the picture was painted; what a record cannot know of this machine is as asked for.
-
-    Raises:
-        WeightsError: nothing says where the model or the adapter is.
-        UsageError: it was computed in a way that is not known here.
-    """
-    then = replay.remembered
-    if asked.model is None and then.model.name not in aliases:
-        raise _unnamed(replay.picture, "model", then.model)
-    if asked.adapter is None and then.adapter is not None:
-        raise _unnamed(replay.picture, "adapter", then.adapter)
-    settings = replace(
-        asked, model=asked.model or then.model.name, adapter=None if then.adapter is None else asked.adapter
-    )
-    try:
-        return replace(settings, numerics=recorded_numerics(settings, then.numerics))
-    except ValueError as problem:
-        raise UsageError(
-            f"{replay.picture}: was painted with {problem}, which is not known here",
-            hint="It may come from another version of contextgen.",
-        ) from problem
-
-
-def job_of(replay: Replay, renderer: ModelRenderer) -> Job:
-    """The job of a replay.
-
-    Raises:
-        WeightsError: the model or the adapter is not the one that painted it.
-    """
-    then, now = replay.remembered, renderer.recipe(replay.scene)
-    _check_same(replay.picture, "model", then.model, now.model)
-    if then.adapter is not None and now.adapter is not None:
-        _check_same(replay.picture, "adapter", then.adapter, now.adapter)
-    return plan([replay.scene], Overrides(), renderer.recipe, renderer.cost).jobs[0]
-
-
-def _unnamed(picture: Path, what: str, weights: Weights) -> WeightsError:
-    return WeightsError(
-        f"{picture}: was painted with the {what} {weights.name}, which is no name known here",
-        hint=f"Give its folder or hub id with --{what}, or set CONTEXTGEN_{what.upper()}.",
-    )
-
-
-def _check_same(picture: Path, what: str, then: Weights, now: Weights) -> None:
-    if then.digest == now.digest:
-        return
-    raise WeightsError(
-        f"{picture}: was painted with another {what}: {_shown(then)}, and this is {_shown(now)}",
-        hint=f"Give the {what} that painted it with --{what}.",
-    )
-
-
-def _shown(weights: Weights) -> str:
-    return f"{weights.name} ({weights.digest[:_DIGEST_LETTERS]})"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A picture and its replay.
-
-    Attributes:
-        differing: share of the pixels that are not the same.
-        largest: the largest difference, in levels of 255; None: the two are not of one size.
-    """
-
-    same_bytes: bool
-    differing: float = 0.0
-    largest: int | None = 0
+    @classmethod
+    def of(cls, replay: Replay, outcome: Outcome) -> Replayed:
+        """Hold the new picture against the old one."""
+        if outcome.path is None:
+            return cls(replay, outcome)
+        changed = changes(replay.remembered.versions, job_record(outcome.job)["versions"])
+        return cls(replay, outcome, compare(replay.picture, outcome.path), tuple(changed))
 
     @property
-    def same_pixels(self) -> bool:
-        return self.largest == 0
+    def verdict(self) -> Verdict:
+        """Whether it is the same picture."""
+        return Verdict.FAILED if self.comparison is None else self.comparison.verdict
 
 
-def compare(picture: Path, again: Path) -> Comparison:
-    """Hold two PNG files against each other, byte by byte and pixel by pixel."""
-    if picture.read_bytes() == again.read_bytes():
-        return Comparison(same_bytes=True)
-    from PIL import Image
+class ReplayRun:
+    """Pictures painted again. The steps are called in the order in which they stand here.
 
-    with Image.open(picture) as one, Image.open(again) as other:
-        if one.size != other.size:
-            return Comparison(same_bytes=False, differing=1.0, largest=None)
-        return Comparison(False, *_difference(one.convert("RGB"), other.convert("RGB")))
-
-
-def _difference(one: Image, other: Image) -> tuple[float, int]:
-    from PIL import ImageChops
-
-    red, green, blue = ImageChops.difference(one, other).split()
-    largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)  # of the three channels
-    counts = largest.histogram()
-    levels = [level for level, count in enumerate(counts) if count]
-    return 1 - counts[0] / sum(counts), levels[-1]
-
-
-def changes(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What of the versions is not as it was, in words."""
-    names = [*then, *(name for name in now if name not in then)]
-    changed = [name for name in names if then.get(name) != now.get(name)]
-    return [f"{name} was {then.get(name, 'not there')}, is {now.get(name, 'not there')}" for name in changed]
-
-
-def recall_all(pictures: Iterable[Path], finder: Finder) -> tuple[list[Replay], list[ContextgenError]]:
-    """Every picture that can be replayed, and what keeps the others from it."""
-    replays: list[Replay] = []
-    problems: list[ContextgenError] = []
-    for picture in pictures:
-        try:
-            replays.append(recall(picture, finder))
-        except ContextgenError as problem:
-            problems.append(problem)
-    return replays, problems
-
-
-def refuse_originals(paths: Iterable[Path], pictures: Sequence[Path]) -> None:
-    """Refuse to write over what the replays are to be compared with.
-
-    Raises:
-        UsageError: one of the paths is a picture.
+    Args:
+        asked: where the models are and compute; all else is in the records.
+        listener: hears how it goes.
+        renderer_for: makes the renderer of a model and the settings that its pictures remember.
     """
-    originals = {picture.resolve() for picture in pictures}
-    for path in paths:
-        if path.resolve() in originals:
-            raise UsageError(
-                f"{path} is the original, which a replay never replaces", hint="Choose another folder with -o."
-            )
+
+    def __init__(
+        self,
+        asked: Settings,
+        listener: ReplayListener,
+        renderer_for: Callable[[Settings], ModelRenderer] = ModelRenderer,
+    ) -> None:
+        self._asked, self._listener, self._renderer_for = asked, listener, renderer_for
+        self._batches: dict[Settings, _Batch] = {}
+        self._pictures: list[Path] = []
+        self._cancellation = Cancellation()
+
+    # 1. Read every record, and find its files and its model.
+
+    def plan(self, pictures: Sequence[Path], finder: Finder) -> list[ContextgenError]:
+        """Plan the replay of every picture; what keeps any from it is returned, and nothing is to be painted then."""
+        self._pictures = list(pictures)
+        replays, problems = recall_all(pictures, finder)
+        for replay in replays:
+            try:
+                self._add(replay)
+            except ContextgenError as problem:
+                problems.append(problem)
+        return problems
+
+    def _add(self, replay: Replay) -> None:
+        settings = settings_for(replay, self._asked, catalogue.aliases())
+        if settings not in self._batches:
+            self._batches[settings] = _Batch(self._renderer_for(settings))
+        job = self._batches[settings].add(replay)
+        if job.id != replay.remembered.job:
+            words = "this version of contextgen computes in another way: pixels may differ"
+            self._listener.warned(f"{replay.picture}: {words}")
+
+    # 2. Refuse to write over the originals, or nowhere.
+
+    def prepare(self, destination: Destination) -> None:
+        """
+        Raises:
+            UsageError: the replays have no place there.
+            OutputError: it cannot be written to.
+        """
+        if destination.to_stdout:
+            raise UsageError("a replay needs a file to compare", hint="Give a folder with -o.")
+        jobs = [job for batch in self._batches.values() for job in batch.jobs]
+        destination.check(len(jobs))
+        refuse_originals([destination.place(job.scene.name, job.seed, job.id).path for job in jobs], self._pictures)
+        destination.refuse_another(jobs[0].id)
+        self._destination = destination
+
+    # 3. Paint, and compare.
+
+    def paint(self) -> int:
+        """Do every replay, model by model, until one ends them all; returns the exit code of that, or 0."""
+        for settings, batch in self._batches.items():
+            run = batch.planned(settings, self._destination)
+            forecast = run.forecast()
+            self._listener.planned(forecast)
+            listener = _Comparing(self._listener, batch.replays)
+            if forecast.problem is not None:
+                summary = RunSummary(Tally(len(batch.jobs)), 0.0, batch.renderer.device, problem=forecast.problem)
+                listener.ended(summary)
+            else:
+                summary = run.carry_out(listener, self._cancellation)
+            if summary.problem is not None or summary.cancelled:
+                return summary.exit_code
+        return EXIT_DONE
+
+    def cancel(self, *, at_once: bool = False) -> None:
+        """Stop after the picture at work, or `at_once`, between two of its steps; from any thread, at any time."""
+        self._cancellation.ask(at_once=at_once)
+
+
+@dataclass
+class _Batch:
+    """What one renderer paints: jobs, each with the pictures that it once came to."""
+
+    renderer: ModelRenderer
+    replays: dict[str, list[Replay]] = field(default_factory=lambda: defaultdict(list))
+    jobs: list[Job] = field(default_factory=list)
+
+    def add(self, replay: Replay) -> Job:
+        job = job_of(replay, self.renderer)
+        if job.id not in self.replays:
+            self.jobs.append(job)
+        self.replays[job.id].append(replay)
+        return job
+
+    def planned(self, settings: Settings, destination: Destination) -> PlannedRun:
+        todo = Plan(tuple(self.jobs))
+        options = JobOptions(destination, self._record_of, fresh=True)
+        return PlannedRun(PlanStatus(todo, todo), self.renderer, settings, options, Topology(0))
+
+    def _record_of(self, job: Job) -> Mapping[str, object]:
+        return self.replays[job.id][0].record_of(job_record(job))
+
+
+class _Comparing:
+    """Passes on what a run tells, and every outcome with the pictures that it is held against."""
+
+    def __init__(self, listener: ReplayListener, replays: Mapping[str, Sequence[Replay]]) -> None:
+        self._listener, self._replays = listener, replays
+        self.warned, self.planned, self.ended = listener.warned, listener.planned, listener.ended
+        self.started, self.opening, self.job_started = listener.started, listener.opening, listener.job_started
+        self.step, self.job_finished, self.noticed = listener.step, listener.job_finished, listener.noticed
+
+    def result(self, outcome: Outcome) -> None:
+        self._listener.result(outcome)
+        for replay in self._replays[outcome.job.id]:
+            self._listener.replayed(Replayed.of(replay, outcome))

@@ -21,9 +21,9 @@ from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.supervisor import Supervisor
 from contextgen_cli.batch.worker import UNDONE, JobOptions, Listener, Outcome, Renderer, work
-from contextgen_cli.errors import EnvironmentProblem
+from contextgen_cli.errors import Cancelled, EnvironmentProblem
 
-Interrupted = Callable[[], bool]
+Interrupted = Callable[[], bool]  # whether to begin no other picture; raises Cancelled to finish none either
 FINISHING = "finishing the pictures at work; interrupt once more to stop now"
 _POLL = 0.1  # seconds between two looks at what changed elsewhere
 _HEARTBEAT = 5.0  # between two signs of life of a supervisor
@@ -33,7 +33,7 @@ _PARTING = 10.0  # for the others to hear that all is over
 
 @dataclass(frozen=True)
 class Topology:
-    """Who paints: so many ranks here, among those that a launcher started; 0: this process itself, alone."""
+    """How many paint: so many ranks here, among those that a launcher started; 0: this process itself, alone."""
 
     processes: int
     launcher: LauncherEnv = NO_LAUNCHER
@@ -86,14 +86,14 @@ def run_in_process(
 
     Raises:
         EnvironmentProblem: no other job would fare better.
-        KeyboardInterrupt: asked to stop; the picture at work was finished.
+        Cancelled: asked to stop, after the pictures at work or at once.
     """
     failures = 0
 
     def jobs() -> Iterator[Job]:
         for job in status.todo.jobs:
             if interrupted():
-                raise KeyboardInterrupt
+                raise Cancelled
             if job_options.max_failures is not None and failures >= job_options.max_failures:
                 return
             yield job
@@ -108,7 +108,7 @@ def run_on_ranks(pool: RankPool, status: PlanStatus, listener: Listener, interru
 
     Raises:
         EnvironmentProblem: no other job would fare better.
-        KeyboardInterrupt: asked to stop; the pictures at work were finished.
+        Cancelled: asked to stop, after the pictures at work or at once.
     """
     events: deque[Event] = deque()
     job_store = pool.job_store
@@ -141,7 +141,7 @@ def run_on_ranks(pool: RankPool, status: PlanStatus, listener: Listener, interru
     if run.problem is not None:
         raise run.problem
     if job_store.closed == INTERRUPTED:
-        raise KeyboardInterrupt
+        raise Cancelled
 
 
 class _Interruptible:
@@ -152,12 +152,13 @@ class _Interruptible:
         self._interrupted = interrupted
         self._said = False
         self.started = listener.started
+        self.opening = listener.opening
         self.job_finished = listener.job_finished
         self.noticed = listener.noticed
 
     def job_started(self, job: Job, rank: int) -> None:
         if self._interrupted():
-            raise KeyboardInterrupt  # while the model was opened: nothing is begun
+            raise Cancelled  # while the model was opened: nothing is begun
         self._listener.job_started(job, rank)
 
     def step(self, job: Job, done: int, rank: int) -> None:
@@ -188,6 +189,8 @@ class _RunState:
         match event.kind:
             case "taken":
                 self.at_work[event.rank] = event.position
+            case "opening":
+                listener.opening(status.todo.jobs[event.position], event.rank)
             case "started":
                 listener.job_started(status.todo.jobs[event.position], event.rank)
             case "step":
@@ -273,7 +276,7 @@ def supervise(pool: RankPool, interrupted: Interrupted) -> None:
 
     Raises:
         EnvironmentProblem: that process cannot be reached, or no job would fare well here.
-        KeyboardInterrupt: asked to stop; the picture at work was finished.
+        Cancelled: asked to stop, after the pictures at work or at once.
     """
     job_store, rank = pool.job_store, pool.topology.launcher.rank
     job_store.beat(rank)
@@ -297,4 +300,4 @@ def supervise(pool: RankPool, interrupted: Interrupted) -> None:
         with contextlib.suppress(EnvironmentProblem):
             job_store.leave(rank)
     if interrupted():
-        raise KeyboardInterrupt
+        raise Cancelled

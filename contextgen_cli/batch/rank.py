@@ -84,6 +84,9 @@ class _SupervisorLine:
 
     def started(self, overview: Overview) -> None: ...
 
+    def opening(self, job: Job, rank: int) -> None:
+        self.tell(Event("opening", rank, self.position))
+
     def job_started(self, job: Job, rank: int) -> None:
         self.tell(Event("started", rank, self.position))
 

@@ -43,9 +43,14 @@ class Renderer(Protocol):
 
 
 class Listener(Protocol):
-    """Hears how a run goes on; a job starts when its model is open, and one that is skipped never does."""
+    """Hears how a run goes on.
+
+    A job is `opening` while its model gets ready, which takes no time where it is open already, and has started when
+    the model is open; one that is skipped is neither. What `step` raises as Cancelled leaves the picture unfinished.
+    """
 
     def started(self, overview: Overview) -> None: ...
+    def opening(self, job: Job, rank: int) -> None: ...
     def job_started(self, job: Job, rank: int) -> None: ...
     def step(self, job: Job, done: int, rank: int) -> None: ...
     def job_finished(self, outcome: Outcome) -> None: ...
@@ -162,6 +167,7 @@ def note(outcome: Outcome, job_options: JobOptions) -> None:
 
 
 def _do(job: Job, renderer: Renderer, job_options: JobOptions, listener: Listener, rank: int) -> Outcome:
+    listener.opening(job, rank)
     renderer.open(job)
     refuse_changed(job)  # hours may lie between the plan and the picture
     listener.job_started(job, rank)

@@ -21,6 +21,7 @@ from contextgen_cli.models import catalogue, renderer
 from contextgen_cli.records.output import Destination, encode, write
 from contextgen_cli.scene.scene import Scene, Size
 from contextgen_cli.terminal import console
+from contextgen_cli.terminal.sink import Output
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -63,7 +64,7 @@ contextgen compose scenes/picnic.yaml --preview
 @options.size_option
 @options.model_option
 @check_options
-@options.json_option
+@options.sink_option
 @options.console_options
 def command(
     scenes: tuple[str, ...],
@@ -72,45 +73,43 @@ def command(
     size: Size | None,
     model: str | None,
     checks: Checks,
-    as_json: bool,
+    sink: Output,
 ) -> int:
     """Compose layout images: what the model is given to paint from.
 
     The layout is an RGBA picture, transparent where nothing is given. References are resized as the model in
     question does it: --model's, else the scene's, else the one that comes with contextgen.
     """
-    found = load_checked(scenes, checks, as_json=as_json, model=model)
+    found = load_checked(scenes, checks, sink, model=model)
     if found is None:
         return EXIT_USAGE
     only_shown = output is None and (showing.open or showing.preview)
     destination = None if only_shown else Destination.parse(output or ".")
     if destination is not None:
-        _refuse_contradictions(destination, as_json)
+        _refuse_contradictions(destination, sink)
         destination.check(len(found))
     to_open: list[Path] = []
     for scene in found:
         sized = scene if size is None else scene.resized(size)
         layout = renderer.compose(sized, catalogue.backend_for(sized, model))
         shown = _annotated(layout, sized) if showing.annotate else layout
-        written = None if destination is None else _put(destination, sized, shown, as_json)
+        written = None if destination is None else _put(destination, sized, shown, sink)
         if showing.preview:
             _preview(shown)
         if showing.open:
             to_open.append(written or _put_aside(sized, shown))
     code = _open(to_open, kept=destination is not None and not destination.to_stdout)
-    if as_json:
-        console.emit_json({"type": "summary", "layouts": len(found), "exit": code})
-    return code
+    return sink.summary({"layouts": len(found)}, exit_code=code)
 
 
-def _refuse_contradictions(destination: Destination, as_json: bool) -> None:
-    if destination.to_stdout and as_json:
+def _refuse_contradictions(destination: Destination, sink: Output) -> None:
+    if destination.to_stdout and sink.as_json:
         raise UsageError("--json and -o - both want standard output", hint="Give a file or folder with -o.")
     if destination.to_stdout and console.is_terminal():
         raise UsageError("-o - would write a PNG to the terminal", hint="Send it to a file with > or |.")
 
 
-def _put(destination: Destination, scene: Scene, layout: Image, as_json: bool) -> Path | None:
+def _put(destination: Destination, scene: Scene, layout: Image, sink: Output) -> Path | None:
     if destination.to_stdout:
         console.emit_bytes(encode(layout))
         return None
@@ -118,10 +117,7 @@ def _put(destination: Destination, scene: Scene, layout: Image, as_json: bool) -
     if path.exists() and any(path.samefile(source) for source in scene.files):
         raise UsageError(f"{path} is one of the scene's own images", hint="Choose another name with -o.")
     write(path, encode(layout))
-    if as_json:
-        console.emit_json({"type": "layout", "scene": scene.name, "path": str(path)})
-    else:
-        console.emit(str(path))
+    sink.item({"type": "layout", "scene": scene.name, "path": str(path)}, text=str(path))
     return path
 
 

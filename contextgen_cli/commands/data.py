@@ -12,15 +12,15 @@ from contextgen_cli.commands.shared.options import (
     SectionedCommand,
     SizeType,
     console_options,
-    json_option,
     option,
     progress_option,
+    sink_option,
 )
 from contextgen_cli.errors import EXIT_DONE
 from contextgen_cli.records.output import new_folder
 from contextgen_cli.scene.scene import Size
-from contextgen_cli.terminal import console
 from contextgen_cli.terminal.progress import counted
+from contextgen_cli.terminal.sink import Output
 
 GROUP_EXAMPLES = """\b
 Examples:
@@ -69,12 +69,10 @@ def command() -> None:
     show_default=True,
     help="held-out: objects that no training sees, to measure on.",
 )
-@json_option
+@sink_option
 @progress_option
 @console_options
-def synth(
-    output: Path, scenes: int, seed: int, level: str, size: Size, split: str, as_json: bool, progress: str
-) -> int:
+def synth(output: Path, scenes: int, seed: int, level: str, size: Size, split: str, sink: Output, progress: str) -> int:
     """Write synthetic scenes with captions, references, masks and boxes, in the format of imig-basic.
 
     `contextgen train` reads the folder as it reads IMIG-100K.
@@ -82,8 +80,4 @@ def synth(
     drawn = data.open_scenes(Wanted(scenes, seed, level, size.width, size.height, split))
     with new_folder(output) as folder, counted(progress, "scenes", scenes) as written:
         data.write_scenes(drawn, folder, written)
-    if as_json:
-        console.emit_json({"type": "summary", "scenes": scenes, "path": str(output), "exit": EXIT_DONE})
-    else:
-        console.emit(str(output))
-    return EXIT_DONE
+    return sink.summary({"scenes": scenes, "path": str(output)}, result=str(output), exit_code=EXIT_DONE)

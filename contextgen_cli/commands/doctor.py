@@ -7,7 +7,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT
 from contextgen_cli.models import catalogue
 from contextgen_cli.models.devices import devices, gibibytes
 from contextgen_cli.terminal import console
+from contextgen_cli.terminal.sink import Output
 
 _LIBRARIES = (
     "torch",
@@ -48,9 +49,9 @@ contextgen doctor --json
 """
 )
 @options.model_option
-@options.json_option
+@options.sink_option
 @options.console_options
-def command(model: str | None, as_json: bool) -> int:
+def command(model: str | None, sink: Output) -> int:
     """Show devices, memory, versions, the hub cache, and which models would load.
 
     The network is not touched. Exits with 3 if the model asked for would not load or, without --model, none.
@@ -58,18 +59,12 @@ def command(model: str | None, as_json: bool) -> int:
     judged = list(models(model))
     able = any(finding.ok for finding in judged)
     for finding in (*versions(), *machine(), *hub(), *judged):
-        if as_json:
-            record = {"topic": finding.topic, "name": finding.name, "value": finding.value, "ok": finding.ok}
-            console.emit_json({"type": "finding", **record})
-        else:
-            mark = {True: "ok  ", False: "no  ", None: "    "}[finding.ok]
-            console.emit_text(f"{mark}{finding.topic} {finding.name}: {finding.value}")
-    code = EXIT_DONE if able else EXIT_ENVIRONMENT
-    if as_json:
-        console.emit_json({"type": "summary", "can_render": able, "exit": code})
-    elif not able:
+        mark = {True: "ok  ", False: "no  ", None: "    "}[finding.ok]
+        words = f"{mark}{finding.topic} {finding.name}: {finding.value}"
+        sink.item({"type": "finding", **asdict(finding)}, text=words, folded=True)
+    if not able and not sink.as_json:
         console.warn("nothing here can render yet: fetch a model, or give a folder with --model")
-    return code
+    return sink.summary({"can_render": able}, exit_code=EXIT_DONE if able else EXIT_ENVIRONMENT)
 
 
 def versions() -> Iterator[Finding]:

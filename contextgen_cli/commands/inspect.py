@@ -15,6 +15,7 @@ from contextgen_cli.records.output import read_record
 from contextgen_cli.records.record import PictureRecord, Weights, parse_record
 from contextgen_cli.scene.writing import to_yaml
 from contextgen_cli.terminal import console
+from contextgen_cli.terminal.sink import Output
 
 
 @options.verb(
@@ -26,38 +27,29 @@ contextgen inspect picnic-7.png --scene > again.yaml
 )
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=click.Path(path_type=Path))
 @option("--scene", "as_scene", is_flag=True, help="Write the scene back as a scene file.")
-@options.json_option
+@options.sink_option
 @options.console_options
-def command(pictures: tuple[Path, ...], as_scene: bool, as_json: bool) -> int:
+def command(pictures: tuple[Path, ...], as_scene: bool, sink: Output) -> int:
     """Show what a picture remembers: its scene, seed, model, versions and inputs.
 
     With --scene the scene is written as a scene file whose paths are relative to the folder of the first
     scene file: put it there to render the same picture again.
     """
-    if as_scene and as_json:
+    if as_scene and sink.as_json:
         raise UsageError("--scene and --json are two ways to write one thing", hint="Give one of them.")
     unreadable = 0
     for number, picture in enumerate(pictures):
         try:
             record = read_record(picture)
-            if as_json:
-                console.emit_json({"type": "picture", "path": str(picture), **record})
-                continue
-            told = _told(picture, record, as_scene=as_scene)
+            told = "" if sink.as_json else _told(picture, record, as_scene=as_scene)
         except ContextgenError as error:
             console.error(error)
             unreadable += 1
             continue
-        if as_scene:
-            console.emit(("---\n" if number else "") + told)
-        else:
-            console.emit_text(("\n" if number else "") + told)
-    code = EXIT_USAGE if unreadable else EXIT_DONE
-    if as_json:
-        console.emit_json(
-            {"type": "summary", "pictures": len(pictures) - unreadable, "unreadable": unreadable, "exit": code}
-        )
-    return code
+        between = ("---\n" if as_scene else "\n") if number else ""
+        sink.item({"type": "picture", "path": str(picture), **record}, text=between + told, folded=not as_scene)
+    counts = {"pictures": len(pictures) - unreadable, "unreadable": unreadable}
+    return sink.summary(counts, exit_code=EXIT_USAGE if unreadable else EXIT_DONE)
 
 
 def _told(picture: Path, record: Mapping[str, Any], *, as_scene: bool) -> str:

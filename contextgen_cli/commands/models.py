@@ -10,7 +10,7 @@ from contextgen_cli.errors import EXIT_DONE
 from contextgen_cli.models import catalogue
 from contextgen_cli.models.catalogue import KnownModel
 from contextgen_cli.models.devices import disk_size
-from contextgen_cli.terminal import console
+from contextgen_cli.terminal.sink import Output
 
 
 @options.verb(
@@ -19,9 +19,9 @@ contextgen models
 contextgen models --json
 """
 )
-@options.json_option
+@options.sink_option
 @options.console_options
-def command(as_json: bool) -> int:
+def command(sink: Output) -> int:
     """List the models that have a name: what each is, its size, its licences, and whether it is here.
 
     The first is used where nothing names another. The licences of the parts differ, and each binds its own part.
@@ -29,15 +29,10 @@ def command(as_json: bool) -> int:
     """
     known = catalogue.known_models()
     for model in known:
-        if as_json:
-            console.emit_json({"type": "model", **asdict(model), "in_cache": model.missing is None})
-            continue
-        console.emit_text(f"{model.name}: {model.description}")
-        for line in _facts(model):
-            console.emit_text(f"  {line}")
-    if as_json:
-        console.emit_json({"type": "summary", "models": len(known), "exit": EXIT_DONE})
-    return EXIT_DONE
+        record = {"type": "model", **asdict(model), "in_cache": model.missing is None}
+        words = [f"{model.name}: {model.description}", *(f"  {line}" for line in _facts(model))]
+        sink.item(record, text="\n".join(words), folded=True)
+    return sink.summary({"models": len(known)}, exit_code=EXIT_DONE)
 
 
 def _facts(model: KnownModel) -> Iterator[str]:

@@ -25,6 +25,7 @@ from contextgen_cli.report.entries import gather as gather_entries
 from contextgen_cli.report.replay_command import ReplayCommands
 from contextgen_cli.report.subjects import Subjects
 from contextgen_cli.terminal import console
+from contextgen_cli.terminal.sink import Output
 
 PAGE = "report.html"
 _SIDE, _SMALL_SIDE = 256, 128  # pixels of a thumbnail; small where there are very many
@@ -75,9 +76,9 @@ contextgen report pictures --contact-sheet sheet.png
 )
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
 @writing_options
-@options.json_option
+@options.sink_option
 @options.console_options
-def command(out: Path, writing: Writing, as_json: bool) -> int:
+def command(out: Path, writing: Writing, sink: Output) -> int:
     """Write one HTML page of all pictures in OUT, a folder that render wrote to.
 
     The page shows every picture with its layout, boxes, references and prompt, and what failed with its reason. It
@@ -103,8 +104,14 @@ def command(out: Path, writing: Writing, as_json: bool) -> int:
         console.warn(f"{target} has {len(html) // _MEBIBYTE} MiB: --only GLOB makes a smaller one")
     held = None if writing.contact_sheet is None else _sheet(entries, writing.contact_sheet)
     # 4. Say where they are.
-    _tell(entries, target, writing.contact_sheet, held, as_json=as_json)
-    return EXIT_DONE
+    counts = dict(sorted(Counter(entry.outcome for entry in entries).items()))
+    if not sink.as_json:
+        console.note(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    sink.item({"type": "report", "path": str(target)}, text=str(target))
+    if writing.contact_sheet is not None:
+        sheet = str(writing.contact_sheet)
+        sink.item({"type": "contact-sheet", "path": sheet, "pictures": held}, text=sheet)
+    return sink.summary({"entries": len(entries), **counts}, exit_code=EXIT_DONE)
 
 
 def _page(out: Path, entries: Sequence[Entry], target: Path, inputs: Sequence[Path], side: int) -> str:
@@ -141,17 +148,3 @@ def _refuse_other_files(target: Path, sheet: Path | None) -> None:
         raise UsageError(f"{target}: the report is an HTML file", hint="Name it with .html at its end.")
     if sheet is not None and (sheet.is_dir() or sheet.suffix.lower() != ".png" or is_other_file(sheet, ".png")):
         raise UsageError(f"{sheet}: a contact sheet is a PNG file", hint="Name it with .png at its end.")
-
-
-def _tell(entries: Sequence[Entry], target: Path, sheet: Path | None, held: int | None, *, as_json: bool) -> None:
-    counts = dict(sorted(Counter(entry.outcome for entry in entries).items()))
-    if as_json:
-        console.emit_json({"type": "report", "path": str(target)})
-        if sheet is not None:
-            console.emit_json({"type": "contact-sheet", "path": str(sheet), "pictures": held})
-        console.emit_json({"type": "summary", "entries": len(entries), **counts, "exit": EXIT_DONE})
-        return
-    console.note(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
-    console.emit(str(target))
-    if sheet is not None:
-        console.emit(str(sheet))

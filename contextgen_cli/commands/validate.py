@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
 from functools import cache, partial
 
 import click
@@ -21,9 +20,10 @@ from contextgen_cli.commands.shared.options import (
 )
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE
 from contextgen_cli.models import catalogue
-from contextgen_cli.scene.check.problems import Problem, as_github, as_json, as_sarif
-from contextgen_cli.scene.loading import Loaded, LoadOptions, load
+from contextgen_cli.scene.check.problems import as_github, as_sarif
+from contextgen_cli.scene.loader import Loaded, LoadOptions, load
 from contextgen_cli.terminal import console
+from contextgen_cli.terminal.sink import Output
 
 
 @verb(
@@ -73,42 +73,26 @@ def command(
         limits_of=cache(partial(catalogue.model_limits, model)),
     )
     loaded = load(scenes, options, stdin=sys.stdin)
-    _REPORTS[report](loaded)
-    return EXIT_USAGE if loaded.errors else EXIT_DONE
+    return _tell(loaded, report, EXIT_USAGE if loaded.errors else EXIT_DONE)
 
 
-def _text(loaded: Loaded) -> None:
-    console.problems(loaded.problems)
-    console.note(_summary(loaded))
-
-
-def _json(loaded: Loaded) -> None:
-    _lines(loaded.problems, as_json)
-    counts = {"scenes": len(loaded.scenes), "files": loaded.files}
-    found = {"errors": len(loaded.errors), "warnings": len(loaded.warnings)}
-    exit_code = EXIT_USAGE if loaded.errors else EXIT_DONE
-    console.emit_json({"type": "summary", **counts, **found, "exit": exit_code})
-
-
-def _github(loaded: Loaded) -> None:
-    _lines(loaded.problems, as_github)
-
-
-def _sarif(loaded: Loaded) -> None:
-    console.emit(as_sarif(loaded.problems, __version__))
-
-
-_REPORTS: dict[str, Callable[[Loaded], None]] = {
-    "text": _text,
-    "json": _json,
-    "github": _github,
-    "sarif": _sarif,
-}
-
-
-def _lines(problems: Iterable[Problem], written: Callable[[Problem], str]) -> None:
-    for problem in problems:
-        console.emit(written(problem))
+def _tell(loaded: Loaded, report: str, exit_code: int) -> int:
+    if report == "github":
+        for problem in loaded.problems:
+            console.emit(as_github(problem))
+        return exit_code
+    if report == "sarif":
+        console.emit(as_sarif(loaded.problems, __version__))
+        return exit_code
+    sink = Output(as_json=report == "json")
+    sink.problems(loaded.problems)
+    record = {
+        "scenes": len(loaded.scenes),
+        "files": loaded.files,
+        "errors": len(loaded.errors),
+        "warnings": len(loaded.warnings),
+    }
+    return sink.summary(record, text=_summary(loaded), exit_code=exit_code)
 
 
 def _summary(loaded: Loaded) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from contextgen_cli.batch.ledger import RENDERED, Attempt, Ledger
 from contextgen_cli.errors import UsageError
 from contextgen_cli.records.record import PictureRecord, parse_record
-from contextgen_cli.report.thumbnails import NOT_SEEN, Seen, look, on_all_cores
+from contextgen_cli.report.thumbnails import NOT_SEEN, OpenedPicture, look, on_all_cores
 
 MISSING, DAMAGED = "missing", "damaged"  # outcomes that are not the run's
 _COMPANION = re.compile(r".+\.(layout|input-\d+)\.png", re.IGNORECASE)
@@ -33,7 +33,7 @@ class Entry:
     seed: int | None
     outcome: str
     path: Path | None = None
-    seen: Seen = NOT_SEEN
+    seen: OpenedPicture = NOT_SEEN
     record: PictureRecord | None = None
     attempt: Attempt | None = None
     attempts: int = 0
@@ -62,7 +62,7 @@ def gather(folder: Path, ledger: Ledger, side: int, leave_out: Sequence[Path] = 
     return sorted(entries, key=_order)
 
 
-def _of_the_ledger(folder: Path, ledger: Ledger, seen: Mapping[Path, Seen]) -> list[Entry]:
+def _of_the_ledger(folder: Path, ledger: Ledger, seen: Mapping[Path, OpenedPicture]) -> list[Entry]:
     counts = Counter(attempt.job for attempt in ledger.attempts)
     files: dict[str, Path] = {}
     for path, each in seen.items():
@@ -75,7 +75,7 @@ def _of_the_ledger(folder: Path, ledger: Ledger, seen: Mapping[Path, Seen]) -> l
     return [_of_a_job(last, counts[job], files.get(job), seen) for job, last in ledger.latest.items()]
 
 
-def _of_a_job(last: Attempt, attempts: int, path: Path | None, seen: Mapping[Path, Seen]) -> Entry:
+def _of_a_job(last: Attempt, attempts: int, path: Path | None, seen: Mapping[Path, OpenedPicture]) -> Entry:
     each = NOT_SEEN if path is None else seen[path]
     outcome = last.outcome
     if outcome == RENDERED and path is None:
@@ -86,7 +86,7 @@ def _of_a_job(last: Attempt, attempts: int, path: Path | None, seen: Mapping[Pat
     return Entry(last.name, last.scene, last.seed, outcome, path, each, record, last, attempts, record_problem)
 
 
-def _of_a_picture(path: Path, seen: Seen) -> Entry:
+def _of_a_picture(path: Path, seen: OpenedPicture) -> Entry:
     record, record_problem = _record_of(path, seen)
     outcome = DAMAGED if seen.problem else RENDERED
     if record is None:
@@ -95,7 +95,7 @@ def _of_a_picture(path: Path, seen: Seen) -> Entry:
     return Entry(path.stem, scene, seed, outcome, path, seen, record)
 
 
-def _record_of(path: Path | None, seen: Seen) -> tuple[PictureRecord | None, str | None]:
+def _record_of(path: Path | None, seen: OpenedPicture) -> tuple[PictureRecord | None, str | None]:
     if path is None or seen.record is None:
         return None, None
     try:
@@ -104,7 +104,7 @@ def _record_of(path: Path | None, seen: Seen) -> tuple[PictureRecord | None, str
         return None, problem.message
 
 
-def _may_be(seen: Seen, job: str) -> bool:
+def _may_be(seen: OpenedPicture, job: str) -> bool:
     """Whether a file can be a job's picture: it says so, or says nothing."""
     return seen.record is None or seen.record.get("job") == job
 

@@ -25,7 +25,7 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class OpenedPicture:
     """A picture file, looked at."""
 
     size: tuple[int, int] = (0, 0)
@@ -35,10 +35,10 @@ class Seen:
     is_sheet: bool = False
 
 
-NOT_SEEN = Seen()
+NOT_SEEN = OpenedPicture()
 
 
-def look(path: Path, side: int) -> Seen:
+def look(path: Path, side: int) -> OpenedPicture:
     """Read a picture: its record, and a thumbnail no larger than `side` pixels."""
     from PIL import Image, UnidentifiedImageError
 
@@ -47,12 +47,12 @@ def look(path: Path, side: int) -> Seen:
         with Image.open(path, formats=["PNG"]) as image:
             size, record = image.size, _record(image)
             if SHEET_KEY in image.info:
-                return Seen(size, is_sheet=True)
-            return Seen(size, record, _jpeg(reduced(image, side)))
+                return OpenedPicture(size, is_sheet=True)
+            return OpenedPicture(size, record, _jpeg(reduced(image, side)))
     except UnidentifiedImageError:
-        return Seen(problem="it is no picture")
+        return OpenedPicture(problem="it is no picture")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
-        return Seen(size, record, problem=f"it is not whole: {getattr(problem, 'strerror', None) or problem}")
+        return OpenedPicture(size, record, problem=f"it is not whole: {getattr(problem, 'strerror', None) or problem}")
 
 
 def reduced(image: Image, side: int) -> Image:

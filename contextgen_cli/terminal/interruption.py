@@ -18,10 +18,21 @@ def listen() -> None:
 
 
 @contextlib.contextmanager
-def noted() -> Iterator[Callable[[], bool]]:
-    """Inside the block, the first interruption is only noted, for who asks `heard`; the next one is raised."""
+def noted(tell: Callable[[], object] = lambda: None) -> Iterator[Callable[[], bool]]:
+    """Inside the block, the first interruption is only noted, for who asks `heard`, and told; the next is raised."""
+
+    def note(number: int, frame: FrameType | None) -> None:
+        global _last
+        if _last is None:
+            _last = time.monotonic()
+            tell()
+        else:
+            _interrupt(number, frame)
+
     before = {number: signal.getsignal(number) for number in _numbers()}
-    _on_signals(_note)
+    _on_signals(note)
+    if heard():
+        tell()
     try:
         yield heard
     finally:
@@ -45,14 +56,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     if _last is None or now - _last >= _GRACE:
         _last = now
         raise KeyboardInterrupt
-
-
-def _note(number: int, frame: FrameType | None) -> None:
-    global _last
-    if _last is None:
-        _last = time.monotonic()
-    else:
-        _interrupt(number, frame)
 
 
 def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:

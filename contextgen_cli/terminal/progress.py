@@ -109,6 +109,8 @@ class Bars:
         if not self._many:
             self._ranks[0] = self._progress.add_task("opening the model", total=None, pace="")
 
+    def opening(self, job: Job, rank: int = 0) -> None: ...
+
     def job_started(self, job: Job, rank: int = 0) -> None:
         self._clock.started(rank)
         if rank not in self._ranks:
@@ -145,6 +147,8 @@ class PlainLines:
         self._spoke: dict[int, float] = {}
         if overview.done:
             console.note(f"{self._place(0)} already rendered")
+
+    def opening(self, job: Job, rank: int = 0) -> None: ...
 
     def job_started(self, job: Job, rank: int = 0) -> None:
         self._clock.started(rank)
@@ -190,6 +194,8 @@ class JsonLines:
         record = {"jobs": overview.jobs, "done": overview.done, "tflop": overview.tflop, "ranks": overview.ranks}
         console.note_json({"type": "started", **record})
 
+    def opening(self, job: Job, rank: int = 0) -> None: ...
+
     def job_started(self, job: Job, rank: int = 0) -> None:
         self._clock.started(rank)
         console.note_json({"type": "job_started", "name": job.name, "job": job.id, "steps": job.steps, "rank": rank})
@@ -215,6 +221,7 @@ class Silence:
     """Shows nothing but what went wrong on the way."""
 
     def started(self, overview: Overview) -> None: ...
+    def opening(self, job: Job, rank: int = 0) -> None: ...
     def job_started(self, job: Job, rank: int = 0) -> None: ...
     def step(self, job: Job, done: int, rank: int = 0) -> None: ...
     def job_finished(self, outcome: Outcome) -> None: ...

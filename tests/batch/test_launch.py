@@ -138,7 +138,7 @@ def test_a_follower_paints_for_another_tells_and_says_goodbye(tmp_path) -> None:
 
     heard: list[str] = []
     supervise(RankPool(ELSEWHERE, shared, painters.make, options(tmp_path)), interrupted)
-    assert [kind for kind in heard if kind != "step"] == ["taken", "started", "finished"]
+    assert [kind for kind in heard if kind != "step"] == ["taken", "opening", "started", "finished"]
     assert (shared.gone([1]), shared.heartbeats([1])[1] >= 2) == ({1}, True)
     assert [path.name for path in tmp_path.glob("*.png")] == ["a-0.png"]
 

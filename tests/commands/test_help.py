@@ -95,6 +95,7 @@ def test_a_wrong_value_of_the_environment_is_called_that(contextgen, monkeypatch
         ["inspect", "LAYOUT"],
         ["report", "."],
         ["replay", "--help"],
+        ["bench", "synthetic", "--help"],
     ],
     ids=" ".join,
 )

@@ -24,7 +24,6 @@ from waiting import DEADLINE, wait_until
 from contextgen_cli.batch.launch import Topology
 from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.ledger import LEDGER
-from contextgen_cli.commands import render
 from contextgen_cli.records.output import read_record
 
 CASES = sorted(path.parent for path in (GOLDEN / "cases").glob("*/case.json"))
@@ -87,7 +86,8 @@ def test_a_launcher_s_restart_goes_on_even_with_fresh(contextgen, tiny, scene, t
     command = ("render", scene, *tiny, "-o", tmp_path / "out", "--json")
     assert contextgen(*command).records[-1]["rendered"] == 1
     monkeypatch.setattr(
-        render, "assemble", lambda running, settings, place: (Topology(1, LauncherEnv(attempt=1)), settings)
+        "contextgen_cli.app.render.assemble",
+        lambda request, place: (Topology(1, LauncherEnv(attempt=1)), request.settings),
     )
     assert contextgen(*command, "--fresh").records[-1]["rendered"] == 0
     monkeypatch.undo()

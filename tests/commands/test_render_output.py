@@ -7,8 +7,10 @@ import json
 import pytest
 from painters import job
 
+from contextgen_cli.app.listener import RunSummary, Tally
 from contextgen_cli.batch.worker import Outcome, Status
-from contextgen_cli.commands.render_output import Tally, sum_up
+from contextgen_cli.commands.shared.render_output import sum_up
+from contextgen_cli.terminal.sink import Output
 
 
 def tally() -> Tally:
@@ -26,13 +28,13 @@ def tally() -> Tally:
 
 @pytest.mark.parametrize(("device", "painted"), [("cuda:0", "90 GPU seconds"), ("cpu", "90 seconds of painting")])
 def test_the_summary_of_a_run(capsys, device, painted):
-    sum_up(tally(), 60.0, device, 1, as_json=False)
+    sum_up(RunSummary(tally(), 60.0, device), Output())
     counts = "2 rendered, 1 skipped, 1 failed, 1 crashed, 1 left undone"
     assert capsys.readouterr().err == f"{counts} in 1 min 0 s: 2 a minute, {painted}, 2.0 GiB at the most\n"
 
 
 def test_the_summary_for_a_program(capsys):
-    sum_up(tally(), 60.0, "cpu", 1, as_json=True)
+    sum_up(RunSummary(tally(), 60.0, "cpu"), Output(as_json=True))
     assert json.loads(capsys.readouterr().out) == {
         "type": "summary",
         "jobs": 6,

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from contextgen.evaluation.benchmark import SECONDS
-from contextgen.evaluation.extent import Extent
+from contextgen.evaluation.extent import BenchmarkExtent
 from contextgen.evaluation.registry import BENCHMARKS, open_benchmark
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_is_as_it_is_listed(name):
     listing = BENCHMARKS[name]
-    benchmark = open_benchmark(name, Extent(listing.levels[:1], 1))
+    benchmark = open_benchmark(name, BenchmarkExtent(listing.levels[:1], 1))
     assert benchmark.name == listing.name == name
     assert benchmark.count == len(list(benchmark.cases())) == 1
     assert set(listing.quick.levels) <= set(listing.levels)
@@ -27,7 +27,7 @@ def test_a_benchmark_is_as_it_is_listed(name):
 
 def test_the_docs_list_every_metric_with_its_unit_and_direction():
     page = (Path(__file__).parents[2] / "docs" / "training.md").read_text("utf-8")
-    for metric in (*open_benchmark("synthetic", Extent(("plain",), 1)).metrics, SECONDS):
+    for metric in (*open_benchmark("synthetic", BenchmarkExtent(("plain",), 1)).metrics, SECONDS):
         if metric.label:
             better = "higher" if metric.higher_is_better else "lower"
             unit = f" {metric.unit} " if metric.unit else " "
@@ -36,7 +36,7 @@ def test_the_docs_list_every_metric_with_its_unit_and_direction():
 
 def test_an_unknown_benchmark_is_refused():
     with pytest.raises(ValueError, match="use one of synthetic"):
-        open_benchmark("coco", Extent(("plain",), 1))
+        open_benchmark("coco", BenchmarkExtent(("plain",), 1))
 
 
 def test_benchmarks_are_listed_without_anything_heavy():

@@ -14,7 +14,7 @@ from contextgen import ContextGenPipeline
 from contextgen.data.scenery.backgrounds import BACKGROUNDS
 from contextgen.evaluation import fidelity
 from contextgen.evaluation.benchmark import Result, measured, rows
-from contextgen.evaluation.extent import Extent
+from contextgen.evaluation.extent import BenchmarkExtent
 from contextgen.evaluation.synthetic.scene_metrics import SceneMetrics
 from contextgen.evaluation.synthetic.synthetic_benchmark import SyntheticBenchmark, SyntheticCase
 
@@ -22,7 +22,7 @@ FEW = 6
 
 
 def cases_of(level: str, count: int = FEW) -> list[SyntheticCase]:
-    return list(SyntheticBenchmark(Extent((level,), count)).cases())
+    return list(SyntheticBenchmark(BenchmarkExtent((level,), count)).cases())
 
 
 def truths(cases: Sequence[SyntheticCase]) -> list[np.ndarray]:
@@ -31,7 +31,7 @@ def truths(cases: Sequence[SyntheticCase]) -> list[np.ndarray]:
 
 def aggregated(pictures: Sequence[np.ndarray], cases: Sequence[SyntheticCase]) -> dict:
     """The values of a system with these pictures."""
-    benchmark = SyntheticBenchmark(Extent(("plain",), FEW))
+    benchmark = SyntheticBenchmark(BenchmarkExtent(("plain",), FEW))
     results = [
         Result(case.name, case.groups, "any", benchmark.measure(case, Image.fromarray(picture)))
         for case, picture in zip(cases, pictures, strict=True)
@@ -106,7 +106,7 @@ def test_scores_are_pooled_over_instances_and_scenes():
 
 
 def test_scenes_come_level_by_level_and_their_number_seeds_the_noise():
-    benchmark = SyntheticBenchmark(Extent(("plain", "absent"), 2))
+    benchmark = SyntheticBenchmark(BenchmarkExtent(("plain", "absent"), 2))
     cases = list(benchmark.cases())
     assert [(case.name, case.groups, case.seed) for case in cases] == [
         ("plain 0", ("plain",), 0),
@@ -119,7 +119,7 @@ def test_scenes_come_level_by_level_and_their_number_seeds_the_noise():
 
 def test_what_stands_beside_the_model_scores_as_it_should():
     pipe = ContextGenPipeline.from_pretrained(TINY_MODEL, adapter=TINY_ADAPTER)
-    benchmark = SyntheticBenchmark(Extent(("plain", "absent"), 3))
+    benchmark = SyntheticBenchmark(BenchmarkExtent(("plain", "absent"), 3))
     found = rows(benchmark.metrics, [one.result for one in measured(benchmark, benchmark.comparisons(pipe))])
     by = {(row.group, row.system): row.values for row in found}
     assert list(by)[:4] == [("plain", name) for name in ("truth", "codec", "layout", "pasted layout")]
@@ -133,7 +133,7 @@ def test_what_stands_beside_the_model_scores_as_it_should():
 
 def test_a_sheet_shows_layout_picture_and_truth():
     cases = cases_of("plain", 2)
-    sheet = SyntheticBenchmark(Extent(("plain",), 2)).sheet(
+    sheet = SyntheticBenchmark(BenchmarkExtent(("plain",), 2)).sheet(
         [(case, Image.new("RGB", (256, 256), "red")) for case in cases]
     )
     picture, truth = np.asarray(sheet)[:256, 258:514], np.asarray(sheet)[:256, 516:772]

@@ -16,7 +16,7 @@ from contextgen_cli.models import renderer
 from contextgen_cli.models.devices import Device
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
-from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.loader import LoadOptions, load
 
 GIB = 1 << 30
 TINY = Settings(model=str(TINY_MODEL), adapter=str(TINY_ADAPTER), device="cpu", offline=True)

@@ -125,10 +125,10 @@ def _imports_of(source: Source) -> set[str]:
 @pytest.mark.parametrize(
     ("importer", "target", "allowed"),
     [
-        ("contextgen_cli.scene.loading", "contextgen_cli.errors", True),
-        ("contextgen_cli.scene.loading", "contextgen_cli.terminal.console", False),
+        ("contextgen_cli.scene.loader", "contextgen_cli.errors", True),
+        ("contextgen_cli.scene.loader", "contextgen_cli.terminal.console", False),
         ("contextgen_cli.batch.plan", "contextgen_cli.models.renderer", False),
-        ("contextgen_cli.batch.plan", "contextgen_cli.scene.loading", False),
+        ("contextgen_cli.batch.plan", "contextgen_cli.scene.loader", False),
         ("contextgen_cli.records.record", "contextgen_cli.batch.plan", False),
         ("contextgen_cli.app.replay", "contextgen_cli.commands.replay", False),
         ("contextgen_cli.app.replay", "contextgen_cli.terminal.console", False),

@@ -11,6 +11,8 @@ TESTS = Path(__file__).parents[1]
 
 # Modules that are tested with those that use them; a test file of their own takes them off the list.
 TESTED_IN = {
+    "app/test_render_run.py": "app.listener app.planned_run app.render",
+    "app/test_replay_run.py": "app.comparison app.recall app.replay",
     "backends/test_adapters.py": "backends.flux_kontext.lora",
     "backends/test_backend.py": "backends.base backends.choices backends.families "
     "backends.flux_kontext.flux_numerics backends.flux_kontext.painter",
@@ -27,8 +29,9 @@ TESTED_IN = {
     "commands/test_environment.py": "commands.doctor models.loading models.nvml",
     "commands/test_help.py": "cli commands.shared.options",
     "commands/test_mini.py": "commands.models",
-    "commands/test_render.py": "commands.shared.render_options commands.shared.scene_arguments models.renderer",
-    "commands/test_replay.py": "app.replay records.inputs records.recording",
+    "commands/test_render.py": "commands.shared.render_options commands.shared.run_output "
+    "commands.shared.scene_arguments models.renderer",
+    "commands/test_replay.py": "records.inputs records.recording",
     "commands/test_report.py": "report.contact_sheet report.entries report.page report.replay_command "
     "report.thumbnails",
     "commands/test_train.py": "app.train app.training_file terminal.training_progress",
@@ -38,21 +41,21 @@ TESTED_IN = {
     "data/test_stream.py": "data.example data.variations",
     "data/test_synthetic_scenes.py": "data.hints",
     "evaluation/test_benchmark.py": "evaluation.cases",
-    "evaluation/test_registry.py": "evaluation.extent evaluation.synthetic.listing",
-    "evaluation/test_synthetic_benchmark.py": "evaluation.synthetic.comparisons",
+    "evaluation/test_registry.py": "evaluation.extent",
+    "evaluation/test_synthetic_benchmark.py": "evaluation.synthetic.comparisons evaluation.synthetic.listing",
     "models/test_error_translation.py": "errors",
     "models/test_memory_reduction.py": "models.numerics",
     "rules/test_packaging.py": "resources",
     "rules/test_schema_defaults.py": "scene.limits",
     "scene/check/test_bad_scenes.py": "scene.check.checks scene.check.collector scene.check.image_checks "
     "scene.check.model_checks scene.check.schema scene.check.suggestions",
-    "scene/imports/test_formats.py": "commands.import_ scene.imports.coco scene.imports.imported scene.imports.mig "
-    "scene.imports.segment_info",
+    "scene/imports/test_formats.py": "commands.import_ scene.imports.coco scene.imports.imported "
+    "scene.imports.mig scene.imports.segment_info",
     "scene/parse/test_robustness.py": "scene.parse.nodes scene.parse.scalars",
-    "scene/test_loading.py": "scene.naming scene.parse.assignments scene.parse.finding scene.parse.sources scene.scene",
-    "scene/test_scene_commands.py": "commands.schema commands.validate scene.drafting",
+    "scene/test_loader.py": "scene.naming scene.parse.assignments scene.parse.finding scene.parse.sources scene.scene",
+    "scene/test_scene_commands.py": "commands.validate scene.drafting",
     "terminal/test_streams.py": "__main__",
-    "training/test_selection.py": "training.objectives.objective",
+    "training/test_flow_objective.py": "training.objectives.objective",
     "weights/test_card.py": "method.method_card",
     "weights/test_checkpoints.py": "weights.checkpoint_errors weights.model_folder",
 }

@@ -18,15 +18,6 @@ DIFFUSERS_CONVENTIONS = {
     "contextgen.backends.flux_kontext.pipeline.ContextGenPipeline.__call__",
     "contextgen.backends.flux_kontext.attention.exact_attention.ExactAttnProcessor.__call__",
 }
-# To be mended, each with what is in the way of it; nothing is added.
-NOT_YET = {
-    "Extent": "of evaluation.extent and of method.placement",
-    "loading": "scene.loading and models.loading",
-    "Picture": "of backends.base and of data.imig.imig_records",
-    "Seen": "of backends.base and of report.thumbnails",
-    "contextgen_cli.commands": "render_output belongs to commands.shared",
-}
-
 MODULES = [source for source in SOURCES if source.path.stem != "__init__"]
 
 
@@ -45,7 +36,7 @@ def test_a_module_is_known_by_its_stem() -> None:
         for stem, packages in doubled.items()
         if packages != allowed[0] and not (stem == "schema" and packages == allowed[1])
     }
-    assert wrong - NOT_YET.keys() == set()
+    assert wrong == set()
 
 
 def test_a_verb_of_one_name_with_a_module_of_app_calls_it() -> None:
@@ -61,18 +52,18 @@ def test_a_verb_of_one_name_with_a_module_of_app_calls_it() -> None:
 
 def test_a_class_is_known_by_its_name() -> None:
     classes = Counter(class_names())
-    assert {name for name, times in classes.items() if times > 1} - NOT_YET.keys() == set()
+    assert {name for name, times in classes.items() if times > 1} == set()
 
 
 def test_no_folder_holds_more_than_one_takes_in() -> None:
     folders = Counter(source.name.rpartition(".")[0] for source in MODULES)
-    assert {name for name, count in folders.items() if count > MOST_MODULES} - NOT_YET.keys() == set()
+    assert {name for name, count in folders.items() if count > MOST_MODULES} == set()
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 def test_no_function_asks_for_more_than_one_can_hold(source: Source) -> None:
     wordy = {name for name, node in functions(source.tree, source.name) if asks_for_too_much(node)}
-    assert wordy - DIFFUSERS_CONVENTIONS - NOT_YET.keys() == set()
+    assert wordy - DIFFUSERS_CONVENTIONS == set()
 
 
 def test_what_is_excused_is_in_need_of_it() -> None:
@@ -80,12 +71,6 @@ def test_what_is_excused_is_in_need_of_it() -> None:
         name for source in SOURCES for name, node in functions(source.tree, source.name) if asks_for_too_much(node)
     }
     assert wordy >= DIFFUSERS_CONVENTIONS
-    folders = Counter(source.name.rpartition(".")[0] for source in MODULES)
-    stems = Counter(source.path.stem for source in MODULES)
-    classes = Counter(class_names())
-    for name in NOT_YET:
-        doubled = max(stems[name], classes[name]) > 1
-        assert doubled or name in wordy or folders[name] > MOST_MODULES, f"{name} is mended: off the list"
 
 
 def class_names() -> Iterator[str]:

@@ -23,7 +23,12 @@ else:
 PROJECT: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 DECLARED = [*PROJECT["project"]["dependencies"], *EXTRAS["train"], *EXTRAS["dev"]]
-SHIPPED = ("schemas/scene.schema.json", "scenes/two-subjects.yaml", "scenes/refs/crab.png")
+SHIPPED = (
+    "schemas/scene.schema.json",
+    "schemas/events.schema.json",
+    "scenes/two-subjects.yaml",
+    "scenes/refs/crab.png",
+)
 
 
 def pins() -> list[Requirement]:

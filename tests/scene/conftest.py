@@ -10,7 +10,7 @@ from PIL import Image
 
 from contextgen.method.method_card import RELEASED_TEMPLATE
 from contextgen_cli.scene.limits import ModelLimits
-from contextgen_cli.scene.loading import Loaded, LoadOptions, load
+from contextgen_cli.scene.loader import Loaded, LoadOptions, load
 
 RELEASED = ModelLimits("kontext", 16, 512, RELEASED_TEMPLATE)
 

@@ -12,7 +12,7 @@ from good_scene import GOOD, Check
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contextgen_cli.scene.loading import Loaded
+from contextgen_cli.scene.loader import Loaded
 from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, Sampling, Scene, Size
 from contextgen_cli.scene.writing import from_record, to_record, to_yaml
 

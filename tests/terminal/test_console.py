@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from painting import write_scene
 
-from contextgen_cli.commands import render as render_command
 from contextgen_cli.terminal import console
 
 
@@ -35,7 +34,7 @@ def test_a_bug_leaves_a_log_and_says_where(contextgen, tiny, scene, monkeypatch)
     def broken(*arguments: object) -> None:
         raise KeyError("spans")
 
-    monkeypatch.setattr(render_command, "plan", broken)
+    monkeypatch.setattr("contextgen_cli.app.render.plan", broken)
     result = contextgen("render", scene, *tiny)
     assert result.code == 70
     assert "Traceback" not in result.err

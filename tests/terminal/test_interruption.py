@@ -13,6 +13,8 @@ import pytest
 from painting import write_scene
 from waiting import DEADLINE, wait_until
 
+from contextgen_cli.terminal import interruption
+
 COMMAND = [sys.executable, "-m", "contextgen_cli"]
 pytestmark = [pytest.mark.processes, pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")]
 
@@ -71,3 +73,17 @@ def test_nohup_is_heeded(scene):
     process.send_signal(signal.SIGHUP)
     process.communicate(scene.read_bytes().replace(b"refs/", f"{scene.parent}/refs/".encode()), timeout=DEADLINE)
     assert process.returncode == 0
+
+
+def test_the_first_is_noted_and_told_and_the_next_is_raised(monkeypatch):
+    monkeypatch.setattr(interruption, "_last", None)
+    monkeypatch.setattr(interruption, "_GRACE", 0.0)
+    told = []
+    with interruption.noted(lambda: told.append(1)) as heard:
+        signal.raise_signal(signal.SIGTERM)
+        assert (told, heard()) == ([1], True)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    assert told == [1]
+    with interruption.noted(lambda: told.append(2)):
+        assert told == [1, 2]  # one that a library swallowed before the block

@@ -95,6 +95,13 @@ def test_a_setting_that_is_new_since_then_stands_as_where_nobody_names_it(stage:
     assert changes(earlier, resume_fingerprint(run(), 2)) == []
 
 
+def test_so_does_one_of_dpo_alone() -> None:
+    (stated,) = resume_fingerprint(run(Stage("pref", 3, Dpo())), 0)["stages"]
+    earlier = {**EARLIER, "stages": [{key: value for key, value in stated.items() if key != "beta"}]}
+    assert changes(earlier, resume_fingerprint(run(Stage("pref", 3, Dpo())), 0)) == []
+    assert changes(earlier, resume_fingerprint(run(Stage("pref", 3, Dpo(beta=2))), 0)) == ["stages[0].beta"]
+
+
 def test_a_stage_is_told_as_a_file_states_it() -> None:
     (stated,) = resume_fingerprint(run(Stage("pref", 3, Dpo(beta=7.0))), 0)["stages"]
     assert (stated["objective"], stated["beta"], stated["steps"]) == ("dpo", 7.0, 0)

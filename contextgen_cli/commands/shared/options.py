@@ -20,6 +20,7 @@ from click.core import ParameterSource
 from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE
 from contextgen_cli.scene.scene import Size
 from contextgen_cli.terminal import console, progress
+from contextgen_cli.terminal.sink import Output
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
@@ -221,9 +222,9 @@ inputs_option = option(
     section=SCENES,
     help="Where references are looked for by content, folders below included; repeatable.",
 )
-json_option = option(
-    "--json", "as_json", is_flag=True, section=TERMINAL, help="One JSON object a line on standard output."
-)
+_JSON = {"is_flag": True, "section": TERMINAL, "help": "One JSON object a line on standard output."}
+json_option = option("--json", "as_json", **_JSON)
+sink_option = option("--json", "sink", callback=lambda ctx, param, as_json: Output(as_json), **_JSON)
 progress_option = option(
     "--progress",
     type=click.Choice(progress.MODES),

@@ -23,6 +23,7 @@ from contextgen_cli.models.numerics import (
     Settings,
 )
 from contextgen_cli.scene.limits import LARGEST_COUNT, LARGEST_GUIDANCE, LARGEST_SEED, LARGEST_STEPS
+from contextgen_cli.terminal.sink import Output
 
 _DEFAULT = Settings()
 
@@ -70,14 +71,14 @@ class Reporting:
     """How the run is told."""
 
     dry_run: bool
-    as_json: bool
+    sink: Output
     progress: str
     preview: str
 
     @property
     def previews(self) -> bool:
         """Whether a picture is drawn on the terminal too."""
-        return self.preview == "auto" and not self.as_json
+        return self.preview == "auto" and not self.sink.as_json
 
 
 class ProcessesType(click.ParamType):  # type: ignore[type-arg]
@@ -287,7 +288,7 @@ reporting_options = gather(
     Reporting,
     "reporting",
     option("--dry-run", is_flag=True, section=PICTURES, help="Show the plan and its cost; load no weights."),
-    options.json_option,
+    options.sink_option,
     options.progress_option,
     option(
         "--preview",

@@ -10,10 +10,9 @@ from functools import cache, partial
 from contextgen_cli.commands.shared.options import confine_option, gather, set_option, strict_option
 from contextgen_cli.errors import EXIT_USAGE
 from contextgen_cli.models import catalogue
-from contextgen_cli.scene.check.problems import as_json as problem_as_json
-from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.loader import LoadOptions, load
 from contextgen_cli.scene.scene import Scene
-from contextgen_cli.terminal import console
+from contextgen_cli.terminal.sink import Output
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ check_options = gather(Checks, "checks", set_option, strict_option, confine_opti
 def load_checked(
     arguments: Sequence[str],
     checks: Checks,
+    sink: Output,
     *,
-    as_json: bool = False,
     model: str | None = None,
     verified: MutableSet[str] | None = None,
 ) -> tuple[Scene, ...] | None:
@@ -48,16 +47,10 @@ def load_checked(
         verified=verified,
     )
     loaded = load(arguments, options, stdin=sys.stdin)
-    if as_json:
-        for problem in loaded.problems:
-            console.emit(problem_as_json(problem))
-    else:
-        console.problems(loaded.problems)
+    sink.problems(loaded.problems)
     if not loaded.errors:
         return loaded.scenes
     count = len(loaded.errors)
-    if as_json:
-        console.emit_json({"type": "summary", "errors": count, "jobs": 0, "exit": EXIT_USAGE})
-    else:
-        console.note(f"{count} error{'s' * (count > 1)} in the scenes: nothing was done")
+    words = f"{count} error{'s' * (count > 1)} in the scenes: nothing was done"
+    sink.summary({"errors": count, "jobs": 0}, text=words, exit_code=EXIT_USAGE)
     return None

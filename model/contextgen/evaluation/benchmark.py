@@ -31,8 +31,11 @@ class Benchmark(Protocol[CaseT]):
         count: how many cases there are.
     """
 
-    name: str
-    metrics: Sequence[Metric]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def metrics(self) -> Sequence[Metric]: ...
 
     @property
     def count(self) -> int: ...

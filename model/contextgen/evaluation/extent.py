@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contextgen.evaluation.benchmark import Benchmark
 
 
 @dataclass(frozen=True)
-class Extent:
+class BenchmarkExtent:
     """What of a benchmark is measured.
 
     Attributes:
@@ -26,15 +31,15 @@ class Listing:
 
     Attributes:
         help: a line, and paragraphs behind it.
-        home: `module:class` of the `Benchmark`, which is made of an `Extent`.
+        open: makes the benchmark; what it needs is imported only then.
         usual, quick: what is measured if nobody says how much, and if it should be quick.
     """
 
     name: str
     help: str
-    home: str
-    usual: Extent
-    quick: Extent
+    open: Callable[[BenchmarkExtent], Benchmark[Any]]
+    usual: BenchmarkExtent
+    quick: BenchmarkExtent
 
     @property
     def levels(self) -> tuple[str, ...]:

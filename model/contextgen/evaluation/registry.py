@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from contextgen.evaluation.benchmark import Benchmark
-from contextgen.evaluation.extent import Extent
+from contextgen.evaluation.extent import BenchmarkExtent
 from contextgen.evaluation.synthetic.listing import SYNTHETIC
 
 BENCHMARKS = {listing.name: listing for listing in (SYNTHETIC,)}
 
 
-def open_benchmark(name: str, extent: Extent) -> Benchmark[Any]:
+def open_benchmark(name: str, extent: BenchmarkExtent) -> Benchmark[Any]:
     """A benchmark, to be measured as far as `extent` says.
 
     Raises:
@@ -20,6 +19,4 @@ def open_benchmark(name: str, extent: Extent) -> Benchmark[Any]:
     """
     if name not in BENCHMARKS:
         raise ValueError(f"unknown benchmark {name!r}: use one of {', '.join(BENCHMARKS)}")
-    module, _, kind = BENCHMARKS[name].home.partition(":")
-    benchmark: Benchmark[Any] = getattr(import_module(module), kind)(extent)
-    return benchmark
+    return BENCHMARKS[name].open(extent)

@@ -10,7 +10,7 @@ from good_scene import GOOD
 from PIL import Image
 
 from contextgen_cli.cli import run
-from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.loader import LoadOptions, load
 
 BAD = GOOD.replace("256", "250")
 

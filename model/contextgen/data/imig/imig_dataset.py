@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from contextgen.data.example import Example
-from contextgen.data.imig.imig_records import Box, ImigSet, Picture, Record, Subject, View, read_set
+from contextgen.data.imig.imig_records import Box, ImigPicture, ImigSet, Record, Subject, View, read_set
 from contextgen.method.layout import Instance
 from contextgen.method.placement import Edges
 
@@ -93,7 +93,7 @@ def _example(source: ImigSet, record: Record, views: Sequence[View], canvas: Siz
     return Example(name, record.prompt, target.resize(canvas, Image.Resampling.LANCZOS), instances)
 
 
-def _instance(picture: Picture, box: Edges, name: str) -> Instance:
+def _instance(picture: ImigPicture, box: Edges, name: str) -> Instance:
     image = _opened(picture.image, name)
     mask = None if picture.mask is None else _opened(picture.mask, name).convert("L")
     if picture.crop is not None:

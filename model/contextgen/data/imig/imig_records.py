@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImigPicture:
     """Where a reference lies.
 
     Attributes:
@@ -37,7 +37,7 @@ class Picture:
 class View:
     """A reference and where its subject is in the target."""
 
-    picture: Picture
+    picture: ImigPicture
     box: Box
 
 
@@ -105,9 +105,9 @@ def _basic(folder: Path, stated: dict[str, Any]) -> Record:
     subjects = []
     for reference in stated["reference_images"]:
         name = f"{index:06d}_{int(reference['index'])}"
-        crop = Picture(folder / f"instance_data/{name}.jpg", folder / f"masked_instance_data/{name}_mask.png")
+        crop = ImigPicture(folder / f"instance_data/{name}.jpg", folder / f"masked_instance_data/{name}_mask.png")
         valid = reference.get("valid_bbox")
-        edited = Picture(
+        edited = ImigPicture(
             folder / f"kontext_data/{name}.jpg",
             folder / f"masked_kontext_data/{name}_mask.png",
             crop=None if valid is None else _box(valid),
@@ -133,9 +133,9 @@ def _persons(folder: Path, index: int, indices: list[Any], boxes: list[Any], fac
         if found is None:
             continue
         name = f"{index:06d}_{int(number)}"
-        body = Picture(folder / f"reference_masks/{name}.jpg", folder / f"reference_masks/{name}_mask.png")
+        body = ImigPicture(folder / f"reference_masks/{name}.jpg", folder / f"reference_masks/{name}_mask.png")
         aligned = face and face.get("aligned_face_bbox")
-        portrait = aligned and View(Picture(folder / f"aligned_faces/{name}_aligned_face.png"), _box(aligned))
+        portrait = aligned and View(ImigPicture(folder / f"aligned_faces/{name}_aligned_face.png"), _box(aligned))
         yield Subject(View(body, _box(found["bbox"])), portrait or None)
 
 

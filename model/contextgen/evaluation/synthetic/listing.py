@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from contextgen.evaluation.extent import Extent, Listing
+from typing import TYPE_CHECKING
+
+from contextgen.evaluation.extent import BenchmarkExtent, Listing
+
+if TYPE_CHECKING:
+    from contextgen.evaluation.benchmark import Benchmark
+    from contextgen.evaluation.synthetic.synthetic_benchmark import SyntheticCase
 
 HINTED = ("blurred", "silhouette", "absent")
 LEVELS = ("plain", "complex", "flexible", *HINTED)
+
+
+def _open(extent: BenchmarkExtent) -> Benchmark[SyntheticCase]:
+    from contextgen.evaluation.synthetic.synthetic_benchmark import SyntheticBenchmark
+
+    return SyntheticBenchmark(extent)
+
 
 SYNTHETIC = Listing(
     name="synthetic",
@@ -17,7 +30,7 @@ SYNTHETIC = Listing(
     pasted on the background asked for. The scenes of blurred, silhouette and absent are the plain ones, but
     for what the layout shows of their objects.
     """,
-    home="contextgen.evaluation.synthetic.synthetic_benchmark:SyntheticBenchmark",
-    usual=Extent(LEVELS, scenes=200),
-    quick=Extent(("plain", "silhouette"), scenes=16, steps=6),
+    open=_open,
+    usual=BenchmarkExtent(LEVELS, scenes=200),
+    quick=BenchmarkExtent(("plain", "silhouette"), scenes=16, steps=6),
 )

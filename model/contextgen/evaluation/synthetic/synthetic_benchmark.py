@@ -13,7 +13,7 @@ from PIL import Image
 from contextgen.data.synthetic_scenes import SyntheticScene
 from contextgen.evaluation.benchmark import Row, Scores
 from contextgen.evaluation.cases import Case
-from contextgen.evaluation.extent import Extent
+from contextgen.evaluation.extent import BenchmarkExtent
 from contextgen.evaluation.metrics import Metric, Rate
 from contextgen.evaluation.sheet import contact_sheet
 from contextgen.evaluation.synthetic.comparisons import comparisons, layout_of, on_grey
@@ -59,7 +59,7 @@ class SyntheticBenchmark:
         Metric("ssim_outside", "SSIM in/out"),
     )
 
-    def __init__(self, extent: Extent) -> None:
+    def __init__(self, extent: BenchmarkExtent) -> None:
         self._extent = extent
 
     @property

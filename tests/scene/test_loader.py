@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from good_scene import GOOD, Check
 
-from contextgen_cli.scene.loading import LoadOptions, load
+from contextgen_cli.scene.loader import LoadOptions, load
 from contextgen_cli.scene.scene import Box, Fit, Sampling, Size
 
 PROMPT = "A crab is holding a bag."

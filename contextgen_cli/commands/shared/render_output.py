@@ -1,51 +1,60 @@
-"""What a run says of its plan and of its jobs: words for a person, paths or JSON lines for a program."""
+"""What `render` says of its plan and of its jobs: words for a person, paths or JSON lines for a program."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contextgen_cli.batch.ledger import Reason
+from contextgen_cli.app.listener import Forecast, RunSummary
 from contextgen_cli.batch.plan import Job, job_record
 from contextgen_cli.batch.resume import PlanStatus
-from contextgen_cli.batch.worker import UNDONE, Outcome, Status
-from contextgen_cli.errors import ContextgenError, JobError
+from contextgen_cli.batch.worker import Outcome, Status
+from contextgen_cli.commands.shared.run_output import RunOutput, tell_failure, tell_footprints
+from contextgen_cli.errors import ContextgenError
 from contextgen_cli.models.devices import Footprint, gibibytes
 from contextgen_cli.records.output import read_record
 from contextgen_cli.records.recording import changes
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.progress import duration
+from contextgen_cli.terminal.sink import Output
 
 _MOST_NAMED = 10  # of the jobs that are left alone
 _PREVIEW_COLUMNS = 40
 _PREVIEW_MARGIN = 4  # rows: the path, the summary and the prompt
 
 
-@dataclass
-class Tally:
-    """What became of a run's jobs so far."""
+class RenderOutput(RunOutput):
+    """Tells a run of `render`; `previews`: a single picture is drawn on the terminal too."""
 
-    jobs: int
-    counts: Counter[Status] = field(default_factory=Counter)
-    painting: float = 0.0  # seconds, all ranks' together
-    peak_bytes: int = 0
+    def __init__(self, sink: Output, mode: str, *, previews: bool) -> None:
+        super().__init__(sink, mode)
+        self._previews = previews
+        self._picture: Path | None = None
 
-    def add(self, outcome: Outcome) -> None:
-        self.counts[outcome.status] += 1
-        if not outcome.earlier:
-            self.painting += outcome.seconds
-        self.peak_bytes = max(self.peak_bytes, outcome.peak_bytes or 0)
+    def result(self, outcome: Outcome) -> None:
+        tell(outcome, self.sink)
+        self._picture = outcome.path
 
-    @property
-    def undone(self) -> bool:
-        """Whether there are jobs of which nothing came."""
-        return any(self.counts[status] for status in UNDONE)
+    def ended(self, summary: RunSummary) -> None:
+        super().ended(summary)
+        if self._previews and summary.tally.jobs == 1 and self._picture is not None:
+            preview(self._picture)
+        tell_set_aside(summary.set_aside)
+        sum_up(summary, self.sink)
 
 
-def tell(outcome: Outcome, *, as_json: bool) -> None:
+class PlanOutput(RunOutput):
+    """Shows the plan, for a dry run."""
+
+    def planned(self, forecast: Forecast) -> None:
+        show_plan(forecast, self.sink)
+        if forecast.problem is not None:
+            console.error(forecast.problem)
+
+
+def tell(outcome: Outcome, sink: Output) -> None:
     """Write an outcome's data to standard output, and what a person should know of it to standard error."""
     if outcome.reason is not None and not outcome.earlier:
         tell_failure(outcome, outcome.reason)
@@ -53,12 +62,9 @@ def tell(outcome: Outcome, *, as_json: bool) -> None:
         console.note(f"{outcome.evades} is another job's picture; wrote {outcome.path}{_changed(outcome)}")
     if outcome.repaired:
         console.note(f"{outcome.path} was not whole: rendered again")
-    if as_json:
-        console.emit_json(_as_record(outcome))
-    elif outcome.png is not None:
+    sink.item(_as_record(outcome), text=None if outcome.path is None else str(outcome.path))
+    if outcome.png is not None:
         console.emit_bytes(outcome.png)
-    elif outcome.path is not None:
-        console.emit(str(outcome.path))
 
 
 def tell_set_aside(outcomes: Sequence[Outcome]) -> None:
@@ -73,36 +79,36 @@ def tell_set_aside(outcomes: Sequence[Outcome]) -> None:
         console.note(f"  and {len(outcomes) - _MOST_NAMED} more")
 
 
-def sum_up(tally: Tally, seconds: float, device: str, code: int, *, as_json: bool) -> None:
+def sum_up(summary: RunSummary, sink: Output) -> None:
     """Write how a run ended."""
+    tally, seconds = summary.tally, summary.seconds
     rendered = tally.counts[Status.RENDERED]
     pace = 60 * rendered / seconds if rendered and seconds else None
-    if as_json:
-        words = {status.value: tally.counts[status] for status in Status}
-        console.emit_json(
-            {
-                "type": "summary",
-                "jobs": tally.jobs,
-                **words,
-                "seconds": round(seconds, 3),
-                "per_minute": None if pace is None else round(pace, 3),
-                "device_seconds": round(tally.painting, 3),
-                "peak_bytes": tally.peak_bytes or None,
-                "exit": code,
-            }
-        )
-        return
+    record = {
+        "jobs": tally.jobs,
+        **{status.value: tally.counts[status] for status in Status},
+        "seconds": round(seconds, 3),
+        "per_minute": None if pace is None else round(pace, 3),
+        "device_seconds": round(tally.painting, 3),
+        "peak_bytes": tally.peak_bytes or None,
+    }
+    sink.summary(record, text=_in_words(summary, pace), exit_code=summary.exit_code)
+
+
+def _in_words(summary: RunSummary, pace: float | None) -> str:
+    tally = summary.tally
+    rendered = tally.counts[Status.RENDERED]
     parts = [f"{tally.counts[status]} {status.value}" for status in Status if tally.counts[status]]
     unfinished = tally.jobs - sum(tally.counts.values())
     parts += [f"{unfinished} left undone"] * bool(unfinished) or ["nothing to do"] * (not parts)
-    details = [f"in {duration(seconds)}"]
+    details = [f"in {duration(summary.seconds)}"]
     if rendered > 1 and pace is not None:
-        kind = "GPU seconds" if device.startswith("cuda") else "seconds of painting"
+        kind = "GPU seconds" if summary.device.startswith("cuda") else "seconds of painting"
         details[0] += f": {console.significant(pace)} a minute"
         details += [f"{console.significant(tally.painting)} {kind}"]
     if rendered and tally.peak_bytes:
         details += [f"{gibibytes(tally.peak_bytes)} at the most"]
-    console.note(f"{', '.join(parts)} {', '.join(details)}")
+    return f"{', '.join(parts)} {', '.join(details)}"
 
 
 def _changed(outcome: Outcome) -> str:
@@ -128,14 +134,6 @@ def preview(path: Path) -> None:
         console.show(blocks(picture, min(columns, _PREVIEW_COLUMNS), rows - _PREVIEW_MARGIN))
 
 
-def tell_failure(outcome: Outcome, reason: Reason) -> None:
-    """Say why a job came to nothing; a bug leaves its log."""
-    if outcome.trace is not None:
-        console.report_bug(f"{reason.kind}: {reason.message}", outcome.trace, about=outcome.job.name)
-    else:
-        console.error(JobError(reason.message, hint=reason.hint), about=outcome.job.name)
-
-
 def _as_record(outcome: Outcome) -> dict[str, Any]:
     """An outcome as a JSON line."""
     job = outcome.job
@@ -153,32 +151,27 @@ def _as_record(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def show_plan(there: PlanStatus, footprints: Mapping[str, Footprint], ranks: int, code: int, *, as_json: bool) -> None:
+def show_plan(forecast: Forecast, sink: Output) -> None:
     """Write the plan, what there is of it, and what the rest is predicted to cost; a job to do whose model has no
     footprint does not fit."""
+    there, footprints = forecast.status, forecast.footprints
     states = [*((job, None) for job in there.todo.jobs), *((each.job, each) for each in there.done + there.set_aside)]
     place = {id(job): number for number, job in enumerate(there.whole.jobs)}
     states.sort(key=lambda state: place[id(state[0])])
-    seconds = there.todo.tflop / there.past.pace / max(1, ranks) if there.past.pace else None
-    if as_json:
-        for job, outcome in states:
-            console.emit_json(_planned(job, outcome, _memory(job, footprints)))
-        console.emit_json(
-            {
-                "type": "summary",
-                "jobs": len(states),
-                "todo": len(there.todo.jobs),
-                "skipped": len(there.done),
-                "set_aside": len(there.set_aside),
-                "tflop": there.todo.tflop,
-                "seconds": seconds,
-                "exit": code,
-            }
-        )
-        return
-    console.emit_table(*_table(states, footprints), yielding=["picture", "matrix"])
-    tell_footprints(footprints)
-    console.note(f"{_amount(there)}, {console.significant(there.todo.tflop)} TFLOP{_predicted(seconds)}")
+    records = (_planned(job, outcome, _memory(job, footprints)) for job, outcome in states)
+    sink.table(records, *_table(states, footprints), yielding=["picture", "matrix"])
+    if not sink.as_json:
+        tell_footprints(footprints)
+    record = {
+        "jobs": len(states),
+        "todo": len(there.todo.jobs),
+        "skipped": len(there.done),
+        "set_aside": len(there.set_aside),
+        "tflop": there.todo.tflop,
+        "seconds": forecast.seconds,
+    }
+    words = f"{_amount(there)}, {console.significant(there.todo.tflop)} TFLOP{_predicted(forecast.seconds)}"
+    sink.summary(record, text=words, exit_code=forecast.exit_code)
 
 
 def _amount(there: PlanStatus) -> str:
@@ -192,11 +185,6 @@ def _amount(there: PlanStatus) -> str:
 
 def _predicted(seconds: float | None) -> str:
     return f", about {duration(seconds)} at the pace of earlier runs" if seconds else ""  # nothing to do takes none
-
-
-def tell_footprints(footprints: Mapping[str, Footprint]) -> None:
-    for model, footprint in footprints.items():
-        console.note(f"{model}: {footprint}")
 
 
 def _table(

@@ -1,0 +1,150 @@
+"""A plan -> its pictures: in this process or in many, to the end or until it is cancelled."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from contextgen_cli.app.listener import Forecast, RunListener, RunSummary, Tally
+from contextgen_cli.app.rank_renderer import RankRenderer
+from contextgen_cli.batch import launch
+from contextgen_cli.batch.job_store import JobStore
+from contextgen_cli.batch.launch import Interrupted, RankPool, Topology
+from contextgen_cli.batch.picture_group import PictureGroup
+from contextgen_cli.batch.rank import MakeRenderer
+from contextgen_cli.batch.resume import PlanStatus
+from contextgen_cli.batch.worker import JobOptions, Listener, Outcome, Overview, Renderer
+from contextgen_cli.errors import Cancelled, DeviceError, EnvironmentProblem
+from contextgen_cli.models import devices
+from contextgen_cli.models.devices import Footprint
+from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.renderer import ModelRenderer
+
+
+def nothing() -> None:
+    """What a front end does first in a process of a rank, if it has nothing to do."""
+
+
+class Cancellation:
+    """Whether a run is to stop; asked for from any thread, or by a signal."""
+
+    def __init__(self) -> None:
+        self._asked = self._at_once = False  # no lock: a signal's handler must not wait for one
+
+    def ask(self, *, at_once: bool = False) -> None:
+        """Let no other picture begin; `at_once`: nor the pictures at work go on to their next step."""
+        self._asked = True
+        self._at_once = self._at_once or at_once
+
+    def __call__(self) -> bool:
+        """Whether no other picture is to begin.
+
+        Raises:
+            Cancelled: nor is one to be finished.
+        """
+        if self._at_once:
+            raise Cancelled
+        return self._asked
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """All that painting needs."""
+
+    status: PlanStatus
+    renderer: ModelRenderer
+    settings: Settings
+    job_options: JobOptions
+    topology: Topology
+    set_up: Callable[[], None] = nothing
+    job_store: JobStore | None = None  # only where other hosts' processes take part
+
+    @property
+    def in_this_process(self) -> bool:
+        """A single picture, or one for which there is no folder, needs nobody to watch over it."""
+        if self.job_store is not None:
+            return False
+        if self.settings.parallel is not None:
+            return True
+        return (
+            self.topology.processes == 0
+            or len(self.status.todo.jobs) < 2
+            or not self.job_options.destination.keeps_ledger
+        )
+
+    @property
+    def busy(self) -> Topology:
+        """The ranks that there is something to do for."""
+        return replace(self.topology, processes=min(self.topology.processes, len(self.status.todo.jobs)))
+
+    @property
+    def overview(self) -> Overview:
+        """What is about to be done."""
+        todo = self.status.todo
+        jobs = len(todo.jobs) + len(self.status.done) + len(self.status.set_aside)
+        return Overview(jobs, jobs - len(todo.jobs), todo.tflop, 1 if self.in_this_process else self.busy.ranks)
+
+    def footprints(self) -> dict[str, Footprint]:
+        """The memory that each model will take on this host, by name.
+
+        Raises:
+            DeviceError: one cannot fit, or not as often as there are processes here that hold it.
+        """
+        if self.settings.parallel is not None:
+            processes = self.settings.parallel.processes
+        else:
+            processes = 1 if self.in_this_process else self.busy.ranks_here
+        return self.renderer.footprints(self.status.todo, processes)
+
+    def forecast(self) -> Forecast:
+        """What it will take, also where it cannot be carried out here."""
+        try:
+            footprints, problem = self.footprints(), None
+        except DeviceError as error:
+            footprints, problem = {}, error
+        return Forecast(self.status, footprints, self.topology.ranks, problem)
+
+    def carry_out(self, listener: RunListener, interrupted: Interrupted) -> RunSummary:
+        """Do the jobs and tell every outcome; whatever ends that, there is a summary."""
+        began, tally = time.monotonic(), Tally(self.overview.jobs)
+        problem, cancelled = None, False
+        try:
+            listener.started(self.overview)
+            painted = self._outcomes(listener, interrupted)
+            for outcome in itertools.chain(self.status.done, self.status.set_aside, painted):
+                tally.add(outcome)
+                listener.result(outcome)
+        except EnvironmentProblem as error:
+            problem = error
+        except KeyboardInterrupt:
+            cancelled = True
+        seconds, device = time.monotonic() - began, self.renderer.device
+        summary = RunSummary(tally, seconds, device, self.status.set_aside, problem, cancelled)
+        listener.ended(summary)
+        return summary
+
+    def _outcomes(self, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
+        if self.in_this_process:
+            with self._painter() as renderer:
+                yield from launch.run_in_process(self.status, renderer, self.job_options, listener, interrupted)
+            return
+        job_store = self.job_store or launch.open_job_store(self.topology)
+        todo = self.status.todo.most_expensive_first() if self.busy.ranks > 1 else self.status.todo
+        status = replace(self.status, todo=todo)
+        pool = RankPool(self.busy, job_store, self._make_renderer(), self.job_options)
+        yield from launch.run_on_ranks(pool, status, listener, interrupted)
+
+    def _painter(self) -> contextlib.AbstractContextManager[Renderer]:
+        """This process' renderer, with as many beside it as share a picture."""
+        sharing = self.settings.parallel
+        if sharing is None:
+            return contextlib.nullcontext(self.renderer)
+        if self.renderer.device == "cpu":
+            devices.share_cores(sharing.processes)
+        return PictureGroup(self.renderer, self._make_renderer(), sharing.processes)
+
+    def _make_renderer(self) -> MakeRenderer:
+        return RankRenderer(self.settings, self.set_up, self.renderer.presets)

@@ -1,0 +1,233 @@
+"""Scenes -> pictures, for any front end: `RenderRun` is called step by step, tells a listener, and can be cancelled."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+from collections.abc import Callable, MutableSet, Sequence
+from dataclasses import dataclass, field, replace
+
+from contextgen_cli.app.listener import Forecast, RunListener, RunSummary
+from contextgen_cli.app.planned_run import Cancellation, PlannedRun, nothing
+from contextgen_cli.app.rank_renderer import RankRenderer
+from contextgen_cli.batch import launch, launcher_env, resume
+from contextgen_cli.batch.job_store import OVER, JobStore
+from contextgen_cli.batch.launch import RankPool, Topology
+from contextgen_cli.batch.launcher_env import LauncherEnv
+from contextgen_cli.batch.plan import EVERYTHING, Overrides, Portion, job_record, plan, sha256_of
+from contextgen_cli.batch.worker import JobOptions
+from contextgen_cli.errors import EnvironmentProblem, UsageError
+from contextgen_cli.models.accelerate_config import suitable_ranks
+from contextgen_cli.models.digests import ImageDigests
+from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.renderer import ModelRenderer
+from contextgen_cli.records.output import Destination
+from contextgen_cli.scene.check.suggestions import nearest
+from contextgen_cli.scene.scene import Scene
+
+
+@dataclass(frozen=True)
+class RenderRequest:
+    """What is asked for beside the scenes."""
+
+    destination: Destination
+    settings: Settings = field(default_factory=Settings)
+    overrides: Overrides = field(default_factory=Overrides)
+    only: tuple[str, ...] = ()  # globs of scenes' names; none: every scene
+    portion: Portion = EVERYTHING
+    processes: int | None = 1  # None: as many as suit this machine; 0: this very process
+    fresh: bool = False
+    retry_failed: bool = False
+    max_failures: int | None = None  # after so many, no picture is begun
+    save_layout: bool = False
+    save_inputs: bool = False
+    dry_run: bool = False  # the plan is all that is wanted: nothing is fetched for it
+
+
+class RenderRun:
+    """One run. The steps are called in the order in which they stand here.
+
+    As a context it is where the processes of several hosts meet, if there are any: they are told when no plan comes
+    of it.
+
+    Args:
+        request: what to paint, and how.
+        listener: hears how it goes.
+        set_up: what the front end does first in a process of a rank; pickled on the way.
+        renderer_for: makes this process' own. One that remembers keeps a model open from run to run:
+            `functools.lru_cache(maxsize=1)(ModelRenderer)`.
+
+    Raises:
+        UsageError: the request contradicts itself, or what a launcher started.
+    """
+
+    def __init__(
+        self,
+        request: RenderRequest,
+        listener: RunListener,
+        set_up: Callable[[], None] = nothing,
+        renderer_for: Callable[[Settings], ModelRenderer] = ModelRenderer,
+    ) -> None:
+        self._request, self._listener = request, listener
+        self._set_up, self._renderer_for = set_up, renderer_for
+        self._topology, self._settings = assemble(request, launcher_env.launcher_env())
+        self._job_options = job_options(request, self._topology.launcher)
+        self._images = ImageDigests(request.destination.folder, sha256_of)
+        self._job_store: JobStore | None = None
+        self._cancellation = Cancellation()
+        self._planned: PlannedRun | None = None
+
+    # 1. Of several hosts' processes, one makes the plan; the others follow it.
+
+    @property
+    def follows(self) -> bool:
+        """Whether another process makes the plan."""
+        return self._topology.launcher.rank > 0
+
+    def follow(self) -> None:
+        """Paint what the first process planned; that one tells how it goes.
+
+        Raises:
+            EnvironmentProblem: it cannot be reached, or no job would fare well here.
+            Cancelled: asked to stop.
+        """
+        make_renderer = RankRenderer(self._settings, self._set_up)
+        job_store = launch.open_job_store(self._topology)
+        pool = RankPool(self._topology, job_store, make_renderer, self._job_options)
+        launch.supervise(pool, self._cancellation)
+
+    def __enter__(self) -> RenderRun:
+        if self._topology.launcher.size > 1:
+            self._job_store = launch.open_job_store(self._topology)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._job_store is not None:
+            with contextlib.suppress(EnvironmentProblem):
+                self._job_store.close(OVER)
+
+    # 2. Scenes are read and checked by who knows where they come from.
+
+    @property
+    def verified(self) -> MutableSet[str]:
+        """The references that an earlier run over the same folder decoded already; more may be added."""
+        return self._images.verified
+
+    # 3. Make the plan, and see what there is of it.
+
+    def plan(self, scenes: Sequence[Scene]) -> None:
+        """
+        Raises:
+            ContextgenError: a model cannot be found or painted with as asked for, or the ledger cannot be read.
+        """
+        request, settings = self._request, self._settings
+        if request.dry_run:
+            settings = replace(settings, offline=True)  # a plan is no reason to fetch gigabytes
+        renderer = self._renderer_for(settings)
+        asked = chosen(scenes, request.only)
+        recipe, cost, digest = renderer.recipe, renderer.cost, self._images.digest
+        whole = plan(asked, request.overrides, recipe, cost, request.portion, digest)
+        status = resume.plan_status(whole, self._job_options)
+        for warning in [*renderer.warnings(whole), *status.past.warnings]:
+            self._listener.warned(warning)
+        self._images.keep()
+        self._planned = PlannedRun(
+            status, renderer, settings, self._job_options, self._topology, self._set_up, self._job_store
+        )
+
+    # 4. Show it, if that is all that is wanted.
+
+    def rehearse(self) -> Forecast:
+        """Say what the plan would take, also one that cannot be carried out here; nothing is loaded or written."""
+        forecast = self._ready.forecast()
+        self._listener.planned(forecast)
+        return forecast
+
+    # 5. Refuse what can have no good end: no room for the model, nowhere to write.
+
+    def prepare(self) -> None:
+        """
+        Raises:
+            DeviceError: a model does not fit.
+            UsageError: the pictures do not fit into the destination, or it holds another one.
+            OutputError: it cannot be written to.
+        """
+        run, destination = self._ready, self._request.destination
+        jobs = run.status.whole.jobs
+        self._listener.planned(Forecast(run.status, run.footprints(), self._topology.ranks))
+        destination.check(len(jobs))
+        destination.refuse_another(jobs[0].id if jobs else "")
+        resume.tidy(run.status, self._job_options)
+
+    # 6. Paint.
+
+    def paint(self) -> RunSummary:
+        """Work through the plan; whatever ends that is in the summary."""
+        return self._ready.carry_out(self._listener, self._cancellation)
+
+    def cancel(self, *, at_once: bool = False) -> None:
+        """Stop after the pictures at work, or `at_once`, between two of their steps; from any thread, at any time."""
+        self._cancellation.ask(at_once=at_once)
+
+    @property
+    def _ready(self) -> PlannedRun:
+        assert self._planned is not None, "plan() comes first"
+        return self._planned
+
+
+def assemble(request: RenderRequest, place: LauncherEnv) -> tuple[Topology, Settings]:
+    """Who paints, and on which devices: those asked for, or those that `accelerate config` was told.
+
+    Raises:
+        DeviceError: there is no such device.
+        EnvironmentProblem: accelerate's file cannot be read.
+        UsageError: a launcher started the ranks, and more are asked for; or several are to share each picture.
+    """
+    settings, processes = request.settings, request.processes
+    parallel = settings.parallel
+    if parallel is not None and (place.size > 1 or processes not in (0, 1)):
+        raise UsageError(
+            f"--parallel {parallel} starts the processes that share a picture by itself, and no others",
+            hint="Leave --processes and launchers such as torchrun away.",
+        )
+    if place.size == 1:
+        if processes is not None:
+            return Topology(processes), settings
+        suitable = suitable_ranks(settings.device)
+        return Topology(suitable.count), replace(settings, device=suitable.device)
+    if processes not in (None, 1):
+        raise UsageError(
+            f"--processes {processes}, but a launcher started {place.size} ranks already",
+            hint="Leave --processes away under torchrun, accelerate launch and srun.",
+        )
+    return Topology(1, place), settings
+
+
+def job_options(request: RenderRequest, place: LauncherEnv) -> JobOptions:
+    """What is to be done with every job; a launcher's own restart goes on with what there is."""
+    return JobOptions(
+        request.destination,
+        job_record,
+        fresh=request.fresh and not place.attempt,
+        retry_failed=request.retry_failed and not place.attempt,
+        max_failures=request.max_failures,
+        save_layout=request.save_layout,
+        save_inputs=request.save_inputs,
+    )
+
+
+def chosen(scenes: Sequence[Scene], only: Sequence[str]) -> list[Scene]:
+    """The scenes whose name one of the globs `only` names.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not only:
+        return list(scenes)
+    kept = [scene for scene in scenes if any(fnmatch.fnmatchcase(scene.name, glob) for glob in only)]
+    if kept:
+        return kept
+    near = nearest(only[0], [scene.name for scene in scenes])
+    raise UsageError(
+        f"no scene is named {', '.join(only)}", hint=f"Did you mean {near}?" if near else "`--dry-run` lists the names."
+    )
