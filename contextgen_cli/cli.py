@@ -27,7 +27,7 @@ COMMANDS = {
     "replay": "Render pictures again from what they remember, and say whether they came out the same.",
     "report": "Write one HTML page of all pictures in OUT, a folder that render wrote to.",
     "import": "Turn other tools' files into scene files, one for each picture.",
-    "schema": "Print the JSON Schema of scene files, or of training runs.",
+    "schema": "Print the JSON Schema of scene files, of training runs, or of the lines for programs.",
     "models": "List the models that have a name: what each is, its size, its licences, and whether it is here.",
     "doctor": "Show devices, memory, versions, the hub cache, and which models would load.",
 }
