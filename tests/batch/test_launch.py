@@ -10,7 +10,15 @@ import pytest
 from painters import job
 
 from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
-from contextgen_cli.batch.launch import FINISHING, Topology, alone, follow, open_job_store, together
+from contextgen_cli.batch.launch import (
+    FINISHING,
+    RankPool,
+    Topology,
+    open_job_store,
+    run_in_process,
+    run_on_ranks,
+    supervise,
+)
 from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.plan import Plan
 from contextgen_cli.batch.rank import RankPlace
@@ -63,7 +71,7 @@ def test_alone_it_paints_in_order_and_an_interruption_lets_the_picture_at_work_b
     opened: list[str] = []
     painter = painters.make(RankPlace(0, 1))
     painter.open = lambda job: opened.append(job.name)  # type: ignore[method-assign]
-    outcomes = alone(status_of("a", "b"), painter, options(tmp_path), notes, lambda: bool(asked))
+    outcomes = run_in_process(status_of("a", "b"), painter, options(tmp_path), notes, lambda: bool(asked))
     assert next(outcomes).job.name == "a-0"
     assert notes.said == [FINISHING]
     with pytest.raises(KeyboardInterrupt):
@@ -74,7 +82,9 @@ def test_alone_it_paints_in_order_and_an_interruption_lets_the_picture_at_work_b
 
 def test_alone_enough_failures_end_it(tmp_path) -> None:
     painter = painters.make(RankPlace(0, 1))
-    outcomes = alone(status_of("a", "bad", "b"), painter, options(tmp_path, max_failures=1), Silence(), lambda: False)
+    outcomes = run_in_process(
+        status_of("a", "bad", "b"), painter, options(tmp_path, max_failures=1), Silence(), lambda: False
+    )
     assert [outcome.status for outcome in outcomes] == [Status.RENDERED, Status.FAILED]
 
 
@@ -82,8 +92,8 @@ def run_together(
     folder: Path, *names: str, interrupted: Callable[[], bool] = lambda: False
 ) -> tuple[list[Outcome], Notes]:
     topology, notes = Topology(1), Notes()
-    store = open_job_store(topology)
-    painted = together(store, status_of(*names), painters.make, options(folder), notes, topology, interrupted)
+    pool = RankPool(topology, open_job_store(topology), painters.make, options(folder))
+    painted = run_on_ranks(pool, status_of(*names), notes, interrupted)
     return list(painted), notes
 
 
@@ -127,8 +137,8 @@ def test_a_follower_paints_for_another_tells_and_says_goodbye(tmp_path) -> None:
         return next(closing, False)
 
     heard: list[str] = []
-    follow(shared, painters.make, options(tmp_path), ELSEWHERE, interrupted)
-    assert [kind for kind in heard if kind != "step"] == ["taken", "started", "finished"]
+    supervise(RankPool(ELSEWHERE, shared, painters.make, options(tmp_path)), interrupted)
+    assert [kind for kind in heard if kind != "step"] == ["taken", "opening", "started", "finished"]
     assert (shared.gone([1]), shared.heartbeats([1])[1] >= 2) == ({1}, True)
     assert [path.name for path in tmp_path.glob("*.png")] == ["a-0.png"]
 
@@ -139,7 +149,7 @@ def test_a_follower_that_comes_late_leaves_at_once(tmp_path, why) -> None:
     shared = store()
     shared.publish([job("a")])
     shared.close(why)
-    follow(shared, painters.make, options(tmp_path), ELSEWHERE, lambda: False)
+    supervise(RankPool(ELSEWHERE, shared, painters.make, options(tmp_path)), lambda: False)
     assert shared.gone([1]) == {1}
     assert list(tmp_path.iterdir()) == []
 
@@ -149,7 +159,7 @@ def test_a_follower_that_is_interrupted_ends_the_whole_run(tmp_path) -> None:
     shared = store()
     shared.publish([job("a")])
     with pytest.raises(KeyboardInterrupt):
-        follow(shared, painters.make, options(tmp_path), ELSEWHERE, lambda: True)
+        supervise(RankPool(ELSEWHERE, shared, painters.make, options(tmp_path)), lambda: True)
     assert (shared.closed, shared.gone([1])) == (INTERRUPTED, {1})
 
 
@@ -158,7 +168,7 @@ def test_a_follower_whose_ranks_cannot_begin_tells_why_before_it_leaves(tmp_path
     shared = store()
     shared.publish([job("a")])
     with pytest.raises(EnvironmentProblem, match="died 3 times before it painted"):
-        follow(shared, painters.make_stillborn, options(tmp_path), ELSEWHERE, lambda: False)
+        supervise(RankPool(ELSEWHERE, shared, painters.make_stillborn, options(tmp_path)), lambda: False)
     (problem,) = [event.problem for event in shared.hear() if event.kind == "problem"]
     assert problem is not None and "died 3 times" in problem.message
     assert shared.gone([1]) == {1}

@@ -67,7 +67,7 @@ def watched(tmp_path: Path) -> Iterator[Callable[..., Watched]]:
 def test_jobs_are_handed_out_one_by_one_and_an_idle_rank_is_let_go(watched) -> None:
     run = watched("a", "b")
     run.turn_until(lambda: len(run.outcomes()) == 2, "two pictures")
-    assert run.kinds == ["taken", "started", "finished"] * 2
+    assert run.kinds == ["taken", "opening", "started", "finished"] * 2
     assert not run.supervisor.ended, "it waits for what others may put back"
     run.store.close(OVER)
     run.turn_until(lambda: run.supervisor.ended, "the rank to leave")

@@ -14,6 +14,8 @@ from contextgen.training.callbacks import Monitor
 from contextgen.training.checkpointing import Progress
 from contextgen.training.trainer import train
 
+pytestmark = pytest.mark.training
+
 
 def kept(output: Path) -> list[Path]:
     return sorted((output / "checkpoints").iterdir())

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from shapes import Notes, config, open_shapes, stage
 
 from contextgen.training.config import Samples
 from contextgen.training.trainer import train
+
+pytestmark = pytest.mark.training
 
 
 def test_sheets_are_painted_with_what_is_saved(tmp_path: Path) -> None:

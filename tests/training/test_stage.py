@@ -16,6 +16,8 @@ from contextgen.training.model_loading import open_model
 from contextgen.training.preprocessing.samples import prepare
 from contextgen.training.stage import Run, StageRun
 
+pytestmark = pytest.mark.training
+
 
 def test_gradients_are_clipped_and_activations_computed_again_where_asked_for(tmp_path: Path) -> None:
     told = config(tmp_path, stage(steps=1, clip=1e-3, objective=Flow(gradient_checkpointing=True)))
