@@ -195,7 +195,7 @@ def vanish_when_painting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_all_problems_at_once_before_any_weights(contextgen, tmp_path):
     write_scene(tmp_path / "a.yaml", prompt="")
-    write_scene(tmp_path / "b.yaml", canvas={"width": 100, "height": 96})
+    write_scene(tmp_path / "b.yaml", canvas={"width": 40, "height": 96})
     (tmp_path / "refs" / "bag.png").write_bytes(b"no picture")
     result = contextgen("render", tmp_path, "--model", "no/model/at/all", "-o", tmp_path / "out")
     assert (result.code, result.out) == (2, "")
@@ -257,7 +257,8 @@ def test_the_network_is_asked_only_where_it_may_be(contextgen, scene, tmp_path, 
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     result = contextgen("render", scene, "--model", "someone/model", "-o", tmp_path / "out", *options)
-    assert (result.code, asked) == (3, [local])
+    *cache, last = asked  # the cache alone is asked what the model takes
+    assert (result.code, last) == (3, local) and all(cache)
 
 
 def test_a_model_with_larger_tokens_refuses_the_canvas(contextgen, tmp_path):
@@ -267,7 +268,13 @@ def test_a_model_with_larger_tokens_refuses_the_canvas(contextgen, tmp_path):
     path = write_scene(tmp_path / "s.yaml", canvas={"width": 112, "height": 96})
     result = contextgen("render", path, "--model", model, "--dry-run")
     assert (result.code, result.out) == (2, "")
-    assert "no multiple of 32 px" in result.err
+    assert "`width` must be a multiple of 32; found 112" in result.err and "s.yaml:5:12: error" in result.err
+
+
+def test_another_size_is_held_against_the_model_too(contextgen, tiny, scene):
+    result = contextgen("render", scene, *tiny, "--size", "100x96", "--dry-run")
+    assert (result.code, result.out) == (2, "")
+    assert "the canvas 100x96 is no multiple of 16 px" in result.err and "give --size 96x96" in result.err
 
 
 def test_the_model_is_opened_once_and_as_asked(contextgen, tiny, scene, tmp_path, monkeypatch):
@@ -662,7 +669,7 @@ def test_an_interruption_leaves_nothing_half_way(tmp_path, tiny, number):
             image.load()
 
 
-@pytest.mark.parametrize(("card", "warned"), [(None, True), ("{}", False)])
+@pytest.mark.parametrize(("card", "warned"), [(None, True), ("{}", False), ('{"mag_ratios": [1.0]}', True)])
 def test_a_base_model_without_adapter_is_painted_with_a_warning(contextgen, scene, tmp_path, card, warned):
     folder = Path(shutil.copytree(TINY_MODEL, tmp_path / "base"))
     if card is not None:

@@ -79,6 +79,8 @@ def test_the_lines_of_every_command(contextgen, place):
     assert kinds(*data) == {"progress", "data_summary"}
     bench = ("bench", "synthetic", *MODEL, "--steps", 1, "--level", "plain", "--scenes", 1)
     assert kinds(*bench, "--json", "--progress", "json") == {"row", "bench_summary", "progress"}
+    calibrate = ("bench", "calibrate", *MODEL, "--scenes", 1, "-o", "card.json", "--json")
+    assert kinds(*calibrate, "--progress", "none") == {"calibration_summary"}
     (place / "run.yaml").write_text(TRAIN)
     train = ("train", "run.yaml", "--device", "cpu", "--json", "--progress", "json")
     assert kinds(*train) == {"stage_started", "training_step", "note", "train_summary"}

@@ -85,7 +85,7 @@ class FluxKontext(Backend):
     def _says_method(self) -> bool:
         """Whether the folder's card says how the model was trained; what was measured of it says nothing of that."""
         path = self.folder / CARD_FILE
-        return path.is_file() and bool(json.loads(path.read_text("utf-8")).keys() - {"mag_ratios"})
+        return path.is_file() and json.loads(path.read_text("utf-8")).keys() != {"mag_ratios"}
 
     def parts(self) -> Mapping[str, int]:
         """The transformer without its `modulation`, which is a part of its own."""
