@@ -106,21 +106,24 @@ def test_a_rank_that_is_killed_is_replaced(whole, tmp_path):
 
 
 def test_killed_at_random_moments_it_comes_to_the_same_pictures(whole, tmp_path):
+    """`KILLS=200` in the environment kills as often; where the pictures run out, a new folder is begun."""
     scenes, pictures = whole
-    moments = random.Random(4)
-    for kill in (os.kill, os.killpg, os.killpg):
-        process = start(scenes, tmp_path, "--processes", moments.choice("12"))
-        wait_for_pictures(process, tmp_path, len(list(tmp_path.glob("*.png"))) + 1)
-        time.sleep(moments.uniform(0, 0.2))
-        kill(process.pid, signal.SIGKILL)
-        process.communicate()
-    assert pictures_of(tmp_path) != pictures or len(read(tmp_path).attempts) == JOBS
-    process = start(scenes, tmp_path, "--processes", "2")
-    _, err = process.communicate(timeout=DEADLINE)
-    assert process.returncode == 0, err
-    assert pictures_of(tmp_path) == pictures
-    ledger = read(tmp_path)
-    assert (ledger.crashes, {attempt.file for attempt in ledger.attempts}) == ({}, set(pictures))
+    moments, kills = random.Random(4), int(os.environ.get("KILLS", "3"))
+    while kills:
+        out = tmp_path / f"before the last {kills}"
+        while kills and len(list(out.glob("*.png"))) < JOBS:
+            process = start(scenes, out, "--processes", moments.choice("12"))
+            wait_for_pictures(process, out, len(list(out.glob("*.png"))) + 1)
+            time.sleep(moments.uniform(0, 0.2))
+            moments.choice((os.kill, os.killpg, os.killpg))(process.pid, signal.SIGKILL)
+            process.communicate()
+            kills -= 1
+        process = start(scenes, out, "--processes", "2")
+        _, err = process.communicate(timeout=DEADLINE)
+        assert process.returncode == 0, err
+        assert pictures_of(out) == pictures
+        ledger = read(out)
+        assert (ledger.crashes, {attempt.file for attempt in ledger.attempts}) == ({}, set(pictures))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
