@@ -76,6 +76,14 @@ def test_a_plan_is_priced_with_the_familys_own_numbers(
     assert not (tmp_path / "out").exists()
 
 
+def test_doctor_says_what_the_family_can_do(contextgen: Callable[..., Any], echo: Path) -> None:
+    result = contextgen("doctor", "--model", echo)
+    assert result.code == 0
+    assert (
+        "Echo; takes the layout as composite; 2 references at most; cannot honour layout, instances.fit" in result.out
+    )
+
+
 def test_a_canvas_of_its_own_tokens_is_right_and_its_layout_composes(
     contextgen: Callable[..., Any], echo: Path, tmp_path: Path
 ) -> None:

@@ -85,6 +85,22 @@ def _known(alias: Alias) -> KnownModel:
     return replace(known, size=size, canvas=canvas, steps=card.steps)
 
 
+def family(model: str) -> str | None:
+    """What the family of a model can do, in words; None where the model would not load."""
+    from contextgen.backends.families import backend_of
+    from contextgen.weights.checkpoints import locate
+
+    if missing(model) is not None:
+        return None
+    backend = backend_of(locate(model, offline=True))
+    can = backend.capabilities
+    words = [f"takes the layout as {can.layout}"]
+    words += [f"{can.most_references} references at most"] * (can.most_references is not None)
+    words += [f"cannot honour {', '.join(can.unsupported)}"] * bool(can.unsupported)
+    words += ["a seed need not give the same picture again"] * (not can.replays)
+    return f"{backend.name}; {'; '.join(words)}"
+
+
 def alias_of(scene: Scene) -> Alias:
     """The model that the scene asks for, or the one that comes with the package."""
     from contextgen.weights.checkpoints import ALIASES, DEFAULT
