@@ -79,9 +79,8 @@ def test_a_plan_is_priced_with_the_familys_own_numbers(
 def test_doctor_says_what_the_family_can_do(contextgen: Callable[..., Any], echo: Path) -> None:
     result = contextgen("doctor", "--model", echo)
     assert result.code == 0
-    assert (
-        "Echo; takes the layout as composite; 2 references at most; cannot honour layout, instances.fit" in result.out
-    )
+    said = "Echo; takes the layout as composite; 2 references at most; cannot honour layout, instances.fit"
+    assert said in result.out
 
 
 def test_a_canvas_of_its_own_tokens_is_right_and_its_layout_composes(
@@ -102,6 +101,16 @@ def test_a_canvas_of_its_own_tokens_is_right_and_its_layout_composes(
             {"instances": [{**PLAIN_INSTANCES[0]}, {**PLAIN_INSTANCES[1], "fit": "stretch"}]},
             "cannot honour `instances.fit`: it fills every box",
             '"fit"',
+        ),
+        (
+            {
+                "references": {
+                    "bag": {"image": "refs/bag.png"},
+                    "crab": {"image": "refs/crab.png", "crop": {"x": 0, "y": 0, "width": 90, "height": 90}},
+                }
+            },
+            "cannot honour `references.crop`: whole only",
+            '"crop"',
         ),
         ({"sampling": {"guidance": 2}}, "cannot honour `sampling.guidance`", '"guidance"'),
         (

@@ -1,4 +1,4 @@
-"""What reading files came to, cached_digest between runs by size and time of change.
+"""What reading files came to, remembered between runs by size and time of change.
 
 The weights' digests are the machine's, in the cache folder; those of a batch's images are the batch's, in its output
 folder, where every host that works on it finds them.
