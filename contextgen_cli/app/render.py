@@ -7,8 +7,9 @@ import fnmatch
 from collections.abc import Callable, MutableSet, Sequence
 from dataclasses import dataclass, field, replace
 
+from contextgen_cli.app.cancellation import Cancellation
 from contextgen_cli.app.listener import Forecast, RunListener, RunSummary
-from contextgen_cli.app.planned_run import Cancellation, PlannedRun, nothing
+from contextgen_cli.app.planned_run import PlannedRun, nothing
 from contextgen_cli.app.rank_renderer import RankRenderer
 from contextgen_cli.batch import launch, launcher_env, resume
 from contextgen_cli.batch.job_store import OVER, JobStore

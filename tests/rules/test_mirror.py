@@ -11,7 +11,7 @@ TESTS = Path(__file__).parents[1]
 
 # Modules that are tested with those that use them; a test file of their own takes them off the list.
 TESTED_IN = {
-    "app/test_render.py": "app.listener app.planned_run",
+    "app/test_render.py": "app.cancellation app.listener app.planned_run",
     "app/test_replay.py": "app.comparison app.recall",
     "backends/test_adapters.py": "backends.flux_kontext.lora",
     "backends/test_backend.py": "backends.base backends.choices backends.families "
