@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from contextgen_cli.models import digests
+from contextgen_cli.records import image_digests
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_without_a_place_to_remember_it_is_read_each_time(
 def batch(tmp_path: Path) -> tuple[Path, list[Path]]:
     """An output folder, and images enough for a batch to remember."""
     (tmp_path / "out").mkdir()
-    images = [tmp_path / f"{number}.png" for number in range(digests._MANY)]
+    images = [tmp_path / f"{number}.png" for number in range(image_digests._MANY)]
     for image in images:
         image.write_bytes(b"image")
     return tmp_path / "out", images
