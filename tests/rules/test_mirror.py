@@ -43,7 +43,6 @@ TESTED_IN = {
     "evaluation/test_benchmark.py": "evaluation.cases",
     "evaluation/test_registry.py": "evaluation.extent",
     "evaluation/test_synthetic_benchmark.py": "evaluation.synthetic.comparisons evaluation.synthetic.listing",
-    "models/test_digests.py": "records.image_digests",
     "models/test_error_translation.py": "errors",
     "models/test_memory_reduction.py": "models.numerics",
     "rules/test_packaging.py": "resources",
