@@ -188,3 +188,23 @@ def test_a_card_is_read_with_the_familys_defaults(
     (echo / "contextgen.json").write_text(json.dumps({"ica_blocks": [1]}))  # another family's
     result = contextgen("render", picnic, "--model", echo, "--dry-run", "-o", tmp_path / "out")
     assert result.code == 3 and "unknown key 'ica_blocks'" in result.err
+
+
+def test_an_unsupported_guidance_is_no_option_either(
+    contextgen: Callable[..., Any], echo: Path, picnic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "steered.py").write_text(
+        "from dataclasses import replace\n"
+        "from echo_backend import Echo\n"
+        "class Steered(Echo):\n"
+        "    capabilities = replace(Echo.capabilities, guidance=True, unsupported={'sampling.guidance': 'it is fixed'})\n"
+    )
+    info = tmp_path / "site" / "steered-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: steered\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[contextgen.backends]\nSteeredPipeline = steered:Steered\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    (echo / "model_index.json").write_text('{"_class_name": "SteeredPipeline"}')
+    result = contextgen("render", picnic, "--model", echo, "--guidance", 3, "-o", tmp_path / "out")
+    assert result.code == 2 and "--guidance is not for echo model" in result.err

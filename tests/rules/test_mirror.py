@@ -31,7 +31,7 @@ TESTED_IN = {
     "commands/test_mini.py": "commands.models",
     "commands/test_render.py": "commands.shared.render_options commands.shared.run_output "
     "commands.shared.scene_arguments models.renderer",
-    "commands/test_replay.py": "records.inputs records.recording",
+    "commands/test_replay.py": "records.inputs",
     "commands/test_report.py": "report.contact_sheet report.entries report.page report.replay_command "
     "report.thumbnails",
     "commands/test_train.py": "app.train app.training_file terminal.training_progress",
