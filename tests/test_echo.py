@@ -198,7 +198,8 @@ def test_an_unsupported_guidance_is_no_option_either(
         "from dataclasses import replace\n"
         "from echo_backend import Echo\n"
         "class Steered(Echo):\n"
-        "    capabilities = replace(Echo.capabilities, guidance=True, unsupported={'sampling.guidance': 'it is fixed'})\n"
+        "    unsupported = {'sampling.guidance': 'it is fixed'}\n"
+        "    capabilities = replace(Echo.capabilities, guidance=True, unsupported=unsupported)\n"
     )
     info = tmp_path / "site" / "steered-1.0.dist-info"
     info.mkdir()
