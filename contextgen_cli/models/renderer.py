@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from contextgen.backends.base import Backend, Painter, Picture, Seen, Silhouette
+    from contextgen.backends.choices import Numerics
     from contextgen.method.layout import Instance
     from contextgen.weights.card import Card
     from contextgen_cli.scene.scene import PlacedReference, Scene
@@ -36,6 +37,7 @@ class ModelRenderer:
         if settings.parallel is not None:
             devices.check_together(self._device, settings.parallel.processes)
         self._models: dict[str, Model] = {}
+        self._numerics: dict[str, Numerics] = {}
         self.presets: dict[str, str] = dict(presets or {})
         self._reduced: dict[str, tuple[int, str]] = {}  # pictures from so many bytes on take a smaller preset
         self._open: tuple[str, str, Painter] | None = None  # the model's name, its preset, and it
@@ -51,8 +53,7 @@ class ModelRenderer:
             UsageError: the model cannot be painted with as the settings say.
         """
         model = self._model_of(scene)
-        numerics = model.numerics(self._settings, self._device)
-        check_here(model, self._settings, self._device)
+        numerics = self._numerics_of(model)
         card = model.backend.card
         can = model.backend.capabilities
         guidance = card.guidance if can.guidance and "sampling.guidance" not in can.unsupported else None
@@ -64,7 +65,7 @@ class ModelRenderer:
 
         model = self._model_of(scene)
         _check_canvas(scene, model)
-        numerics = model.numerics(self._settings, self._device)
+        numerics = self._numerics_of(model)
         silhouettes = tuple(_silhouette(scene, instance) for instance in scene.instances)
         steps = scene.sampling.steps or model.backend.card.steps
         sketch = Sketch(silhouettes, scene.canvas.width, scene.canvas.height, steps)
@@ -164,9 +165,17 @@ class ModelRenderer:
                 self._models[name] = find_model(asked, self._settings.adapter, offline=self._settings.offline)
         return self._models[name]
 
+    def _numerics_of(self, model: Model) -> Numerics:
+        """How the model's pictures are computed; whether they can be is seen once."""
+        name = model.weights.name
+        if name not in self._numerics:
+            check_here(model, self._settings, self._device)
+            self._numerics[name] = model.numerics(self._settings, self._device)
+        return self._numerics[name]
+
     def _footprint(self, job: Job, processes: int = 1) -> Footprint:
         model = self._model_of(job.scene)
-        numerics = model.numerics(self._settings, self._device)
+        numerics = self._numerics_of(model)
         with error_translation.opening():
             resident = model.backend.resident(numerics, self._device.name)
         memory, dtype = self._settings.memory, numerics.dtype
