@@ -9,9 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from listeners import Hearing
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 
-from contextgen_cli.app.listener import Forecast, RunSummary
+from contextgen_cli.app.listener import RunSummary
 from contextgen_cli.app.render import RenderRequest, RenderRun
 from contextgen_cli.batch.plan import Overrides
 from contextgen_cli.batch.worker import Status
@@ -24,53 +25,6 @@ from contextgen_cli.scene.scene import Scene
 
 SETTINGS = Settings(str(TINY_MODEL), str(TINY_ADAPTER), device="cpu")
 STEPS = 3
-
-
-class Hearing:
-    """A listener that notes what it hears, and does something when it hears `at`."""
-
-    def __init__(self, at: str = "", do: Callable[[], None] = lambda: None) -> None:
-        self.heard: list[str] = []
-        self.forecast: Forecast | None = None
-        self.summary: RunSummary | None = None
-        self._at, self._do = at, do
-
-    def _hear(self, event: str) -> None:
-        self.heard.append(event)
-        if event == self._at:
-            self._do()
-
-    def warned(self, text):
-        self._hear(f"warned: {text}")
-
-    def planned(self, forecast):
-        self.forecast = forecast
-        self._hear("planned")
-
-    def started(self, overview):
-        self._hear(f"started {overview.jobs - overview.done} of {overview.jobs}")
-
-    def opening(self, job, rank):
-        self._hear(f"opening for {job.name}")
-
-    def job_started(self, job, rank):
-        self._hear(f"{job.name} started")
-
-    def step(self, job, done, rank):
-        self._hear(f"{job.name} step {done}")
-
-    def job_finished(self, outcome):
-        self._hear(f"{outcome.job.name} finished")
-
-    def noticed(self, text):
-        self._hear(f"noticed: {text}")
-
-    def result(self, outcome):
-        self._hear(f"{outcome.job.name} {outcome.status.value}")
-
-    def ended(self, summary):
-        self.summary = summary
-        self._hear("ended")
 
 
 @pytest.fixture

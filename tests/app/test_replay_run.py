@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from listeners import Hearing
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
-from test_render_run import Hearing
 
 from contextgen_cli import cli
 from contextgen_cli.app.comparison import Verdict
