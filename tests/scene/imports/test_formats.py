@@ -124,13 +124,17 @@ def test_labels_of_any_script_have_pictures_of_their_own(here: Path) -> None:
         "一": {"狗": [[0, 0, 0.5, 1]], "猫": [[0.5, 0, 1, 1]]},
         "二": {"狗": [[0, 0, 1, 1]], "!": [[0, 0, 1, 1]]},
         "三": {"?": [[0, 0, 1, 1]], "Red dog": [[0, 0, 1, 1]]},
-        "四": {"red-dog": [[0, 0, 1, 1]]},
+        "四": {"red-dog": [[0, 0, 1, 1]], "cat": [[0, 0, 1, 1]]},
+        "五": {"Cat": [[0, 0, 1, 1]]},
     }
     assert imported(here, data) == 0
     loaded = load(["got"], LoadOptions())
     missing = [problem.message.removeprefix("no such file: got/refs/") for problem in loaded.errors]
     assert sorted(missing) == sorted(
-        ["狗.png", "猫.png", "狗.png", "subject.png", "subject-2.png", "Red-dog.png", "red-dog-2.png"]
+        [
+            *("狗.png", "猫.png", "狗.png", "subject.png", "subject-2.png"),
+            *("Red-dog.png", "red-dog-2.png", "cat.png", "Cat-2.png"),
+        ]
     )
 
 
