@@ -16,7 +16,7 @@ from contextgen_cli.app.listener import RunSummary
 from contextgen_cli.app.render import RenderRequest, RenderRun
 from contextgen_cli.batch.plan import Overrides
 from contextgen_cli.batch.worker import Status
-from contextgen_cli.errors import EXIT_INTERRUPTED, DeviceError, UsageError
+from contextgen_cli.errors import EXIT_INTERRUPTED, EXIT_JOBS_FAILED, DeviceError, JobError, UsageError
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.output import Destination
@@ -79,6 +79,24 @@ def test_a_second_run_in_the_same_process_tells_what_is_done(scenes, request_for
     assert hearing.heard == ["planned", "started 0 of 2", "picnic-0 skipped", "picnic-1 skipped", "ended"]
     painted(request_for("other"), scenes, Hearing())
     assert pictures(tmp_path / "other") == before == pictures(tmp_path / "out")
+
+
+class FailingOnce(ModelRenderer):
+    """Cannot paint seed 1."""
+
+    def render(self, job, on_step):
+        if job.seed == 1:
+            raise JobError("no")
+        return super().render(job, on_step)
+
+
+def test_what_failed_in_an_earlier_run_is_told_again_until_it_is_tried_again(scenes, request_for):
+    assert painted(request_for("out"), scenes, Hearing(), renderer_for=FailingOnce).exit_code == EXIT_JOBS_FAILED
+    hearing = Hearing()
+    summary = painted(request_for("out"), scenes, hearing)
+    assert hearing.heard == ["planned", "started 0 of 2", "picnic-0 skipped", "picnic-1 failed", "ended"]
+    assert (summary.exit_code, [each.job.name for each in summary.set_aside]) == (EXIT_JOBS_FAILED, ["picnic-1"])
+    assert painted(request_for("out", retry_failed=True), scenes, Hearing()).exit_code == 0
 
 
 @pytest.mark.parametrize("remembered", [False, True], ids=["another-renderer", "the-same-renderer"])
