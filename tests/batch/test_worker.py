@@ -152,6 +152,15 @@ def test_a_picture_is_only_there_with_all_that_belongs_to_it(tmp_path):
     assert pictures(tmp_path) == []
 
 
+def test_a_picture_without_its_layout_is_done_again_where_the_layout_is_asked_for(tmp_path):
+    list(run(tmp_path, {}, save_layout=True)[1])
+    (tmp_path / "b-0.layout.png").unlink()
+    assert run(tmp_path, {})[0].painted == []
+    painter, outcomes = run(tmp_path, {}, save_layout=True)
+    assert [outcome.status for outcome in outcomes] == [Status.SKIPPED, Status.SKIPPED, Status.RENDERED]
+    assert painter.painted == ["b"] and (tmp_path / "b-0.layout.png").exists()
+
+
 def test_too_little_memory_is_tried_once_more(tmp_path):
     hearing = Hearing()
     painter, outcomes = run(tmp_path, {"b": OutOfMemory("not enough")}, hearing)
