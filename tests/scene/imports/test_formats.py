@@ -113,6 +113,14 @@ def test_import_mig(here: Path, capsys: Captured) -> None:
     assert scene.instances[1].box.pixels == (0, 128, 128, 256)
 
 
+def test_a_box_may_leave_the_image_by_a_rounding(here: Path) -> None:
+    assert imported(here, {"dogs": {"dog": [[-0.00004, 0, 0.5, 1.00004]]}}, "--size", "512x256") == 0
+    (here / "got/refs").mkdir()
+    (here / "got/refs/dog.png").write_bytes((here / "crab.png").read_bytes())
+    (scene,) = load(["got"], LoadOptions()).scenes
+    assert scene.instances[0].box.pixels == (0, 0, 256, 256)
+
+
 def test_labels_that_make_one_word_stay_two_references(here: Path) -> None:
     assert imported(here, {"dogs": {"red dog": [[0, 0, 0.5, 1]], "red-dog": [[0.5, 0, 1, 1]]}}) == 0
     missing = [problem.message for problem in load(["got"], LoadOptions()).errors]
