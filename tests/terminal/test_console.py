@@ -105,6 +105,15 @@ def test_what_every_picture_would_say_is_not_shown(monkeypatch, capsys):
     assert capsys.readouterr().err == "diffusers: something else\n"
 
 
+def test_what_the_library_warns_of_is_always_shown(capsys):
+    console.configure(verbosity=-1)
+    console.adopt_logging()
+    for name in ("contextgen.backends.anything", "somebody.else"):
+        logging.getLogger(name).warning("the folder is full")
+        logging.getLogger(name).info("compiled")
+    assert capsys.readouterr().err == "warning: the folder is full\n"
+
+
 def test_a_dumb_terminal_gets_plain_lines(on_a_terminal, tiny, scene, tmp_path):
     code, written = on_a_terminal("render", scene, *tiny, "-o", tmp_path / "out", TERM="dumb")
     assert code == 0
