@@ -14,8 +14,7 @@ TESTED_IN = {
     "app/test_render_run.py": "app.listener app.planned_run app.render",
     "app/test_replay_run.py": "app.comparison app.recall app.replay",
     "backends/test_adapters.py": "backends.flux_kontext.lora",
-    "backends/test_backend.py": "backends.base backends.choices backends.families "
-    "backends.flux_kontext.flux_numerics backends.flux_kontext.painter",
+    "backends/test_backend.py": "backends.base backends.choices backends.families backends.flux_kontext.flux_numerics",
     "backends/test_codec.py": "codec",
     "backends/test_golden.py": "backends.flux_kontext.attention.masked_attention backends.flux_kontext.velocity",
     "backends/test_quantizing.py": "backends.unsupported",

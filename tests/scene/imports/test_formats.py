@@ -79,6 +79,7 @@ def test_import_coco(here: Path, capsys: Captured) -> None:
     assert scene.prompt == "A photo of a hand bag." and scene.name == "bag"
     (reference,) = scene.references
     assert reference.crop is not None and reference.crop.pixels == (20, 20, 130, 130)
+    assert scene.instances[0].box.pixels == (19, 19, 125, 125)
     assert reference.mask is not None
     with Image.open(reference.mask) as mask:
         assert (mask.getpixel((75, 75)), mask.getpixel((10, 75))) == (255, 0)
