@@ -14,6 +14,7 @@ from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 
 from contextgen_cli.app.listener import RunSummary
 from contextgen_cli.app.render import RenderRequest, RenderRun
+from contextgen_cli.batch import launch
 from contextgen_cli.batch.plan import Overrides
 from contextgen_cli.batch.worker import Status
 from contextgen_cli.errors import EXIT_INTERRUPTED, EXIT_JOBS_FAILED, DeviceError, JobError, UsageError
@@ -156,6 +157,17 @@ def test_several_processes_are_cancelled_at_once(scenes, request_for, tmp_path):
     run.prepare()
     assert run.paint().cancelled
     assert [path.name for path in (tmp_path / "out").iterdir() if path.suffix != ".jsonl"] == []
+
+
+@pytest.mark.parametrize(("processes", "first"), [(1, "small-0"), (2, "large-0")])
+def test_several_processes_begin_with_what_takes_longest(tmp_path, request_for, monkeypatch, processes, first):
+    write_scene(tmp_path / "a.yaml", name="small")
+    write_scene(tmp_path / "b.yaml", name="large", canvas={"width": 256, "height": 256})
+    scenes = load([str(tmp_path)], LoadOptions()).scenes
+    handed = []
+    monkeypatch.setattr(launch, "run_on_ranks", lambda pool, status, *_: handed.extend(status.todo.jobs) or iter(()))
+    painted(request_for("out", processes=processes), scenes, Hearing())
+    assert (len(handed), handed[0].name) == (4, first)
 
 
 def test_a_dry_run_says_what_it_takes_and_writes_nothing(scenes, request_for, tmp_path):
