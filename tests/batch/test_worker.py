@@ -299,6 +299,19 @@ def test_the_time_left_follows_the_cost(monkeypatch):
     assert clock.seconds_left == pytest.approx(19.0)
 
 
+def test_ranks_share_the_time_left(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("contextgen_cli.terminal.progress.time.monotonic", lambda: now[0])
+    clock = Clock(Overview(4, 0, 4.0, ranks=2))
+    for rank in (0, 1):
+        clock.started(rank)
+    now[0] = 3.0
+    for rank in (0, 1):
+        clock.finished(Outcome(job("a", 1.0), Status.RENDERED, seconds=3.0, rank=rank))
+    assert clock.seconds_left == pytest.approx(3.0)  # two pictures of three seconds each, side by side
+    assert clock.per_minute == pytest.approx(40.0)
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.04, "0.0 s"), (9.99, "10.0 s"), (12.4, "12 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],

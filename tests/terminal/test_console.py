@@ -47,8 +47,12 @@ def test_a_log_that_cannot_be_written_goes_to_the_terminal(capsys, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr("tempfile.NamedTemporaryFile", full)
-    assert console.bug(KeyError("spans")) == 70
-    assert "KeyError: 'spans'" in capsys.readouterr().err
+    try:
+        {}["spans"]
+    except KeyError as problem:
+        assert console.bug(problem) == 70
+    err = capsys.readouterr().err
+    assert "Traceback" in err and err.endswith("KeyError: 'spans'\n")
 
 
 def visible_lines(written: str) -> list[str]:
