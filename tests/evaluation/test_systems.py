@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from painting import TINY_ADAPTER, TINY_MODEL
 from PIL import Image
@@ -37,6 +39,11 @@ def test_a_pipeline_is_as_before_after_an_ablation(pipe, painted):
         system.picture(CASE)
     assert pipe.card == card
     assert whole.picture(CASE).tobytes() == painted["tiny"].tobytes()
+
+
+def test_the_noise_is_the_case_s(pipe, painted):
+    (whole,) = model_systems(pipe, "tiny", 2)
+    assert whole.picture(replace(CASE, seed=CASE.seed + 1)).tobytes() != painted["tiny"].tobytes()
 
 
 def test_an_unknown_ablation_is_refused(pipe):
