@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from fnmatch import fnmatch
@@ -149,6 +150,23 @@ def test_hub_answers_are_told_apart(
     assert type(refused.value) is kind
     assert refused.value.hint
     assert "hf_secret" not in str(refused.value) + refused.value.hint
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "/etc", "a/b", ".."])
+def test_a_component_that_could_lie_elsewhere_is_refused(folder: Path, name: str) -> None:
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, name: ["diffusers", "AutoencoderKL"]}))
+    with pytest.raises(FolderIncomplete, match="is no name of a component"):
+        checkpoints.find(str(folder))
+
+
+def test_an_adapter_on_the_disk_is_looked_at_before_anything_loads(tmp_path: Path) -> None:
+    with pytest.raises(FolderIncomplete, match=r"no \*\.safetensors"):
+        checkpoints.find_adapter(str(tmp_path))
+    (tmp_path / "cut.safetensors").write_bytes(next((TINY / "adapter").glob("*.safetensors")).read_bytes()[:-1])
+    for given in (tmp_path, tmp_path / "cut.safetensors"):
+        with pytest.raises(FolderIncomplete, match="not a whole safetensors file"):
+            checkpoints.find_adapter(str(given))
 
 
 def flip(file: Path) -> None:
