@@ -133,6 +133,7 @@ def test_offloaded_weights_are_fetched_once_for_all_steps(monkeypatch: pytest.Mo
     brought = modulations(transformer, TIMES, POOLED, 3.5)
     assert all(torch.equal(*pair) for steps in zip(stayed, brought, strict=True) for pair in zip(*steps, strict=True))
     assert all(fetched.count(norm.linear) == 1 for norm in adaptive_norms(transformer))
+    assert {weight.device.type for weight in transformer.parameters()} == {"meta"}  # and taken away again
 
 
 def test_a_transformer_moves_without_them() -> None:
