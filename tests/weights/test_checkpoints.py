@@ -246,6 +246,7 @@ def test_all_that_is_read_is_fetched(file: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     checkpoints.find("someone/model")
     assert any(fnmatch(file, pattern) for pattern in patterns)
+    assert not any(fnmatch(f"transformer_32bit/{WEIGHTS}", pattern) for pattern in patterns)  # no component of it
 
 
 def test_a_folder_comes_before_the_alias_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
