@@ -107,6 +107,7 @@ def test_the_user_beats_the_scene_and_the_scene_the_model(scene):
     stated = replace(scene, sampling=Sampling(5, None))
     assert make(stated).jobs[0].scene.sampling == Sampling(5, 3.5)
     assert make(stated, steps=6, guidance=0.0).jobs[0].scene.sampling == Sampling(6, 0.0)
+    assert make(replace(scene, sampling=Sampling(5, 2.0)), guidance=0.0).jobs[0].scene.sampling == Sampling(5, 0.0)
 
 
 @pytest.mark.parametrize("shards", [2, 3, 4])
