@@ -76,6 +76,13 @@ def test_a_plan_is_priced_with_the_familys_own_numbers(
     assert not (tmp_path / "out").exists()
 
 
+def test_doctor_says_what_the_family_can_do(contextgen: Callable[..., Any], echo: Path) -> None:
+    result = contextgen("doctor", "--model", echo)
+    assert result.code == 0
+    said = "Echo; takes the layout as composite; 2 references at most; cannot honour layout, instances.fit"
+    assert said in result.out
+
+
 def test_a_canvas_of_its_own_tokens_is_right_and_its_layout_composes(
     contextgen: Callable[..., Any], echo: Path, tmp_path: Path
 ) -> None:
@@ -94,6 +101,16 @@ def test_a_canvas_of_its_own_tokens_is_right_and_its_layout_composes(
             {"instances": [{**PLAIN_INSTANCES[0]}, {**PLAIN_INSTANCES[1], "fit": "stretch"}]},
             "cannot honour `instances.fit`: it fills every box",
             '"fit"',
+        ),
+        (
+            {
+                "references": {
+                    "bag": {"image": "refs/bag.png"},
+                    "crab": {"image": "refs/crab.png", "crop": {"x": 0, "y": 0, "width": 90, "height": 90}},
+                }
+            },
+            "cannot honour `references.crop`: whole only",
+            '"crop"',
         ),
         ({"sampling": {"guidance": 2}}, "cannot honour `sampling.guidance`", '"guidance"'),
         (
@@ -171,3 +188,24 @@ def test_a_card_is_read_with_the_familys_defaults(
     (echo / "contextgen.json").write_text(json.dumps({"ica_blocks": [1]}))  # another family's
     result = contextgen("render", picnic, "--model", echo, "--dry-run", "-o", tmp_path / "out")
     assert result.code == 3 and "unknown key 'ica_blocks'" in result.err
+
+
+def test_an_unsupported_guidance_is_no_option_either(
+    contextgen: Callable[..., Any], echo: Path, picnic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "steered.py").write_text(
+        "from dataclasses import replace\n"
+        "from echo_backend import Echo\n"
+        "class Steered(Echo):\n"
+        "    unsupported = {'sampling.guidance': 'it is fixed'}\n"
+        "    capabilities = replace(Echo.capabilities, guidance=True, unsupported=unsupported)\n"
+    )
+    info = tmp_path / "site" / "steered-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: steered\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[contextgen.backends]\nSteeredPipeline = steered:Steered\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    (echo / "model_index.json").write_text('{"_class_name": "SteeredPipeline"}')
+    result = contextgen("render", picnic, "--model", echo, "--guidance", 3, "-o", tmp_path / "out")
+    assert result.code == 2 and "--guidance is not for echo model" in result.err

@@ -68,6 +68,7 @@ def open_model(settings: Settings) -> OpenModel:
     Raises:
         ContextgenError: it is not there, broken, or does not fit.
     """
+    error_translation.quieten()
     from contextgen.backends.flux_kontext.painter import FluxPainter
     from contextgen.weights.checkpoints import ALIASES, DEFAULT
 

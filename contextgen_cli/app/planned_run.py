@@ -17,7 +17,7 @@ from contextgen_cli.batch.picture_group import PictureGroup
 from contextgen_cli.batch.rank import MakeRenderer
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.worker import JobOptions, Listener, Outcome, Overview, Renderer
-from contextgen_cli.errors import Cancelled, DeviceError, EnvironmentProblem
+from contextgen_cli.errors import DeviceError, EnvironmentProblem
 from contextgen_cli.models import devices
 from contextgen_cli.models.devices import Footprint
 from contextgen_cli.models.numerics import Settings
@@ -26,28 +26,6 @@ from contextgen_cli.models.renderer import ModelRenderer
 
 def nothing() -> None:
     """What a front end does first in a process of a rank, if it has nothing to do."""
-
-
-class Cancellation:
-    """Whether a run is to stop; asked for from any thread, or by a signal."""
-
-    def __init__(self) -> None:
-        self._asked = self._at_once = False  # no lock: a signal's handler must not wait for one
-
-    def ask(self, *, at_once: bool = False) -> None:
-        """Let no other picture begin; `at_once`: nor the pictures at work go on to their next step."""
-        self._asked = True
-        self._at_once = self._at_once or at_once
-
-    def __call__(self) -> bool:
-        """Whether no other picture is to begin.
-
-        Raises:
-            Cancelled: nor is one to be finished.
-        """
-        if self._at_once:
-            raise Cancelled
-        return self._asked
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import fnmatch
 from collections.abc import Callable, MutableSet, Sequence
 from dataclasses import dataclass, field, replace
 
+from contextgen_cli.app.cancellation import Cancellation
 from contextgen_cli.app.listener import Forecast, RunListener, RunSummary
-from contextgen_cli.app.planned_run import Cancellation, PlannedRun, nothing
+from contextgen_cli.app.planned_run import PlannedRun, nothing
 from contextgen_cli.app.rank_renderer import RankRenderer
 from contextgen_cli.batch import launch, launcher_env, resume
 from contextgen_cli.batch.job_store import OVER, JobStore
@@ -18,9 +19,9 @@ from contextgen_cli.batch.plan import EVERYTHING, Overrides, Portion, job_record
 from contextgen_cli.batch.worker import JobOptions
 from contextgen_cli.errors import EnvironmentProblem, UsageError
 from contextgen_cli.models.accelerate_config import suitable_ranks
-from contextgen_cli.models.digests import ImageDigests
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
+from contextgen_cli.records.image_digests import ImageDigests
 from contextgen_cli.records.output import Destination
 from contextgen_cli.scene.check.suggestions import nearest
 from contextgen_cli.scene.scene import Scene

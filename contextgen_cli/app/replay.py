@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from contextgen_cli.app.cancellation import Cancellation
 from contextgen_cli.app.comparison import Comparison, Verdict, changes, compare
 from contextgen_cli.app.listener import RunListener, RunSummary, Tally
-from contextgen_cli.app.planned_run import Cancellation, PlannedRun
+from contextgen_cli.app.planned_run import PlannedRun
 from contextgen_cli.app.recall import Replay, job_of, recall_all, refuse_originals, settings_for
 from contextgen_cli.batch.launch import Topology
 from contextgen_cli.batch.plan import Job, Plan, job_record

@@ -39,7 +39,7 @@ class Tested:
 
 
 @dataclass(frozen=True)
-class Reporting:
+class BenchReporting:
     """How it is told."""
 
     output: Path | None
@@ -62,7 +62,7 @@ tested_options = gather(
     options.offline_option,
 )
 bench_reporting_options = gather(
-    Reporting,
+    BenchReporting,
     "reporting",
     option(
         "-o",
@@ -144,7 +144,7 @@ def benchmark_command(name: str) -> click.Command:
     @tested_options
     @bench_reporting_options
     @options.console_options
-    def measure(asked: Asked, tested: Tested, reporting: Reporting) -> int:
+    def measure(asked: Asked, tested: Tested, reporting: BenchReporting) -> int:
         # 1. Refuse what would have no good end.
         if reporting.output is not None:
             bench.refuse_earlier_figures(reporting.output)
@@ -160,7 +160,7 @@ def benchmark_command(name: str) -> click.Command:
     return measure
 
 
-def run(opened: Bench, reporting: Reporting) -> int:
+def run(opened: Bench, reporting: BenchReporting) -> int:
     """Measure to the end, and return the exit code."""
     try:
         with progress.counted(reporting.progress, "pictures", opened.pictures) as advance:
@@ -176,7 +176,7 @@ def run(opened: Bench, reporting: Reporting) -> int:
     return EXIT_DONE
 
 
-def report(opened: Bench, seconds: float, code: int, reporting: Reporting) -> int:
+def report(opened: Bench, seconds: float, code: int, reporting: BenchReporting) -> int:
     """Write the metrics: a table for a person, JSON lines for a program, files if asked for; returns the exit code."""
     results, sink = len(opened.results), reporting.sink
     paths = opened.save(reporting.output) if reporting.output is not None and results else []
@@ -194,7 +194,7 @@ def report(opened: Bench, seconds: float, code: int, reporting: Reporting) -> in
 
 
 calibration_options = gather(
-    Reporting,
+    BenchReporting,
     "reporting",
     option(
         "-o",
@@ -222,7 +222,7 @@ calibration_options = gather(
 @tested_options
 @calibration_options
 @options.console_options
-def calibrate_command(scenes: int, tested: Tested, reporting: Reporting) -> int:
+def calibrate_command(scenes: int, tested: Tested, reporting: BenchReporting) -> int:
     """Measure what `render --cache-steps mag` must know of a model, and write it into the model's card.
 
     Scenes are painted on the canvas and with the steps of the card, contextgen.json in the model's folder, and the

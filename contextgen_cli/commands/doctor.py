@@ -102,5 +102,7 @@ def models(asked: str | None) -> Iterator[Finding]:
         found = [(known.name, known.missing) for known in catalogue.known_models()]
     else:
         found = [(asked, catalogue.missing(asked))]
+        if (family := catalogue.family(asked)) is not None:
+            yield Finding("model", "family", family)
     for name, missing in found:
         yield Finding("model", name, missing or "would load", missing is None)

@@ -64,6 +64,8 @@ def command(
     Nothing is loaded but the headers of the images, so a thousand scenes take seconds.
     Exit code 0: no errors (there may be warnings); 2: errors.
     """
+    if model is not None:
+        _hold_against(model)
     options = LoadOptions(
         deep,
         strict,
@@ -74,6 +76,18 @@ def command(
     )
     loaded = load(scenes, options, stdin=sys.stdin)
     return _tell(loaded, report, EXIT_USAGE if loaded.errors else EXIT_DONE)
+
+
+def _hold_against(model: str) -> None:
+    """See that there is a model to hold scenes against.
+
+    Raises:
+        WeightsError: there is no such model, or it is broken.
+    """
+    try:
+        catalogue.backend_here(model)
+    except catalogue.ModelNotHere as problem:
+        console.warn(f"scenes are not held against {model}: {problem.message}")
 
 
 def _tell(loaded: Loaded, report: str, exit_code: int) -> int:

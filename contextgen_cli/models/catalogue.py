@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contextgen_cli.errors import SceneError, WeightsError
+from contextgen_cli.errors import EnvironmentProblem, SceneError, WeightsError
 from contextgen_cli.models import error_translation
 from contextgen_cli.scene.limits import ModelLimits
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from contextgen.weights.card import Card
     from contextgen.weights.checkpoints import Alias
     from contextgen_cli.scene.scene import Scene
+
+
+class ModelNotHere(WeightsError):
+    """It would have to be fetched first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,17 @@ def known_models() -> list[KnownModel]:
 def missing(model: str | Alias) -> str | None:
     """What keeps a model from loading without the network, or None."""
     from contextgen.backends.families import backend_of
+    from contextgen.weights.card import MalformedCard
     from contextgen.weights.checkpoint_errors import CheckpointError, NotInCache
     from contextgen.weights.checkpoints import locate
 
     try:
-        backend_of(locate(model, offline=True)).check()
+        backend = backend_of(locate(model, offline=True))
+        backend.check()
+        assert backend.card
     except NotInCache:
         return "not in the hub cache"
-    except CheckpointError as problem:
+    except (CheckpointError, MalformedCard) as problem:
         return str(problem)
     return None
 
@@ -83,6 +90,19 @@ def _known(alias: Alias) -> KnownModel:
     canvas = ", ".join([f"{card.width}x{card.height} px", *limits(card)])
     size = folder_bytes(find(alias)) if alias.size is None else alias.size
     return replace(known, size=size, canvas=canvas, steps=card.steps)
+
+
+def family(model: str) -> str | None:
+    """What the family of a model can do, in words; None where the model would not load."""
+    if missing(model) is not None:
+        return None
+    backend = backend_here(model)
+    can = backend.capabilities
+    words = [f"takes the layout as {can.layout}"]
+    words += [f"{can.most_references} references at most"] * (can.most_references is not None)
+    words += [f"cannot honour {', '.join(can.unsupported)}"] * bool(can.unsupported)
+    words += ["a seed need not give the same picture again"] * (not can.replays)
+    return f"{backend.name}; {'; '.join(words)}"
 
 
 def alias_of(scene: Scene) -> Alias:
@@ -104,30 +124,45 @@ def backend_for(scene: Scene, name: str | None) -> Backend:
     Raises:
         WeightsError: there is none, or it is broken.
     """
-    from contextgen.backends.families import backend_of
-    from contextgen.weights.checkpoints import locate
+    return _backend_of(alias_of(scene)) if name is None else backend_here(name)
 
-    if name is None:
-        return _backend_of(alias_of(scene))
-    with error_translation.opening():
-        return backend_of(locate(name, offline=True))
+
+def backend_here(name: str) -> Backend:
+    """The family of a model on this machine, its card read; of an alias that is not here, of its released model.
+
+    Raises:
+        ModelNotHere: it would have to be fetched.
+        WeightsError: there is no such model, or it is broken.
+    """
+    from contextgen.backends.families import backend_of
+    from contextgen.weights.checkpoint_errors import NotInCache
+    from contextgen.weights.checkpoints import ALIASES, locate
+
+    if name in ALIASES and not Path(name).is_dir():
+        return _backend_of(ALIASES[name])
+    try:
+        with error_translation.opening():
+            backend = backend_of(locate(name, offline=True))
+            assert backend.card
+    except WeightsError as problem:
+        if isinstance(problem.__cause__, NotInCache):
+            raise ModelNotHere(problem.message, hint=problem.hint) from problem
+        raise
+    return backend
 
 
 def model_limits(name: str | None, alias: str | None) -> ModelLimits | None:
-    """What a scene can ask of the model that `name`, else `alias`, else the default says; None: it is not here."""
-    from contextgen.backends.families import backend_of
-    from contextgen.weights.checkpoint_errors import CheckpointError
-    from contextgen.weights.checkpoints import ALIASES, DEFAULT, locate
+    """What a scene can ask of the model that `name`, else `alias`, else the default says; None: it is not known."""
+    from contextgen.weights.checkpoints import DEFAULT
 
+    asked = name or alias or DEFAULT
     try:
-        asked = name or alias or DEFAULT
-        backend = _backend_of(ALIASES[asked]) if asked in ALIASES else backend_of(locate(asked, offline=True))
-        card = backend.card
-    except (CheckpointError, WeightsError, OSError, ValueError):
+        backend = backend_here(asked)
+    except EnvironmentProblem:
         return None  # which is said where the model is opened
-    can = backend.capabilities
+    card, can = backend.card, backend.capabilities
     return ModelLimits(
-        asked if asked in ALIASES else Path(asked).name,
+        Path(asked).name if Path(asked).is_dir() else asked,
         card.token_side,
         card.text_length,
         card.prompt_template,
@@ -146,7 +181,9 @@ def _backend_of(alias: Alias) -> Backend:
     with error_translation.opening():
         if alias.repo is not None and missing(alias) is not None:
             return family_of(alias.kind, alias.name)(None)
-        return backend_of(locate(alias, offline=True))
+        backend = backend_of(locate(alias, offline=True))
+        assert backend.card
+        return backend
 
 
 def recorded_card(name: str) -> ModelCard:

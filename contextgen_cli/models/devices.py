@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contextgen_cli.errors import DeviceError
 from contextgen_cli.models import nvml
-from contextgen_cli.models.numerics import DTYPES, MEMORY_PRESETS
+from contextgen_cli.models.numerics import DTYPES
 
 _GIBIBYTE = 1 << 30
 _RESERVE = 1 << 29  # what the driver and its libraries take beside tensors
@@ -154,12 +154,11 @@ def _most_resident() -> int | None:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def smaller_preset(device: Device, preset: str) -> str | None:
-    """The preset that keeps less of a model on the device; None where there is none."""
+def smaller_preset(device: Device, preset: str, presets: Sequence[str]) -> str | None:
+    """Of a family's presets, the one that keeps less of a model on the device; None where there is none."""
     if not device.has_own_memory:
         return None
-    order = [name for name in MEMORY_PRESETS if name != "auto"]
-    return next(iter(order[order.index(preset) + 1 :]), None)
+    return next(iter(presets[presets.index(preset) + 1 :]), None)
 
 
 def default_dtype(device: Device) -> str:

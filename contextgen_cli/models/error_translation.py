@@ -85,6 +85,10 @@ def _unsupported(error: Exception) -> ContextgenError:
     return EnvironmentProblem(str(error), hint=getattr(error, "hint", None))
 
 
+def _malformed_card(error: Exception) -> ContextgenError:
+    return WeightsError(str(error), hint="Correct the file: the guide says which keys a card has.")
+
+
 def _not_offered(error: Exception) -> ContextgenError:
     return UsageError(str(error), hint=getattr(error, "hint", None))
 
@@ -178,6 +182,7 @@ def _first_line(error: Exception) -> str:
 
 _SHARED: dict[str, Translation] = {
     "CheckpointError": _checkpoint,
+    "MalformedCard": _malformed_card,
     "NotOffered": _not_offered,
     "Unsupported": _unsupported,
     "SafetensorError": _broken_weights,

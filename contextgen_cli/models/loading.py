@@ -15,7 +15,7 @@ from contextgen_cli.models.numerics import Settings
 from contextgen_cli.records.record import Weights
 
 if TYPE_CHECKING:
-    from contextgen.backends.base import Backend, Painter
+    from contextgen.backends.base import Backend, Opening, Painter
     from contextgen.backends.choices import Numerics
     from contextgen.weights.checkpoints import Alias
 
@@ -51,10 +51,7 @@ def check_here(model: Model, settings: Settings, device: Device) -> None:
         UsageError: choices exclude each other, or the model does not have them.
         EnvironmentProblem: what a choice needs is not here, or the cache is no folder.
     """
-    from contextgen.backends.base import Opening
-
-    numerics, name = model.numerics(settings, device), model.weights.name
-    opening = Opening(numerics, device.name, parallel=settings.parallel, name=name)
+    opening = _opening(model, settings, device, settings.memory)
     with error_translation.opening():
         model.backend.check_opening(opening)
     if settings.cache is not None and Path(settings.cache).exists() and not Path(settings.cache).is_dir():
@@ -63,20 +60,26 @@ def check_here(model: Model, settings: Settings, device: Device) -> None:
 
 def open_painter(model: Model, settings: Settings, device: Device, memory: str) -> Painter:
     """A model, its weights loaded; `memory` says how much of them stays on the device."""
-    from contextgen.backends.base import Opening
-
     error_translation.quieten()
     check_here(model, settings, device)
-    opening = Opening(
+    if settings.cache is not None:
+        _make(Path(settings.cache))
+    return model.backend.open(_opening(model, settings, device, memory))
+
+
+def _opening(model: Model, settings: Settings, device: Device, memory: str) -> Opening:
+    from contextgen.backends.base import Opening
+
+    return Opening(
         model.numerics(settings, device),
         device.name,
         memory,
         model.adapter_folder,
         settings.parallel,
-        None if settings.cache is None else _made(Path(settings.cache)),
+        None if settings.cache is None else Path(settings.cache),
         model.weights.digest,
+        model.weights.name,
     )
-    return model.backend.open(opening)
 
 
 def find_model(asked: str | Alias, adapter: str | None, *, offline: bool) -> Model:
@@ -146,14 +149,13 @@ def _not_offered(model: Model, option: str) -> UsageError:
     return UsageError(f"{option} is not for {model.weights.name}: {family} does not have it", hint="Leave it out.")
 
 
-def _made(folder: Path) -> Path:
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
             f"the cache folder {folder} cannot be made: {error.strerror}", hint="Give another --cache."
         ) from error
-    return folder
 
 
 def _digest(path: Path) -> str:

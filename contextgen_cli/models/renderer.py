@@ -54,7 +54,8 @@ class ModelRenderer:
         numerics = model.numerics(self._settings, self._device)
         check_here(model, self._settings, self._device)
         card = model.backend.card
-        guidance = card.guidance if model.backend.capabilities.guidance else None
+        can = model.backend.capabilities
+        guidance = card.guidance if can.guidance and "sampling.guidance" not in can.unsupported else None
         return Recipe(model.weights, model.adapter, numerics.to_record(), card.steps, guidance)
 
     def cost(self, scene: Scene) -> JobCost:
@@ -124,9 +125,9 @@ class ModelRenderer:
         Raises:
             OutOfMemory: no smaller preset can be opened either.
         """
-        name = job.recipe.model.name
+        name, presets = job.recipe.model.name, self._model_of(job.scene).backend.capabilities.memory
         _, preset = self._reduced.get(name, (0, self.presets.get(name, "full")))
-        while (smaller := devices.smaller_preset(self._device, preset)) is not None:
+        while (smaller := devices.smaller_preset(self._device, preset, presets)) is not None:
             self._reduced[name] = job.cost.bytes, smaller
             with contextlib.suppress(DeviceError):
                 self.open(job)

@@ -87,8 +87,8 @@ def _recipe_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
         if before.get("digest") != now.get("digest"):
             yield f"{part} {_weights(before)} -> {_weights(now)}"
     told = {"approximations", "compiled"}
-    named = [key for key in new if key not in {*NOT_NUMERICS, *told} and old.get(key) != new[key]]
-    yield from (f"{key} {old.get(key)} -> {new[key]}" for key in named)
+    keys = [key for key in dict.fromkeys([*new, *old]) if key not in {*NOT_NUMERICS, *told}]
+    yield from (f"{key} {old.get(key)} -> {new.get(key)}" for key in keys if old.get(key) != new.get(key))
     before, now = (record.get("approximations", "nothing") for record in (old, new))
     if before != now:
         yield f"approximated {before} -> {now}"

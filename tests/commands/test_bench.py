@@ -8,31 +8,42 @@ import pytest
 from painting import TINY_ADAPTER, TINY_MODEL
 from PIL import Image
 
+from contextgen_cli.app.bench import Asked
+
 TINY = ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu")
 QUICKLY = ("--steps", 1, "--level", "plain", "--scenes", 1)
 
 
 def test_quick_measures_a_model_and_writes_valid_files(contextgen, tmp_path):
-    result = contextgen("bench", "synthetic", *TINY, "--quick", "-o", tmp_path / "out", "--json")
+    less = ("--scenes", 2, "--steps", 1)  # what is named beats --quick
+    result = contextgen("bench", "synthetic", *TINY, "--quick", *less, "-o", tmp_path / "out", "--json")
     assert result.code == 0, result.err
     *found, summary = result.records
     assert {record["type"] for record in found} == {"row"}
     assert [record["level"] for record in found] == ["plain"] * 5 + ["silhouette"] * 5
-    assert all(record["scenes"] == 16 for record in found)
+    assert all(record["scenes"] == 2 for record in found)
     assert found[0]["answer"] == summary["model"]["name"] == "tiny-kontext"
     assert found[0]["instance_success"]["share"] < 0.2
     assert found[0]["seconds"] > 0
     assert {key: summary[key] for key in ("type", "steps", "pictures", "exit")} == {
         "type": "summary",
-        "steps": 6,
-        "pictures": 160,
+        "steps": 1,
+        "pictures": 20,
         "exit": 0,
     }
     written = json.loads((tmp_path / "out" / "figures.json").read_text())
     assert written["rows"] == [{key: record[key] for key in record if key != "type"} for record in found]
     assert written["model"] == summary["model"]
     with Image.open(tmp_path / "out" / "sheet.png") as sheet:
-        assert sheet.size == (3 * 784 - 12, 8 * 268 - 12)
+        assert sheet.size == (3 * 784 - 12, 2 * 268 - 12)
+
+
+def test_quick_is_little_and_what_is_named_beats_it():
+    quick, usual = (Asked((), None, None, (), quick).trial("synthetic").extent for quick in (True, False))
+    assert (quick.levels, quick.scenes, quick.steps) == (("plain", "silhouette"), 16, 6)
+    assert set(quick.levels) < set(usual.levels) and (usual.scenes, usual.steps) == (200, None)
+    named = Asked(("absent",), 3, 2, (), True).trial("synthetic").extent
+    assert (named.levels, named.scenes, named.steps) == (("absent",), 3, 2)
 
 
 def test_a_table_a_level_for_a_person(contextgen):

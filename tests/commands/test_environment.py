@@ -20,7 +20,14 @@ def test_doctor_shows_what_there_is_and_no_token(contextgen, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     result = contextgen("doctor", "--model", TINY_MODEL)
     assert result.code == 0
-    for said in ("version torch", "device cpu", "hub cache", "token: present", "would load"):
+    for said in (
+        "version torch",
+        "device cpu",
+        "hub cache",
+        "token: present",
+        "would load",
+        "takes the layout as context",
+    ):
         assert said in result.out
     assert "hf_secret" not in result.out + result.err
 

@@ -35,7 +35,11 @@ class Echo(Backend):
         most_references=2,
         most_instances=3,
         smallest_reference=32,
-        unsupported={"layout": "it composes by itself", "instances.fit": "it fills every box"},
+        unsupported={
+            "layout": "it composes by itself",
+            "instances.fit": "it fills every box",
+            "references.crop": "whole only",
+        },
         guidance=False,
     )
     card_kind = EchoCard

@@ -86,9 +86,10 @@ def test_a_whole_picture_never_takes_its_subject_off_the_canvas(centre, frame, s
 )
 @settings(deadline=None)
 def test_the_layout_image_has_a_subject_where_it_is_placed(frame, fit, corner, size, shares) -> None:
-    left, right = sorted(int(share * 90) for share in shares[:2])
-    top, bottom = sorted(int(share * 61) for share in shares[2:])
-    mask = Image.new("L", (90, 61))
+    wide, high = 320, 208  # as large as a reference is on this canvas: no smoothing rounds the subject's corners off
+    left, right = sorted(int(share * wide) for share in shares[:2])
+    top, bottom = sorted(int(share * high) for share in shares[2:])
+    mask = Image.new("L", (wide, high))
     mask.paste(255, (left, top, right + 1, bottom + 1))
     box = (*corner, corner[0] + size[0], corner[1] + size[1])
     instance = Instance(Image.new("RGB", mask.size, "red"), mask, box, fit)

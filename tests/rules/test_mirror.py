@@ -11,8 +11,8 @@ TESTS = Path(__file__).parents[1]
 
 # Modules that are tested with those that use them; a test file of their own takes them off the list.
 TESTED_IN = {
-    "app/test_render_run.py": "app.listener app.planned_run app.render",
-    "app/test_replay_run.py": "app.comparison app.recall app.replay",
+    "app/test_render.py": "app.cancellation app.listener app.planned_run",
+    "app/test_replay.py": "app.comparison app.recall",
     "backends/test_adapters.py": "backends.flux_kontext.lora",
     "backends/test_backend.py": "backends.base backends.choices backends.families backends.flux_kontext.flux_numerics",
     "backends/test_codec.py": "codec",
@@ -25,12 +25,12 @@ TESTED_IN = {
     "commands/test_bench_calibrate.py": "app.calibrate",
     "commands/test_compose.py": "terminal.previews",
     "commands/test_data.py": "app.data",
-    "commands/test_environment.py": "commands.doctor models.loading models.nvml",
+    "commands/test_environment.py": "commands.doctor models.nvml",
     "commands/test_help.py": "cli commands.shared.options",
     "commands/test_mini.py": "commands.models",
     "commands/test_render.py": "commands.shared.render_options commands.shared.run_output "
     "commands.shared.scene_arguments models.renderer",
-    "commands/test_replay.py": "records.inputs records.recording",
+    "commands/test_replay.py": "records.inputs",
     "commands/test_report.py": "report.contact_sheet report.entries report.page report.replay_command "
     "report.thumbnails",
     "commands/test_train.py": "app.train app.training_file terminal.training_progress",

@@ -43,12 +43,17 @@ def _unsupported_keys(draft: Draft, report: ProblemCollector, model: ModelLimits
 
 
 def _paths(node: Node, keys: list[str], above: KeyPath = ()) -> Iterator[KeyPath]:
-    """Where a key such as `instances.fit` stands, in every item of a list."""
+    """Where a key such as `instances.fit` or `references.crop` stands, in every instance and reference."""
     if not keys:
         yield above
     for index, item in enumerate(items(node)):
         yield from _paths(item, keys, (*above, index))
-    if keys and (inner := children(node).get(keys[0])) is not None:
+    if not keys or (inner := children(node).get(keys[0])) is None:
+        return
+    if keys[0] == "references" and keys[1:]:
+        for name, reference in children(inner).items():
+            yield from _paths(reference, keys[1:], (*above, "references", name))
+    else:
         yield from _paths(inner, keys[1:], (*above, keys[0]))
 
 

@@ -134,7 +134,7 @@ class Opening:
 
     Attributes:
         device: torch's name of it.
-        memory: one of the family's presets.
+        memory: one of the family's presets; `auto` where none is chosen yet.
         adapter: file or folder of a LoRA.
         text_cache: a folder for encoded prompts.
         weights: digest of the model's files, which is part of what a cache is found by.
@@ -193,7 +193,7 @@ class Backend(ABC):
         """How the model wants to be addressed.
 
         Raises:
-            ValueError: its `contextgen.json` is malformed.
+            contextgen.weights.card.MalformedCard: its `contextgen.json` is none.
         """
         return self.card_kind() if self._folder is None else self.read_card()
 

@@ -1,6 +1,6 @@
 """How a picture can be computed: number formats, memory presets, processes, and the choices that decide its pixels.
 
-Nothing is imported here, since a command line that only shows its help reads these lists too.
+No other module of ours is imported here: a command line that only shows its help reads these lists too.
 """
 
 from __future__ import annotations

@@ -39,7 +39,13 @@ def family_of(kind: str, of: str) -> type[Backend]:
             f"{of}: no installed family of models paints with a {kind}",
             f"Families are known here by the names {known}; a package can bring another.",
         )
-    family: type[Backend] = found.load()
+    try:
+        family: type[Backend] = found.load()
+    except (ImportError, AttributeError, SyntaxError) as problem:
+        raise UnknownModel(
+            f"{of}: {found.value}, which paints with a {kind}, cannot be imported: {problem}",
+            f"Mend or remove the package {found.dist.name if found.dist else found.module}.",
+        ) from problem
     return family
 
 

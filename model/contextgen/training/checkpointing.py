@@ -42,7 +42,7 @@ class Progress:
     Attributes:
         step: steps done in the whole run.
         stage, stage_step: index of the stage, steps done in it.
-        resume_fingerprint: `contextgen.training.config.resume_fingerprint` of the run so far.
+        resume_fingerprint: `contextgen.training.fingerprint` of the run so far.
         optimizer: what of the optimizer's state is no tensor.
     """
 

@@ -18,6 +18,11 @@ CARD_FILE = "contextgen.json"
 
 _CAPTION_LEAD = re.compile(r"^\s*(?:a photo|an image|a picture) of ", re.IGNORECASE)
 
+
+class MalformedCard(ValueError):
+    """A `contextgen.json` that is none; the message names the file, and the line or the key."""
+
+
 CardType = TypeVar("CardType", bound="Card")
 
 
@@ -89,7 +94,7 @@ def read_card(kind: type[CardType], folder: Path, **known: Any) -> CardType:
         known: fields that the components' configurations say.
 
     Raises:
-        ValueError: `contextgen.json` is not a JSON object, or has a key or a value that does not belong there.
+        MalformedCard: `contextgen.json` is not a JSON object, or has a key or a value that does not belong there.
     """
     path = folder / CARD_FILE
     return kind(**known, **(_read(path, kind) if path.is_file() else {}))
@@ -99,15 +104,15 @@ def _read(path: Path, kind: type[Card]) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+        raise MalformedCard(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
     if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected a JSON object")
+        raise MalformedCard(f"{path}: expected a JSON object")
     allows = {each.name: each.metadata["allows"] for each in fields(kind) if "allows" in each.metadata}
     if unknown := sorted(set(values) - set(allows)):
-        raise ValueError(f"{path}: unknown key {unknown[0]!r}; known are {', '.join(sorted(allows))}")
+        raise MalformedCard(f"{path}: unknown key {unknown[0]!r}; known are {', '.join(sorted(allows))}")
     for name, value in values.items():
         if not allows[name](value):
-            raise ValueError(f"{path}: {name}: {value!r} is not what belongs there")
+            raise MalformedCard(f"{path}: {name}: {value!r} is not what belongs there")
     return {name: _frozen(value) for name, value in values.items()}
 
 

@@ -149,7 +149,10 @@ def _component_problem(folder: Path) -> str | None:
 def _weights_problem(folder: Path) -> str | None:
     files = set(folder.glob("*.safetensors"))
     for index in folder.glob("*.safetensors.index.json"):
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        try:
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return f"{index.name} is no index of shards: {error!r}"
         if missing := sorted(shards - {file.name for file in files}):
             return f"{missing[0]} is missing"
     if not files:

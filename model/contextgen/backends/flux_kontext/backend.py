@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from contextgen.backends.base import Backend, Capabilities, Cost, Opening, Painter, Picture, Seen, Sketch
-from contextgen.backends.choices import DTYPES, ContextParallel, Numerics
+from contextgen.backends.choices import DTYPES, LEAST_MEMORY_LAST, ContextParallel, Numerics
 from contextgen.backends.flux_kontext.flux_numerics import PARALLELS, QUANTIZATIONS, FluxNumerics
 from contextgen.backends.unsupported import NotOffered
 from contextgen.method.method_card import ModelCard
-from contextgen.weights.card import CARD_FILE, read_card
+from contextgen.weights.card import CARD_FILE, MalformedCard, read_card
+from contextgen.weights.checkpoint_errors import FolderIncomplete
 from contextgen.weights.model_folder import components, count_numbers
 
+_COMPONENTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "transformer", "vae")
+_REPAIR = "Fetch the folder again, or copy the part that is missing."
 _MODULATION = r"norm(1|1_context|_out)?\.linear\."  # the tensors of adaLN in a transformer
 
 
@@ -26,7 +31,7 @@ class FluxKontext(Backend):
         layout="context",
         adapters=True,
         parallel=PARALLELS,
-        memory=("full", "lean", "offload", "sequential"),
+        memory=LEAST_MEMORY_LAST,
         text_cache=True,
     )
     card_kind = ModelCard
@@ -35,6 +40,11 @@ class FluxKontext(Backend):
 
     def read_card(self) -> ModelCard:
         return read_model_card(self.folder)
+
+    def check(self) -> None:
+        super().check()
+        if missing := sorted(set(_COMPONENTS) - set(components(self.folder))):
+            raise FolderIncomplete(f"{self.folder}: model_index.json does not name {missing[0]}", _REPAIR)
 
     def check_adapter(self, path: Path) -> None:
         from contextgen.backends.flux_kontext.adapters import check_adapter, linear_layers
@@ -70,7 +80,7 @@ class FluxKontext(Backend):
                 f"--parallel {parallel} and --cache-steps first-block exclude each other",
                 "Take --cache-steps mag or taylor.",
             )
-        heads = int(_config(self.folder, "transformer")["num_attention_heads"])
+        heads = read_config(self.folder).num_attention_heads
         if parallel.way == "ulysses" and heads % parallel.processes:
             raise NotOffered(
                 f"--parallel {parallel} deals out whole attention heads, and {opening.name} has {heads}",
@@ -142,30 +152,71 @@ def read_model_card(folder: Path) -> ModelCard:
     """The card of a folder of this family.
 
     Raises:
-        ValueError: `contextgen.json` is malformed, or names an ICA block beyond the transformer's last.
-        FileNotFoundError: the folder lacks a component's `config.json`.
+        MalformedCard: `contextgen.json` is none, or names an ICA block beyond the transformer's last.
+        FolderIncomplete: a component's configuration is missing or broken.
     """
-    card = read_card(ModelCard, folder, token_side=_token_side(_config(folder, "vae")))
+    card = read_card(ModelCard, folder, token_side=read_config(folder).token_side)
     if card.ica_blocks:
         _check_ica_blocks(folder, card.ica_blocks)
     return card
 
 
-def _config(folder: Path, component: str) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / component / "config.json").read_text(encoding="utf-8"))
-    return config
+@dataclass(frozen=True)
+class FluxConfig:
+    """What is read of the configurations of a folder's transformer and VAE, under their names there."""
+
+    num_layers: int
+    num_single_layers: int
+    num_attention_heads: int
+    attention_head_dim: int
+    in_channels: int
+    joint_attention_dim: int
+    pooled_projection_dim: int
+    guidance_embeds: bool
+    block_out_channels: tuple[int, ...]
+
+    @property
+    def token_side(self) -> int:
+        """2x2 latents make a token; each down block of the VAE but the last halves the picture."""
+        return 2 << (len(self.block_out_channels) - 1)
 
 
-def _token_side(vae_config: dict[str, Any]) -> int:
-    """2x2 latents make a token; each down block of the VAE but the last halves the picture."""
-    return int(2 * 2 ** (len(vae_config["block_out_channels"]) - 1))
+def read_config(folder: Path) -> FluxConfig:
+    """The configurations of a folder.
+
+    Raises:
+        FolderIncomplete: one is missing, no JSON object, or lacks a key.
+    """
+    try:
+        transformer, vae = (folder / component / "config.json" for component in ("transformer", "vae"))
+        return _read((transformer, transformer.stat().st_mtime_ns), (vae, vae.stat().st_mtime_ns))
+    except OSError as problem:
+        raise FolderIncomplete(f"{problem.filename}: {problem.strerror}", _REPAIR) from problem
+
+
+@lru_cache(maxsize=32)
+def _read(transformer: tuple[Path, int], vae: tuple[Path, int]) -> FluxConfig:
+    """Read once for many pictures; a changed file has another time and is read again."""
+    *names, channels = (each.name for each in fields(FluxConfig))
+    stated = _values(transformer[0], names)
+    return FluxConfig(**stated, block_out_channels=tuple(_values(vae[0], [channels])[channels]))
+
+
+def _values(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    try:
+        config = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as problem:
+        raise FolderIncomplete(f"{path}: no configuration: {problem}", _REPAIR) from problem
+    if missing := [name for name in names if name not in config]:
+        raise FolderIncomplete(f"{path}: {missing[0]!r} is missing", _REPAIR)
+    return {name: config[name] for name in names}
 
 
 def _check_ica_blocks(folder: Path, ica_blocks: Sequence[int]) -> None:
     from contextgen.method.blocks import block_rules
 
-    transformer = _config(folder, "transformer")
+    config = read_config(folder)
     try:
-        block_rules(transformer["num_layers"], transformer["num_single_layers"], ica_blocks)
+        block_rules(config.num_layers, config.num_single_layers, ica_blocks)
     except ValueError as error:
-        raise ValueError(f"{folder / CARD_FILE}: ica_blocks: {error}") from None
+        raise MalformedCard(f"{folder / CARD_FILE}: ica_blocks: {error}") from None

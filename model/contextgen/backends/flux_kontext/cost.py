@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from contextgen.backends.base import Cost
+from contextgen.backends.flux_kontext.backend import FluxConfig, read_config
 from contextgen.backends.flux_kontext.flux_numerics import FluxNumerics
 from contextgen.method.blocks import BlockPlan, Rule, block_plans, block_rules
 from contextgen.method.grouping import Grouping
@@ -24,15 +22,15 @@ def predict(folder: Path, card: ModelCard, sequence: JointSequence, steps: int, 
         folder: the model's, in diffusers' format; only its configurations are read.
         numerics: dense masks save nothing, and are as large as the sequence squared.
     """
-    transformer, vae = _config(folder, "transformer"), _config(folder, "vae")
-    rules = block_rules(transformer["num_layers"], transformer["num_single_layers"], card.ica_blocks)
-    n_double, exact = transformer["num_layers"], numerics.attention == "exact"
+    config = read_config(folder)
+    rules = block_rules(config.num_layers, config.num_single_layers, card.ica_blocks)
+    n_double, exact = config.num_layers, numerics.attention == "exact"
     work = _exact(sequence, block_plans(rules, n_double), numerics.ica) if exact else _masked(sequence, rules)
-    width = transformer["num_attention_heads"] * transformer["attention_head_dim"]
+    width = config.num_attention_heads * config.attention_head_dim
 
     only_canvas = work[-1].written == sequence.canvas.count
     output = work[-1].written - (0 if only_canvas else sequence.text_length)
-    multiply_adds = _embedding(transformer, work[0].read, output, sequence.text_length, width)
+    multiply_adds = _embedding(config, work[0].read, output, sequence.text_length, width)
     for index, block in enumerate(work):
         multiply_adds += (2 * block.read + 10 * block.written) * width**2  # keys, values; query, output, feed-forward
         multiply_adds += 2 * block.pairs * width
@@ -41,8 +39,8 @@ def predict(folder: Path, card: ModelCard, sequence: JointSequence, steps: int, 
     # A single-stream block holds its input, its norm, q, k, v, the attended rows and 2 x (attention + feed-forward).
     tokens = work[0].read
     attending = 16 * tokens * width + (0 if exact else 2 * tokens**2)
-    pixels = sequence.canvas.count * (2 * 2 ** (len(vae["block_out_channels"]) - 1)) ** 2
-    decoding = 3 * pixels * vae["block_out_channels"][min(1, len(vae["block_out_channels"]) - 1)]
+    pixels = sequence.canvas.count * card.token_side**2
+    decoding = 3 * pixels * config.block_out_channels[min(1, len(config.block_out_channels) - 1)]
     return Cost(tokens, 2 * multiply_adds * steps / 1e12, max(attending, decoding))
 
 
@@ -69,27 +67,15 @@ def _masked(sequence: JointSequence, rules: Sequence[Rule]) -> list[_Work]:
     return [_Work(len(sequence), len(sequence), len(sequence) ** 2)] * len(rules)
 
 
-def _embedding(transformer: dict[str, Any], tokens: int, output: int, text_length: int, width: int) -> int:
+def _embedding(config: FluxConfig, tokens: int, output: int, text_length: int, width: int) -> int:
     """What goes in and out of the blocks."""
-    channels = transformer["in_channels"]
+    channels = config.in_channels
     image_tokens = tokens - text_length
-    time = 2 if transformer["guidance_embeds"] else 1
-    vectors = time * (256 + width) * width + (transformer["pooled_projection_dim"] + width) * width + 2 * width**2
-    rows = image_tokens * channels + text_length * transformer["joint_attention_dim"] + output * channels
+    time = 2 if config.guidance_embeds else 1
+    vectors = time * (256 + width) * width + (config.pooled_projection_dim + width) * width + 2 * width**2
+    rows = image_tokens * channels + text_length * config.joint_attention_dim + output * channels
     return int(vectors + rows * width)
 
 
 def _count(span: slice) -> int:
     return int(span.stop - span.start)
-
-
-def _config(folder: Path, component: str) -> dict[str, Any]:
-    path = folder / component / "config.json"
-    return _read(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=32)
-def _read(path: Path, modified: int) -> dict[str, Any]:
-    """Read once for many pictures; `modified` is here so that a changed file is read again."""
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return config

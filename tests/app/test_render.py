@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
-from listeners import Hearing
+from hearing import Hearing
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 
 from contextgen_cli.app.listener import RunSummary

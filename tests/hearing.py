@@ -1,4 +1,4 @@
-"""Listeners that note what a run tells them."""
+"""A listener for runs without a command line."""
 
 from __future__ import annotations
 

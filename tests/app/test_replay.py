@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from listeners import Hearing
+from hearing import Hearing
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 
 from contextgen_cli import cli

@@ -1,0 +1,73 @@
+"""The digests of a batch's images, remembered between runs by size and time of change, in the batch's folder.
+
+There every host that works on the batch finds them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from contextgen_cli.errors import OutputError
+from contextgen_cli.records.output import sweep, write
+
+_MANY = 64  # images, of which a batch keeps a memory
+
+
+class ImageDigests:
+    """The digests of a batch's images and which references were verified, in its folder's `.contextgen/images.json`."""
+
+    def __init__(self, folder: Path, digest_of: Callable[[Path], str]) -> None:
+        self._store = folder / ".contextgen" / "images.json"
+        self._digest_of = digest_of
+        self._digests: dict[str, tuple[str, str]] = {}  # by path: size and time of change, and the SHA-256
+        self.verified: set[str] = set()
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # a memory that is none of ours
+            known = read_memory(self._store)
+            self._digests = {path: (str(stamp), str(digest)) for path, (stamp, digest) in known["digests"].items()}
+            self.verified = set(map(str, known["verified"]))
+        self._before = len(self.verified), len(self._digests)
+        self._changed = False
+
+    def digest(self, path: Path) -> str:
+        """The SHA-256 of an image, read only if it is new or was changed since.
+
+        Raises:
+            SceneError: it cannot be read.
+        """
+        try:
+            state = path.stat()
+        except OSError:
+            return self._digest_of(path)  # which says why
+        key, stamp = str(path), stamp_of(state)
+        if self._digests.get(key, ("", ""))[0] != stamp:
+            self._digests[key] = stamp, self._digest_of(path)
+            self._changed = True
+        return self._digests[key][1]
+
+    def keep(self) -> None:
+        """Remember for the next run, where there is enough of it to be worth a file."""
+        grown = self._changed or self._before != (len(self.verified), len(self._digests))
+        if grown and len(self._digests) >= _MANY and self._store.parent.parent.is_dir():
+            sweep(self._store.parent)
+            known = {"digests": self._digests, "verified": sorted(self.verified)}
+            with contextlib.suppress(OutputError):  # a memory is a convenience
+                write(self._store, json.dumps(known).encode())
+
+
+def stamp_of(state: os.stat_result) -> str:
+    """What tells that a file was changed."""
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
+def read_memory(store: Path) -> dict[str, Any]:
+    """What a file of digests holds; nothing where there is none, or none of ours."""
+    try:
+        known = json.loads(store.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
