@@ -25,7 +25,7 @@ def random_sequence(seed: int) -> JointSequence:
     return JointSequence(int(random.integers(1, 7)), canvas, tuple(references))
 
 
-def small_transformer(n_double: int, n_single: int) -> FluxTransformer2DModel:
+def small_transformer(n_double: int, n_single: int, guidance_embeds: bool = True) -> FluxTransformer2DModel:
     torch.manual_seed(1)
     transformer = FluxTransformer2DModel(
         in_channels=8,
@@ -35,7 +35,7 @@ def small_transformer(n_double: int, n_single: int) -> FluxTransformer2DModel:
         num_attention_heads=2,
         joint_attention_dim=12,
         pooled_projection_dim=10,
-        guidance_embeds=True,
+        guidance_embeds=guidance_embeds,
         axes_dims_rope=(4, 6, 6),
     ).eval()
     for name, weight in transformer.named_parameters():

@@ -14,9 +14,10 @@ from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 
 from contextgen_cli.app.listener import RunSummary
 from contextgen_cli.app.render import RenderRequest, RenderRun
+from contextgen_cli.batch import launch
 from contextgen_cli.batch.plan import Overrides
 from contextgen_cli.batch.worker import Status
-from contextgen_cli.errors import EXIT_INTERRUPTED, DeviceError, UsageError
+from contextgen_cli.errors import EXIT_INTERRUPTED, EXIT_JOBS_FAILED, DeviceError, JobError, UsageError
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.output import Destination
@@ -81,6 +82,24 @@ def test_a_second_run_in_the_same_process_tells_what_is_done(scenes, request_for
     assert pictures(tmp_path / "other") == before == pictures(tmp_path / "out")
 
 
+class FailingOnce(ModelRenderer):
+    """Cannot paint seed 1."""
+
+    def render(self, job, on_step):
+        if job.seed == 1:
+            raise JobError("no")
+        return super().render(job, on_step)
+
+
+def test_what_failed_in_an_earlier_run_is_told_again_until_it_is_tried_again(scenes, request_for):
+    assert painted(request_for("out"), scenes, Hearing(), renderer_for=FailingOnce).exit_code == EXIT_JOBS_FAILED
+    hearing = Hearing()
+    summary = painted(request_for("out"), scenes, hearing)
+    assert hearing.heard == ["planned", "started 0 of 2", "picnic-0 skipped", "picnic-1 failed", "ended"]
+    assert (summary.exit_code, [each.job.name for each in summary.set_aside]) == (EXIT_JOBS_FAILED, ["picnic-1"])
+    assert painted(request_for("out", retry_failed=True), scenes, Hearing()).exit_code == 0
+
+
 @pytest.mark.parametrize("remembered", [False, True], ids=["another-renderer", "the-same-renderer"])
 def test_cancelled_between_two_steps_it_leaves_no_half_picture_and_a_later_run_finishes(
     scenes, request_for, tmp_path, remembered
@@ -138,6 +157,17 @@ def test_several_processes_are_cancelled_at_once(scenes, request_for, tmp_path):
     run.prepare()
     assert run.paint().cancelled
     assert [path.name for path in (tmp_path / "out").iterdir() if path.suffix != ".jsonl"] == []
+
+
+@pytest.mark.parametrize(("processes", "first"), [(1, "small-0"), (2, "large-0")])
+def test_several_processes_begin_with_what_takes_longest(tmp_path, request_for, monkeypatch, processes, first):
+    write_scene(tmp_path / "a.yaml", name="small")
+    write_scene(tmp_path / "b.yaml", name="large", canvas={"width": 256, "height": 256})
+    scenes = load([str(tmp_path)], LoadOptions()).scenes
+    handed = []
+    monkeypatch.setattr(launch, "run_on_ranks", lambda pool, status, *_: handed.extend(status.todo.jobs) or iter(()))
+    painted(request_for("out", processes=processes), scenes, Hearing())
+    assert (len(handed), handed[0].name) == (4, first)
 
 
 def test_a_dry_run_says_what_it_takes_and_writes_nothing(scenes, request_for, tmp_path):

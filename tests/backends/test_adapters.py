@@ -88,6 +88,7 @@ def renamed(tensors: dict, old: str, new: str) -> dict:
         ),
         (lambda t: {**t, f"{LAYER}.lora_A.weight": torch.zeros(4, 32)}, r"\(64, 64\) in the model and \(64, 32\)"),
         (lambda t: {k: v for k, v in t.items() if k != f"{LAYER}.lora_B.weight"}, "lora_A and lora_B do not belong"),
+        (lambda t: {**t, f"{LAYER}.lora_A.weight": torch.zeros(8, 64)}, "lora_A and lora_B do not belong"),
         (
             lambda t: {**t, "transformer.some.weight": torch.zeros(1)},
             r"no LoRA in diffusers' format: transformer\.some",

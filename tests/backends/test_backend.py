@@ -41,14 +41,15 @@ def test_the_modulation_of_adaln_is_told_apart_by_its_names(tiny: FluxKontext) -
     assert tiny.parts()["modulation"] == modulation > 0
 
 
-def test_each_preset_keeps_less_on_a_gpu_and_a_cpu_has_one(tiny: FluxKontext) -> None:
+def test_each_preset_keeps_less_on_a_gpu_and_the_main_memory_has_one(tiny: FluxKontext) -> None:
     parts = tiny.parts()
     kept = tiny.resident(FluxNumerics(dtype="bfloat16"), "cuda:0")
     assert list(kept) == ["full", "lean", "offload", "sequential"]
     assert kept["full"] == 2 * sum(parts.values()) and kept["sequential"] == 0
     assert kept["lean"] == 2 * (parts["transformer"] + parts["vae"]) < kept["full"]
     assert kept["offload"] == 2 * max(size for name, size in parts.items() if name != "modulation")
-    assert tiny.resident(PLAIN, "cpu") == {"full": 4 * sum(parts.values())}
+    for device in ("cpu", "mps"):  # where what is kept elsewhere would lie in the same memory
+        assert tiny.resident(PLAIN, device) == {"full": 4 * sum(parts.values())}
 
 
 def test_quantized_matrices_take_less_on_a_gpu_and_are_loaded_whole_on_a_cpu(tiny: FluxKontext) -> None:
@@ -132,6 +133,11 @@ def test_what_a_record_says_that_is_not_known_is_refused(record: dict[str, objec
 def test_a_family_is_found_by_the_class_of_its_folder() -> None:
     assert class_name(TINY_MODEL) == "FluxKontextPipeline"
     assert family_of("ContextGenPipeline", "mini") is FluxKontext
+
+
+def test_a_modular_index_says_the_class_too(tmp_path: Path) -> None:
+    shutil.copy(TINY_MODEL / "model_index.json", tmp_path / "modular_model_index.json")
+    assert isinstance(backend_of(tmp_path), FluxKontext)
 
 
 def test_a_family_that_is_not_installed_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 from golden_cases import CASES, TINY, read
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -59,3 +63,15 @@ def test_price_grows_with_steps_and_references() -> None:
     assert predict(TINY, CARD, three, 1, PLAIN).tokens > predict(TINY, CARD, one, 1, PLAIN).tokens
     background = len(one) - predict(TINY, CARD, one, 1, PLAIN).tokens
     assert background == one.references[0].grid.count - one.references[0].foreground.sum()
+
+
+def test_a_configuration_that_was_changed_is_read_again(tmp_path: Path) -> None:
+    for part in ("transformer", "vae"):
+        (tmp_path / part).mkdir()
+        shutil.copy(TINY / part / "config.json", tmp_path / part)
+    sequence = read("cases", CASES[0]).sequence
+    before = predict(tmp_path, CARD, sequence, 1, PLAIN)
+    path = tmp_path / "transformer" / "config.json"
+    config = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**config, "num_single_layers": config["num_single_layers"] - 2}), "utf-8")
+    assert predict(tmp_path, CARD, sequence, 1, PLAIN).tflop < before.tflop

@@ -73,6 +73,12 @@ def test_a_pass_is_the_same_and_the_layers_are_not_asked(attention) -> None:
     assert list(transformer.state_dict()) == names
 
 
+def test_a_transformer_without_guidance_is_told_of_none() -> None:
+    transformer = small_transformer(1, 2, guidance_embeds=False)
+    (step,) = modulations(transformer, TIMES[:1], POOLED, 3.5)
+    assert torch.equal(step[0], transformer.time_text_embed(TIMES[:1] * 1000, POOLED))
+
+
 def test_layers_are_back_after_an_error() -> None:
     transformer = small_transformer(1, 2)
     layers = [norm.linear for norm in adaptive_norms(transformer)]
@@ -127,6 +133,7 @@ def test_offloaded_weights_are_fetched_once_for_all_steps(monkeypatch: pytest.Mo
     brought = modulations(transformer, TIMES, POOLED, 3.5)
     assert all(torch.equal(*pair) for steps in zip(stayed, brought, strict=True) for pair in zip(*steps, strict=True))
     assert all(fetched.count(norm.linear) == 1 for norm in adaptive_norms(transformer))
+    assert {weight.device.type for weight in transformer.parameters()} == {"meta"}  # and taken away again
 
 
 def test_a_transformer_moves_without_them() -> None:

@@ -7,7 +7,8 @@ import torch
 from golden_cases import read, relative
 
 from contextgen import ContextGenPipeline
-from contextgen.backends.flux_kontext.step_cache import STEP_CACHES, FirstBlock, Mag, Taylor, step_cache
+from contextgen.backends.flux_kontext.attention.masked_attention import blocks
+from contextgen.backends.flux_kontext.step_cache import STEP_CACHES, FirstBlock, Mag, Taylor, canvas_of, step_cache
 
 
 @pytest.fixture
@@ -45,6 +46,35 @@ def test_what_is_skipped_is_near_and_the_same_under_the_masks(
         assert 0 < cache.skipped < 12
     assert 0 < relative(pictures[0], exact) < 0.2
     assert relative(pictures[0], pictures[1]) < 1e-4
+
+
+@pytest.mark.parametrize("threshold", [0.4, 0.5, 0.6])
+def test_the_first_block_is_compared_with_the_last_computed_step(
+    pipe: ContextGenPipeline, call: dict, monkeypatch: pytest.MonkeyPatch, threshold: float
+) -> None:
+    residuals: list[torch.Tensor] = []
+    computed: list[int] = []
+
+    def after_first(block, args, given, output) -> None:
+        residuals.append(canvas_of(given, output[1]) - canvas_of(given, given["hidden_states"]))
+
+    first, *_, last = blocks(pipe.transformer)
+    hooks = [
+        first.register_forward_hook(after_first, with_kwargs=True),
+        last.register_forward_hook(lambda *_: computed.append(len(residuals) - 1)),
+    ]
+    cache = FirstBlock(threshold)
+    try:
+        painted(pipe, call, monkeypatch, cache)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    expected = [0]
+    for step, residual in enumerate(residuals[1:], start=1):
+        before = residuals[expected[-1]]
+        if (residual - before).abs().mean() >= threshold * before.abs().mean():
+            expected.append(step)
+    assert computed == expected and cache.skipped == 12 - len(expected)
 
 
 def test_a_line_is_followed_exactly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,12 @@ def test_another_torch_encodes_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         TextCache(tmp_path, "m").get("a crab", 3, torch.float32, CPU, never)
 
 
+def test_another_kind_of_device_encodes_anew(tmp_path: Path) -> None:
+    TextCache(tmp_path, "m").get("a crab", 3, torch.float32, CPU, lambda: MADE)
+    with pytest.raises(AssertionError, match="encoded again"):
+        TextCache(tmp_path, "m").get("a crab", 3, torch.float32, torch.device("meta"), never)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "one bit", "another file", "empty"])
 def test_a_damaged_file_is_said_so_and_written_anew(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
+from torch.distributed import TCPStore
 
-from contextgen_cli.batch.launcher_env import NO_LAUNCHER, VARIABLES, LauncherEnv, launcher_env
+from contextgen_cli.batch.launcher_env import NO_LAUNCHER, VARIABLES, LauncherEnv, launcher_env, open_store
 from contextgen_cli.errors import UsageError
 
 TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "a", "MASTER_PORT": "29500"}
@@ -82,6 +84,14 @@ def test_half_a_launcher_is_refused(broken, env):
     with pytest.raises(UsageError, match="incomplete") as caught:
         launcher_env()
     assert "accelerate launch" in caught.value.hint
+
+
+def test_every_restart_of_the_group_has_its_own_part_of_the_agent_s_store():
+    agent = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    first = LauncherEnv(0, 2, address="127.0.0.1", port=agent.port, agent=True)
+    open_store(first).set("closed", "over")
+    assert open_store(replace(first, rank=1)).check(["closed"])
+    assert not open_store(replace(first, attempt=1)).check(["closed"])
 
 
 @pytest.mark.parametrize("launcher", [TORCHRUN, OPENMPI | MET, HYDRA], ids=["torchrun", "openmpi", "hydra"])

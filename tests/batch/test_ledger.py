@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from waiting import DEADLINE
 
-from contextgen_cli.batch.ledger import LEDGER, Attempt, Reason, append, read
+from contextgen_cli.batch.ledger import LEDGER, Attempt, Reason, append, locked, read
 from contextgen_cli.errors import OutputError
 
 RENDERED = Attempt("a" * 64, "picnic", 7, "rendered", "picnic-7.png", 2.0, 1 << 20, "host", 1, "2026-01-01T00:00:00Z",
@@ -86,6 +86,35 @@ def test_several_processes_lose_no_line(tmp_path):
     assert sorted((attempt.scene[0], attempt.seed) for attempt in ledger.attempts) == [
         (name, seed) for name in names for seed in range(200)
     ]
+
+
+def test_a_line_is_on_the_disk_when_it_is_added(tmp_path, monkeypatch):
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    for attempt in (RENDERED, FAILED):
+        append(tmp_path, [attempt])
+        assert synced[-1] == (tmp_path / LEDGER).stat().st_size
+    assert len(synced) == 2
+
+
+LOCKING = """
+import fcntl, sys
+with open(sys.argv[1], "ab") as ledger:
+    try:
+        fcntl.lockf(ledger, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit(7)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such locks")
+def test_it_is_locked_against_other_processes_and_let_go_again(tmp_path):
+    def code() -> int:
+        return subprocess.run([sys.executable, "-c", LOCKING, str(tmp_path / LEDGER)], check=False).returncode
+
+    with locked(tmp_path):
+        assert code() == 7
+    assert code() == 0
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contextgen_cli.batch.plan import JobCost, Overrides, Plan, Recipe, Weights, plan
+from contextgen_cli.batch.plan import EVERYTHING, JobCost, Overrides, Plan, Portion, Recipe, Weights, plan
 from contextgen_cli.errors import SceneError, UsageError
 from contextgen_cli.scene.limits import LARGEST_SEED
 from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, Sampling, Scene, SceneSource, Size
@@ -107,6 +107,21 @@ def test_the_user_beats_the_scene_and_the_scene_the_model(scene):
     stated = replace(scene, sampling=Sampling(5, None))
     assert make(stated).jobs[0].scene.sampling == Sampling(5, 3.5)
     assert make(stated, steps=6, guidance=0.0).jobs[0].scene.sampling == Sampling(6, 0.0)
+    assert make(replace(scene, sampling=Sampling(5, 2.0)), guidance=0.0).jobs[0].scene.sampling == Sampling(5, 0.0)
+
+
+@pytest.mark.parametrize("shards", [2, 3, 4])
+def test_all_shards_together_have_every_job_of_all_scenes_once(scene, shards):
+    scenes = [replace(scene, name=str(count), prompt=str(count), seeds=tuple(range(count))) for count in (3, 1, 2, 5)]
+
+    def names(portion: Portion) -> list[str]:
+        jobs = plan(scenes, Overrides(), lambda scene: RECIPE, lambda scene: JobCost(1, 1.0, 1), portion).jobs
+        return [job.name for job in jobs]
+
+    whole = names(EVERYTHING)
+    for shard in range(1, shards + 1):
+        assert names(Portion(shard, shards)) == whole[shard - 1 :: shards]
+        assert names(Portion(shard, shards, limit=2)) == whole[shard - 1 :: shards][:2]
 
 
 def test_size_scales_boxes(scene):

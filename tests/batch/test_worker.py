@@ -152,6 +152,15 @@ def test_a_picture_is_only_there_with_all_that_belongs_to_it(tmp_path):
     assert pictures(tmp_path) == []
 
 
+def test_a_picture_without_its_layout_is_done_again_where_the_layout_is_asked_for(tmp_path):
+    list(run(tmp_path, {}, save_layout=True)[1])
+    (tmp_path / "b-0.layout.png").unlink()
+    assert run(tmp_path, {})[0].painted == []
+    painter, outcomes = run(tmp_path, {}, save_layout=True)
+    assert [outcome.status for outcome in outcomes] == [Status.SKIPPED, Status.SKIPPED, Status.RENDERED]
+    assert painter.painted == ["b"] and (tmp_path / "b-0.layout.png").exists()
+
+
 def test_too_little_memory_is_tried_once_more(tmp_path):
     hearing = Hearing()
     painter, outcomes = run(tmp_path, {"b": OutOfMemory("not enough")}, hearing)
@@ -288,6 +297,19 @@ def test_the_time_left_follows_the_cost(monkeypatch):
     now[0] = 101.0
     clock.step(cheap, 1)  # half of the cheap one took a second
     assert clock.seconds_left == pytest.approx(19.0)
+
+
+def test_ranks_share_the_time_left(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("contextgen_cli.terminal.progress.time.monotonic", lambda: now[0])
+    clock = Clock(Overview(4, 0, 4.0, ranks=2))
+    for rank in (0, 1):
+        clock.started(rank)
+    now[0] = 3.0
+    for rank in (0, 1):
+        clock.finished(Outcome(job("a", 1.0), Status.RENDERED, seconds=3.0, rank=rank))
+    assert clock.seconds_left == pytest.approx(3.0)  # two pictures of three seconds each, side by side
+    assert clock.per_minute == pytest.approx(40.0)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,17 @@ def test_ratios_are_those_of_the_canvas_alone(pipe):
     assert mag_ratios(pipe, cases[:1])[1] != pytest.approx(exact[1], rel=1e-4)
 
 
+def test_a_ratio_above_one_is_work_that_grows(pipe):
+    done = []
+
+    def tenfold(block, given, output):
+        done.append(1)
+        return output[0], output[1] * 10.0 ** len(done)
+
+    pipe.transformer.single_transformer_blocks[-1].register_forward_hook(tenfold)
+    assert min(mag_ratios(pipe, [calibration_case(0, pipe.card)])[1:]) > 3
+
+
 def test_nothing_is_measured_on_no_cases_nor_where_steps_are_left_out(pipe):
     with pytest.raises(ValueError, match="at least one"):
         mag_ratios(pipe, [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from painting import TINY_ADAPTER, TINY_MODEL
 from PIL import Image
@@ -32,11 +34,18 @@ def test_each_ablation_changes_the_picture(painted):
 
 def test_a_pipeline_is_as_before_after_an_ablation(pipe, painted):
     card = pipe.card
-    whole, *ablated = model_systems(pipe, "tiny", 2, ABLATIONS)
+    width, height = CASE.size
+    asked = {"layout": CASE.layout, "width": width, "height": height, "num_inference_steps": 2, "seed": CASE.seed}
+    _, *ablated = model_systems(pipe, "tiny", 2, ABLATIONS)
     for system in ablated:
         system.picture(CASE)
-    assert pipe.card == card
-    assert whole.picture(CASE).tobytes() == painted["tiny"].tobytes()
+        assert pipe.card == card
+        assert pipe(CASE.prompt, instances=CASE.instances, **asked).images[0].tobytes() == painted["tiny"].tobytes()
+
+
+def test_the_noise_is_the_case_s(pipe, painted):
+    (whole,) = model_systems(pipe, "tiny", 2)
+    assert whole.picture(replace(CASE, seed=CASE.seed + 1)).tobytes() != painted["tiny"].tobytes()
 
 
 def test_an_unknown_ablation_is_refused(pipe):

@@ -58,6 +58,11 @@ def test_a_subject_may_stick_out_of_the_canvas() -> None:
     assert place(square(60), (0, 0, 128, 8), "area", (128, 96)) == Placement((48, -12), (32, 32))
 
 
+def test_a_box_about_the_canvas_edge_keeps_half_of_its_subject_outside() -> None:
+    """No scale brings that half in, so the other edges alone limit it."""
+    assert place(Extent((100, 100), (20, 20, 81, 81)), (-40, 10, 40, 90), "image", CANVAS).edges == (-24, 26, 24, 74)
+
+
 @given(
     centre=st.tuples(st.integers(1, CANVAS[0] - 1), st.integers(1, CANVAS[1] - 1)),
     frame=st.tuples(st.integers(2, 300), st.integers(2, 300)),

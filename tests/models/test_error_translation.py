@@ -44,6 +44,11 @@ def test_every_checkpoint_error_is_the_weights(kind, border):
         (error_translation.opening, OSError("no file named config.json"), WeightsError),
         (error_translation.opening, ValueError("contextgen.json: unknown key"), WeightsError),
         (error_translation.opening, OSError(errno.ENOSPC, "No space left on device"), OutputError),
+        (
+            error_translation.training,
+            SafetensorError(f"I/O error: No space left on device (os error {errno.ENOSPC})"),
+            OutputError,
+        ),
         (error_translation.opening, OSError(errno.EDQUOT, "Disk quota exceeded"), OutputError),
         (error_translation.opening, MemoryError(), DeviceError),
         (error_translation.opening, RuntimeError("CUDA error: out of memory"), DeviceError),

@@ -10,8 +10,8 @@ import torch
 from painting import TINY_ADAPTER, TINY_MODEL
 
 from contextgen_cli.batch.ledger import read
-from contextgen_cli.batch.plan import Job, JobCost, Overrides, plan
-from contextgen_cli.errors import EXIT_ENVIRONMENT, OutOfMemory
+from contextgen_cli.batch.plan import Job, JobCost, Overrides, Plan, plan
+from contextgen_cli.errors import EXIT_ENVIRONMENT, OutOfMemory, WeightsError
 from contextgen_cli.models import renderer
 from contextgen_cli.models.devices import Device
 from contextgen_cli.models.numerics import Settings
@@ -101,3 +101,22 @@ def test_a_model_that_cannot_be_opened_ends_the_run_whatever_the_reason(contextg
     assert ended.code == EXIT_ENVIRONMENT
     assert "the model could not be opened: KeyError: 'broken install'" in ended.err
     assert not read(tmp_path / "out").attempts
+
+
+@pytest.mark.parametrize("what", ["model", "adapter"])
+def test_other_weights_than_those_of_the_plan_are_not_opened(scene, opened, what):
+    renderer = ModelRenderer(TINY)
+    job = job_of(scene, renderer)
+    other = replace(getattr(job.recipe, what), digest="0" * 64)
+    with pytest.raises(WeightsError, match="has other weights here"):
+        renderer.open(replace(job, recipe=replace(job.recipe, **{what: other})))
+    assert opened == []
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_largest_picture_says_what_a_model_takes(scene, order):
+    renderer = ModelRenderer(TINY)
+    job = job_of(scene, renderer)
+    jobs = [replace(job, cost=JobCost(1, 1.0, size)) for size in (GIB // 8, GIB // 4, GIB // 16)]
+    (footprint,) = renderer.footprints(Plan(tuple(jobs[::order]))).values()
+    assert footprint.activations == GIB // 4

@@ -177,3 +177,12 @@ def test_a_new_folder_is_named_in_the_making_as_files_are_and_what_is_left_of_on
     with output.new_folder(tmp_path / "other"):
         assert not died.exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([theirs.name, "other", "set"])
+
+
+def test_what_a_living_process_is_writing_stays(tmp_path):
+    """Of this machine, and of one that is somebody else's."""
+    with output.new_folder(tmp_path / "set") as making:
+        of_the_first = tmp_path / making.name.replace(f".{os.getpid()}.", ".1.")
+        of_the_first.touch()
+        output.sweep(tmp_path)
+        assert making.is_dir() and of_the_first.exists()

@@ -24,6 +24,17 @@ def record(tmp_path: Path) -> dict[str, Any]:
     return read_record(tmp_path / "out" / "picnic-7.png")
 
 
+def with_value(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy of which one key is another; `~` stands for a slash in it."""
+    changed = copy.deepcopy(record)
+    *outer, last = (part.replace("~", "/") for part in path.split("/"))
+    within: Any = changed
+    for key in outer:
+        within = within[int(key)] if isinstance(within, list) else within[key]
+    within[last] = value
+    return changed
+
+
 def test_it_is_understood(record) -> None:
     found = parse_record(record, PICTURE)
     assert (found.seed, found.scene.name, found.scene.prompt) == (7, "picnic", "a crab is holding a bag")
@@ -56,6 +67,22 @@ def test_a_record_that_lacks_something_is_told_and_by_whom_it_may_be(record, bro
     assert "another version" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("scene/name", 5),
+        ("scene/prompt", None),
+        ("scene/canvas/width", 0),
+        ("scene/instances/0/reference", "nobody"),
+        ("scene/instances/0/box", {"left": 8, "top": 8, "right": 8, "bottom": 9}),
+        ("inputs", {}),
+    ],
+)
+def test_a_record_that_no_picture_has_is_refused(record, path, value) -> None:
+    with pytest.raises(UsageError, match="its record cannot be read"):
+        parse_record(with_value(record, path, value), PICTURE)
+
+
 def test_nothing_sets_a_job_apart_from_itself(record) -> None:
     assert changes(record, record) == []
 
@@ -80,13 +107,7 @@ def test_nothing_sets_a_job_apart_from_itself(record) -> None:
     ],
 )
 def test_what_sets_a_job_apart_is_said(record, path, value, words) -> None:
-    changed = copy.deepcopy(record)
-    *outer, last = (part.replace("~", "/") for part in path.split("/"))
-    within: Any = changed
-    for key in outer:
-        within = within[int(key)] if isinstance(within, list) else within[key]
-    within[last] = value
-    assert changes(record, changed) == [words]
+    assert changes(record, with_value(record, path, value)) == [words]
 
 
 def test_what_is_gone_is_said_too(record) -> None:

@@ -14,8 +14,7 @@ TESTED_IN = {
     "app/test_render.py": "app.cancellation app.listener app.planned_run",
     "app/test_replay.py": "app.comparison app.recall",
     "backends/test_adapters.py": "backends.flux_kontext.lora",
-    "backends/test_backend.py": "backends.base backends.choices backends.families "
-    "backends.flux_kontext.flux_numerics backends.flux_kontext.painter",
+    "backends/test_backend.py": "backends.base backends.choices backends.families backends.flux_kontext.flux_numerics",
     "backends/test_codec.py": "codec",
     "backends/test_golden.py": "backends.flux_kontext.attention.masked_attention backends.flux_kontext.velocity",
     "backends/test_quantizing.py": "backends.unsupported",

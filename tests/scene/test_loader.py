@@ -249,6 +249,7 @@ def test_set(check: Check) -> None:
         ("sampling.stepps", 4, "unknown-key", "`steps`"),
         ("sampling.steps", "many", "wrong-type", "whole number"),
         ("instances[5].fit", "area", "bad-assignment", "a list of 2"),
+        ("instances[2].fit", "area", "bad-assignment", "a list of 2"),
         ("prompt.x", "area", "bad-assignment", "holds no keys"),
         ("canvas.width", 100, "not-a-multiple", "96 and 112"),
         ("prompt", "a\ud800", "control-character", "control character"),

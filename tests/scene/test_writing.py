@@ -123,6 +123,11 @@ def test_record(folder: Path, check: Check) -> None:
     assert replace(again, name=scene.name, source=scene.source) == scene
 
 
+def test_a_record_has_all_that_a_scene_says(folder: Path) -> None:
+    scene = replace(example(Path()), layout=Path("layout.png"))
+    assert from_record(json.loads(json.dumps(to_record(scene)))) == scene
+
+
 def test_a_record_never_names_the_machine(folder: Path, check: Check) -> None:
     (folder / "inner").mkdir()
     text = GOOD.replace("image: crab.png", f"image: {folder}/crab.png").replace("image: bag", "image: ../bag")

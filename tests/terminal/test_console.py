@@ -47,8 +47,12 @@ def test_a_log_that_cannot_be_written_goes_to_the_terminal(capsys, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr("tempfile.NamedTemporaryFile", full)
-    assert console.bug(KeyError("spans")) == 70
-    assert "KeyError: 'spans'" in capsys.readouterr().err
+    try:
+        {}["spans"]
+    except KeyError as problem:
+        assert console.bug(problem) == 70
+    err = capsys.readouterr().err
+    assert "Traceback" in err and err.endswith("KeyError: 'spans'\n")
 
 
 def visible_lines(written: str) -> list[str]:
@@ -103,6 +107,15 @@ def test_what_every_picture_would_say_is_not_shown(monkeypatch, capsys):
     logging.getLogger("diffusers").warning("The following part of your input was truncated because CLIP can only …")
     logging.getLogger("diffusers").warning("something else")
     assert capsys.readouterr().err == "diffusers: something else\n"
+
+
+def test_what_the_library_warns_of_is_always_shown(capsys):
+    console.configure(verbosity=-1)
+    console.adopt_logging()
+    for name in ("contextgen.backends.anything", "somebody.else"):
+        logging.getLogger(name).warning("the folder is full")
+        logging.getLogger(name).info("compiled")
+    assert capsys.readouterr().err == "warning: the folder is full\n"
 
 
 def test_a_dumb_terminal_gets_plain_lines(on_a_terminal, tiny, scene, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,20 @@ def test_what_fails_on_the_way_leaves_the_checkpoint_before_it(tmp_path: Path) -
     assert checkpointing.latest(tmp_path) == before
     write(tmp_path, progress(2))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000001", "000002"]
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    rename = Path.rename
+
+    def renamed(path: Path, target: Path) -> Path:
+        assert {entry.stat().st_ino for entry in (path, *path.rglob("*"))} <= set(synced)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    checkpoint = write(tmp_path, progress(1), lambda folder: (folder / "result").write_text("is in it"))
+    assert (checkpoint / "result").is_file() and synced[-1] == tmp_path.stat().st_ino
 
 
 def test_averages_stand_for_the_weights_they_are_of(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_file_overrides(folder: Path) -> None:
         ((768, 768), False, (256, 256)),
         ((768, 512), False, (320, 208)),
         ((96, 96), False, (256, 256)),
+        ((96, 160), False, (192, 336)),
     ],
 )
 def test_a_card_knows_the_canvases_that_its_model_was_made_for(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from fnmatch import fnmatch
@@ -151,6 +152,23 @@ def test_hub_answers_are_told_apart(
     assert "hf_secret" not in str(refused.value) + refused.value.hint
 
 
+@pytest.mark.parametrize("name", ["../elsewhere", "/etc", "a/b", ".."])
+def test_a_component_that_could_lie_elsewhere_is_refused(folder: Path, name: str) -> None:
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, name: ["diffusers", "AutoencoderKL"]}))
+    with pytest.raises(FolderIncomplete, match="is no name of a component"):
+        checkpoints.find(str(folder))
+
+
+def test_an_adapter_on_the_disk_is_looked_at_before_anything_loads(tmp_path: Path) -> None:
+    with pytest.raises(FolderIncomplete, match=r"no \*\.safetensors"):
+        checkpoints.find_adapter(str(tmp_path))
+    (tmp_path / "cut.safetensors").write_bytes(next((TINY / "adapter").glob("*.safetensors")).read_bytes()[:-1])
+    for given in (tmp_path, tmp_path / "cut.safetensors"):
+        with pytest.raises(FolderIncomplete, match="not a whole safetensors file"):
+            checkpoints.find_adapter(str(given))
+
+
 def flip(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
@@ -169,7 +187,9 @@ def flip(file: Path) -> None:
 )
 def test_digest_changes_with_the_model_and_not_with_the_place(folder: Path, change: Callable[[Path], object]) -> None:
     before = model_folder.digest(folder)
-    assert before == model_folder.digest(TINY)
+    for written in (folder / "README.md", folder / "transformer" / "notes.md"):
+        written.write_text("changes nothing")
+    assert before == model_folder.digest(folder) == model_folder.digest(TINY)
     change(folder)
     assert model_folder.digest(folder) != before
 
@@ -226,6 +246,7 @@ def test_all_that_is_read_is_fetched(file: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     checkpoints.find("someone/model")
     assert any(fnmatch(file, pattern) for pattern in patterns)
+    assert not any(fnmatch(f"transformer_32bit/{WEIGHTS}", pattern) for pattern in patterns)  # no component of it
 
 
 def test_a_folder_comes_before_the_alias_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -491,3 +492,16 @@ def test_confine(folder: Path, check: Check) -> None:
         ("leaves-folder", 6),
         ("leaves-folder", 6),
     ]
+
+
+def test_what_an_earlier_run_decoded_is_not_decoded_again_unless_it_was_changed(check: Check, folder: Path) -> None:
+    verified: set[str] = set()
+    assert check(GOOD, deep=True, verified=verified).problems == () and len(verified) == 2
+    picture, state = folder / "crab.png", (folder / "crab.png").stat()
+    data = bytearray(picture.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    picture.write_bytes(data)
+    os.utime(picture, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert check(GOOD, deep=True, verified=verified).problems == ()
+    os.utime(picture, ns=(state.st_atime_ns, state.st_mtime_ns + 1_000_000))
+    assert [problem.code for problem in check(GOOD, deep=True, verified=verified).errors] == ["damaged-image"]

@@ -232,3 +232,14 @@ def test_no_warning_of_pillow_leaks(tmp_path: Path) -> None:
     with warnings.catch_warnings(), pytest.raises(ImageError, match="64 megapixels"):
         warnings.simplefilter("error")
         header(tmp_path / "big.png")
+
+
+@pytest.mark.parametrize(("most", "is_refused"), [(24 * 16 - 1, True), (24 * 16, False)])
+def test_a_picture_may_have_as_many_pixels_as_the_limit_says(mask, monkeypatch, most, is_refused) -> None:
+    monkeypatch.setattr("contextgen_cli.scene.check.images.REFERENCE_PIXELS", most)
+    if not is_refused:
+        assert header(mask).size == Size(*SIZE)
+        return
+    with pytest.raises(ImageError) as refused:
+        header(mask)
+    assert refused.value.code == "image-too-large"

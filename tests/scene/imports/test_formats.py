@@ -79,6 +79,7 @@ def test_import_coco(here: Path, capsys: Captured) -> None:
     assert scene.prompt == "A photo of a hand bag." and scene.name == "bag"
     (reference,) = scene.references
     assert reference.crop is not None and reference.crop.pixels == (20, 20, 130, 130)
+    assert scene.instances[0].box.pixels == (19, 19, 125, 125)
     assert reference.mask is not None
     with Image.open(reference.mask) as mask:
         assert (mask.getpixel((75, 75)), mask.getpixel((10, 75))) == (255, 0)
@@ -113,6 +114,14 @@ def test_import_mig(here: Path, capsys: Captured) -> None:
     assert scene.instances[1].box.pixels == (0, 128, 128, 256)
 
 
+def test_a_box_may_leave_the_image_by_a_rounding(here: Path) -> None:
+    assert imported(here, {"dogs": {"dog": [[-0.00004, 0, 0.5, 1.00004]]}}, "--size", "512x256") == 0
+    (here / "got/refs").mkdir()
+    (here / "got/refs/dog.png").write_bytes((here / "crab.png").read_bytes())
+    (scene,) = load(["got"], LoadOptions()).scenes
+    assert scene.instances[0].box.pixels == (0, 0, 256, 256)
+
+
 def test_labels_that_make_one_word_stay_two_references(here: Path) -> None:
     assert imported(here, {"dogs": {"red dog": [[0, 0, 0.5, 1]], "red-dog": [[0.5, 0, 1, 1]]}}) == 0
     missing = [problem.message for problem in load(["got"], LoadOptions()).errors]
@@ -124,13 +133,17 @@ def test_labels_of_any_script_have_pictures_of_their_own(here: Path) -> None:
         "一": {"狗": [[0, 0, 0.5, 1]], "猫": [[0.5, 0, 1, 1]]},
         "二": {"狗": [[0, 0, 1, 1]], "!": [[0, 0, 1, 1]]},
         "三": {"?": [[0, 0, 1, 1]], "Red dog": [[0, 0, 1, 1]]},
-        "四": {"red-dog": [[0, 0, 1, 1]]},
+        "四": {"red-dog": [[0, 0, 1, 1]], "cat": [[0, 0, 1, 1]]},
+        "五": {"Cat": [[0, 0, 1, 1]]},
     }
     assert imported(here, data) == 0
     loaded = load(["got"], LoadOptions())
     missing = [problem.message.removeprefix("no such file: got/refs/") for problem in loaded.errors]
     assert sorted(missing) == sorted(
-        ["狗.png", "猫.png", "狗.png", "subject.png", "subject-2.png", "Red-dog.png", "red-dog-2.png"]
+        [
+            *("狗.png", "猫.png", "狗.png", "subject.png", "subject-2.png"),
+            *("Red-dog.png", "red-dog-2.png", "cat.png", "Cat-2.png"),
+        ]
     )
 
 
