@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -95,6 +95,8 @@ def test_the_layout_image_has_a_subject_where_it_is_placed(frame, fit, corner, s
     instance = Instance(Image.new("RGB", mask.size, "red"), mask, box, fit)
 
     placed = place(extent_of(mask, CARDS[frame], CANVAS), box, fit, CANVAS)
+    if frame == "canvas":  # smoothing reaches over a subject that is thin there, or here: it has no edge of its own
+        assume(min(right - left, bottom - top, *placed.size) >= 5)
     reference = prepare_reference(instance, CARDS[frame], *CANVAS)
     if reference.corner is not None:  # whole: where it is clipped, the corners that smoothing rounds off would count
         around = reference.soft_mask.point(lambda value: 255 * (value > 127)).getbbox()
