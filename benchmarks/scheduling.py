@@ -15,9 +15,8 @@ import sys
 import time
 
 from accelerate import PartialState
-from torch.distributed import HashStore
 
-from contextgen_cli.batch.job_store import JobStore
+from contextgen_cli.batch.local_store import LocalJobStore
 from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe, Weights
 from contextgen_cli.scene.scene import Scene, Size
 
@@ -45,7 +44,7 @@ def draw_jobs(count: int, chance: random.Random, tflop_of: dict[int, int]) -> li
 def taken_one_by_one(jobs: list[tuple[Job, float]], ranks: int) -> tuple[float, float]:
     """The makespan, and the real microseconds that handing out one job took."""
     seconds = {job.id: duration for job, duration in jobs}
-    job_store = JobStore(HashStore(), shared=False)
+    job_store = LocalJobStore()
     job_store.publish(Plan(tuple(job for job, _ in jobs)).most_expensive_first().jobs)
     free = [(0.0, rank) for rank in range(ranks)]
     spent, end = 0.0, 0.0

@@ -12,7 +12,8 @@ from contextgen_cli.app.listener import Forecast, RunListener, RunSummary, Tally
 from contextgen_cli.app.rank_renderer import RankRenderer
 from contextgen_cli.batch import launch
 from contextgen_cli.batch.job_store import JobStore
-from contextgen_cli.batch.launch import Interrupted, RankPool, Topology
+from contextgen_cli.batch.launch import Interrupted, LocalEngine, Topology
+from contextgen_cli.batch.local_store import LocalJobStore
 from contextgen_cli.batch.picture_group import PictureGroup
 from contextgen_cli.batch.rank import MakeRenderer
 from contextgen_cli.batch.resume import PlanStatus
@@ -109,11 +110,11 @@ class PlannedRun:
             with self._painter() as renderer:
                 yield from launch.run_in_process(self.status, renderer, self.job_options, listener, interrupted)
             return
-        job_store = self.job_store or launch.open_job_store(self.topology)
+        job_store = self.job_store or LocalJobStore()
         todo = self.status.todo.most_expensive_first() if self.busy.ranks > 1 else self.status.todo
         status = replace(self.status, todo=todo)
-        pool = RankPool(self.busy, job_store, self._make_renderer(), self.job_options)
-        yield from launch.run_on_ranks(pool, status, listener, interrupted)
+        engine = LocalEngine(self.busy, job_store, self._make_renderer(), self.job_options)
+        yield from launch.run_on_ranks(engine, status, listener, interrupted)
 
     def _painter(self) -> contextlib.AbstractContextManager[Renderer]:
         """This process' renderer, with as many beside it as share a picture."""

@@ -13,7 +13,7 @@ from contextgen_cli.app.planned_run import PlannedRun, nothing
 from contextgen_cli.app.rank_renderer import RankRenderer
 from contextgen_cli.batch import launch, launcher_env, resume
 from contextgen_cli.batch.job_store import OVER, JobStore
-from contextgen_cli.batch.launch import RankPool, Topology
+from contextgen_cli.batch.launch import LocalEngine, Topology
 from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.plan import EVERYTHING, Overrides, Portion, job_record, plan, sha256_of
 from contextgen_cli.batch.worker import JobOptions
@@ -93,13 +93,14 @@ class RenderRun:
             Cancelled: asked to stop.
         """
         make_renderer = RankRenderer(self._settings, self._set_up)
-        job_store = launch.open_job_store(self._topology)
-        pool = RankPool(self._topology, job_store, make_renderer, self._job_options)
-        launch.supervise(pool, self._cancellation)
+        folder = self._request.destination.folder
+        job_store = launch.open_launched_store(self._topology.launcher, folder, self._cancellation)
+        engine = LocalEngine(self._topology, job_store, make_renderer, self._job_options)
+        launch.supervise(engine, self._cancellation)
 
     def __enter__(self) -> RenderRun:
         if self._topology.launcher.size > 1:
-            self._job_store = launch.open_job_store(self._topology)
+            self._job_store = launch.open_launched_store(self._topology.launcher, self._request.destination.folder)
         return self
 
     def __exit__(self, *_: object) -> None:

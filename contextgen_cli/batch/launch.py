@@ -12,23 +12,25 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
+from contextgen_cli.batch.followers import HEARTBEAT, Followers
 from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
-from contextgen_cli.batch.launcher_env import NO_LAUNCHER, LauncherEnv, open_store
+from contextgen_cli.batch.launcher_env import NO_LAUNCHER, PATIENCE, LauncherEnv, open_store
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.rank import MakeRenderer, RankPlace
 from contextgen_cli.batch.resume import PlanStatus
+from contextgen_cli.batch.sealing import run_key
 from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.supervisor import Supervisor
+from contextgen_cli.batch.torch_store import TorchJobStore
 from contextgen_cli.batch.worker import UNDONE, JobOptions, Listener, Outcome, Renderer, work
 from contextgen_cli.errors import Cancelled, EnvironmentProblem
 
 Interrupted = Callable[[], bool]  # whether to begin no other picture; raises Cancelled to finish none either
 FINISHING = "finishing the pictures at work; interrupt once more to stop now"
 _POLL = 0.1  # seconds between two looks at what changed elsewhere
-_HEARTBEAT = 5.0  # between two signs of life of a supervisor
-_LOST_AFTER = 60.0  # without one, after which a supervisor and the host around it are given up
-_PARTING = 10.0  # for the others to hear that all is over
 
 
 @dataclass(frozen=True)
@@ -56,27 +58,68 @@ class Topology:
         return [RankPlace(number, here, number, here) for number in range(here)]
 
 
+class Ranks(Protocol):
+    """Those who paint, as the plan's process sees them."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether none is left."""
+
+    def turn(self, seconds: float) -> None:
+        """Attend to them; wait so long where nothing happens.
+
+        Raises:
+            EnvironmentProblem: they die before they paint anything, or the ledger cannot be written.
+        """
+
+    def kill(self) -> None:
+        """End them at once; a picture at work is lost."""
+
+
+class Engine(Protocol):
+    """Where jobs come from, and who paints them and how."""
+
+    @property
+    def job_store(self) -> JobStore: ...
+    @property
+    def job_options(self) -> JobOptions: ...
+    @property
+    def followers(self) -> Followers | None:
+        """Supervisors that are no children of this process."""
+
+    def start(self, tell: Callable[[Event], None]) -> Ranks: ...
+
+
 @dataclass(frozen=True)
-class RankPool:
-    """The ranks as each of their supervisors needs them: where they are, where jobs come from, who paints and how."""
+class LocalEngine:
+    """Ranks that are processes of this host; with a launcher, others have their own."""
 
     topology: Topology
     job_store: JobStore
     make_renderer: MakeRenderer
     job_options: JobOptions
 
-    def supervisor(self, tell: Callable[[Event], None]) -> Supervisor:
-        """Start those of this host."""
+    @property
+    def followers(self) -> Followers | None:
+        if not isinstance(self.job_store, TorchJobStore):
+            return None
+        return Followers(self.job_store, self.topology.launcher)
+
+    def start(self, tell: Callable[[Event], None]) -> Supervisor:
         return Supervisor(self.job_store, self.make_renderer, self.job_options, self.topology.places, tell)
 
 
-def open_job_store(topology: Topology) -> JobStore:
-    """The store through which all ranks get their jobs."""
-    if topology.launcher.size > 1:
-        return JobStore(open_store(topology.launcher))
-    from torch.distributed import HashStore  # type: ignore[attr-defined]
+def open_launched_store(launcher: LauncherEnv, folder: Path, stopped: Interrupted = lambda: False) -> TorchJobStore:
+    """The store through which all of a launcher's ranks get their jobs; its seal's key may lie in the output folder.
 
-    return JobStore(HashStore(), shared=False)
+    Raises:
+        EnvironmentProblem: the store cannot be reached, or the key cannot be read.
+        UsageError: the key in the environment is too short.
+    """
+    leading = launcher.rank == 0
+    store = open_store(launcher)
+    key = run_key(folder, make=leading, patience=PATIENCE.total_seconds(), stopped=stopped)
+    return TorchJobStore(store, key, leading=leading)
 
 
 def run_in_process(
@@ -103,7 +146,7 @@ def run_in_process(
         yield outcome
 
 
-def run_on_ranks(pool: RankPool, status: PlanStatus, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
+def run_on_ranks(engine: Engine, status: PlanStatus, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
     """Do the jobs in several processes; this one tells how it goes.
 
     Raises:
@@ -111,22 +154,22 @@ def run_on_ranks(pool: RankPool, status: PlanStatus, listener: Listener, interru
         Cancelled: asked to stop, after the pictures at work or at once.
     """
     events: deque[Event] = deque()
-    job_store = pool.job_store
+    job_store = engine.job_store
     for job_id, times in status.crashes.items():
         job_store.crashed(job_id, times)
     job_store.publish(status.todo.jobs)
-    run = _RunState(job_store, len(status.todo.jobs), pool.job_options, pool.topology)
-    supervisor = pool.supervisor(events.append)
+    run = _RunState(job_store, len(status.todo.jobs), engine.job_options, engine.followers)
+    ranks = engine.start(events.append)
     try:
-        while not run.ended(supervisor):
+        while not run.ended(ranks):
             if interrupted() and job_store.closed is None:
                 listener.noticed(FINISHING)
                 job_store.close(INTERRUPTED)
             try:
-                supervisor.turn(_POLL)
+                ranks.turn(_POLL)
             except EnvironmentProblem as problem:
                 run.fail(problem)
-            run.check_heartbeats(listener)
+            run.put_back_lost(listener)
             events.extend(job_store.hear())
             while events:
                 yield from run.hear(events.popleft(), status, listener)
@@ -136,8 +179,9 @@ def run_on_ranks(pool: RankPool, status: PlanStatus, listener: Listener, interru
         job_store.close(NOW)
         raise
     finally:
-        supervisor.kill()  # only those that an error or a second interruption leaves
-    run.wait_for_others()
+        ranks.kill()  # only those that an error or a second interruption leaves
+    if run.followers is not None:
+        run.followers.wait()
     if run.problem is not None:
         raise run.problem
     if job_store.closed == INTERRUPTED:
@@ -175,14 +219,11 @@ class _RunState:
     job_store: JobStore
     jobs: int
     job_options: JobOptions
-    topology: Topology
+    followers: Followers | None = None
     finished: set[int] = field(default_factory=set)
     failures: int = 0
     problem: EnvironmentProblem | None = None
     at_work: dict[int, int] = field(default_factory=dict)  # the job that each rank has
-    alive: dict[int, tuple[int, float]] = field(default_factory=dict)  # the others' signs of life, and when heard
-    looked: float = 0.0
-    complete: float = field(default_factory=lambda: time.monotonic())  # when no job was missing last
 
     def hear(self, event: Event, status: PlanStatus, listener: Listener) -> Iterator[Outcome]:
         """Pass on what a rank tells."""
@@ -221,82 +262,47 @@ class _RunState:
         self.problem = self.problem or problem
         self.job_store.close(OVER)
 
-    def ended(self, supervisor: Supervisor) -> bool:
+    def ended(self, ranks: Ranks) -> bool:
         if len(self.finished) == self.jobs:
             self.job_store.close(OVER)
-            return supervisor.ended
-        return supervisor.ended and self.job_store.closed is not None and self._others_ended()
+            return ranks.ended
+        others_ended = self.followers is None or self.followers.ended
+        return ranks.ended and self.job_store.closed is not None and others_ended
 
-    def check_heartbeats(self, listener: Listener) -> None:
-        """Put back the job of a supervisor that gives no sign of life: its host is lost."""
-        now = time.monotonic()
-        if self.topology.launcher.size == 1 or now - self.looked < _HEARTBEAT:
-            return
-        self.looked = now
-        for rank, beats in self.job_store.heartbeats(range(1, self.topology.launcher.size)).items():
-            before, heard = self.alive.get(rank, (0, now))
-            self.alive[rank] = (beats, heard if beats == before else now)
-            if rank in self.at_work and self._lost(rank):
-                self.job_store.put_back(self.at_work.pop(rank))
-                listener.noticed(f"rank {rank} gives no sign of life: its job is handed to another")
-        self._put_back_missing(listener, now)
-
-    def _put_back_missing(self, listener: Listener, now: float) -> None:
-        """Put back what somebody took who did not live to tell."""
-        missing = set(range(self.jobs)) - self.finished - set(self.at_work.values())
-        if not missing or not self.job_store.is_exhausted():
-            self.complete = now
-        elif now - self.complete > _LOST_AFTER:
-            for position in sorted(missing):
-                self.job_store.put_back(position)
-            lost = "1 job was" if len(missing) == 1 else f"{len(missing)} jobs were"
-            listener.noticed(f"{lost} taken by a rank that was not heard of again: handed to another")
-
-    def _lost(self, rank: int) -> bool:
-        """Whether a supervisor never came, or was not heard for long."""
-        beats, heard = self.alive.get(rank, (0, 0.0))
-        return not beats or time.monotonic() - heard > _LOST_AFTER
-
-    def _others_ended(self) -> bool:
-        others = set(range(1, self.topology.launcher.size))
-        return all(self._lost(rank) for rank in others - self.job_store.gone(others))
-
-    def wait_for_others(self) -> None:
-        """Keep the store until the others have heard that all is over; a launcher's outlives us anyhow."""
-        others, until = set(range(1, self.topology.launcher.size)), time.monotonic() + _PARTING
-        if self.topology.launcher.agent or not others:
-            return
-        with contextlib.suppress(EnvironmentProblem):
-            while self.job_store.gone(others) < others and time.monotonic() < until:
-                time.sleep(_POLL)
+    def put_back_lost(self, listener: Listener) -> None:
+        """Hand what a lost host had to another."""
+        if self.followers is not None:
+            for said in self.followers.put_back_lost(self.at_work, set(range(self.jobs)) - self.finished):
+                listener.noticed(said)
 
 
-def supervise(pool: RankPool, interrupted: Interrupted) -> None:
+def supervise(engine: LocalEngine, interrupted: Interrupted) -> None:
     """Supervise a rank whose plan another process makes and tells.
 
     Raises:
         EnvironmentProblem: that process cannot be reached, or no job would fare well here.
         Cancelled: asked to stop, after the pictures at work or at once.
     """
-    job_store, rank = pool.job_store, pool.topology.launcher.rank
+    job_store, rank = engine.job_store, engine.topology.launcher.rank
+    assert isinstance(job_store, TorchJobStore), "only a launcher's processes follow"
     job_store.beat(rank)
     job_store.wait_for_plan(interrupted)
-    supervisor = pool.supervisor(job_store.tell)
+    ranks = engine.start(job_store.tell)
     beaten = 0.0
     try:
-        while not (supervisor.ended and job_store.closed is not None):
+        while not (ranks.ended and job_store.closed is not None):
             if interrupted():
                 job_store.close(INTERRUPTED)
-            if time.monotonic() - beaten >= _HEARTBEAT:
+            if time.monotonic() - beaten >= HEARTBEAT:
                 beaten = time.monotonic()
                 job_store.beat(rank)
-            supervisor.turn(2 * _POLL)
+            ranks.turn(2 * _POLL)
     except EnvironmentProblem as problem:
         with contextlib.suppress(EnvironmentProblem):
             job_store.tell(Event("problem", rank, problem=problem))
         raise
     finally:
-        supervisor.kill()
+        ranks.kill()
         with contextlib.suppress(EnvironmentProblem):
             job_store.leave(rank)
     if interrupted():

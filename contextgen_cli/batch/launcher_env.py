@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from contextgen_cli.batch.listening import listen
 from contextgen_cli.errors import EnvironmentProblem, UsageError
 
-_PATIENCE = timedelta(minutes=10)  # for hosts that a scheduler starts one after another
+PATIENCE = timedelta(minutes=10)  # for hosts that a scheduler starts one after another
 _PORTS = range(20_000, 30_000)  # where a SLURM job names none
 # What a rank's own process must not find: no library is to open a process group there.
 VARIABLES = (
@@ -67,25 +68,25 @@ def open_store(launcher: LauncherEnv) -> Any:
     """A connection to the store that all ranks of the launcher share; every restart of the group has its own part.
 
     Raises:
-        EnvironmentProblem: it cannot be reached.
+        EnvironmentProblem: it cannot be reached, or opened where the others look for it.
     """
-    from torch.distributed import DistError, PrefixStore, TCPStore  # type: ignore[attr-defined]
+    from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
     hosting = launcher.rank == 0 and not launcher.agent
     try:
-        store = TCPStore(
-            launcher.address,
-            launcher.port,
-            is_master=hosting,
-            wait_for_workers=False,
-            timeout=_PATIENCE,
-            use_libuv=True,
-        )
-    except (DistError, RuntimeError, ValueError) as problem:
+        store = listen(launcher.address, launcher.port, PATIENCE) if hosting else _reach(launcher)
+    except (OSError, RuntimeError, ValueError) as problem:  # torch's own are RuntimeErrors
         where = f"{launcher.address}:{launcher.port}"
+        tried = f"listen at {where}" if hosting else f"reach the first rank at {where}"
         hint = "MASTER_ADDR and MASTER_PORT must name the first host as the others reach it."
-        raise EnvironmentProblem(f"rank {launcher.rank} cannot reach the first rank at {where}", hint=hint) from problem
+        raise EnvironmentProblem(f"rank {launcher.rank} cannot {tried}: {problem}", hint=hint) from problem
     return PrefixStore(f"contextgen/{launcher.attempt}", store)
+
+
+def _reach(launcher: LauncherEnv) -> Any:
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    return TCPStore(launcher.address, launcher.port, is_master=False, timeout=PATIENCE, use_libuv=True)
 
 
 def _launched() -> LauncherEnv:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.batch.launcher_env import VARIABLES
+from contextgen_cli.batch.listening import listen, loopback
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.rank import MakeRenderer, RankPlace, end_with_parent, leave_signals_to_parent
 from contextgen_cli.batch.worker import OnStep, Renderer
@@ -108,9 +109,7 @@ class PictureGroup(contextlib.AbstractContextManager["PictureGroup"]):
             other.tell(verb, job)
 
     def _start(self) -> None:
-        from torch.distributed import TCPStore  # type: ignore[attr-defined]
-
-        store = TCPStore(_LOCALHOST, 0, is_master=True, wait_for_workers=False)
+        store = listen(_LOCALHOST, 0)
         places = [RankPlace(rank, self._size, rank, self._size) for rank in range(1, self._size)]
         self._others = [_Member(self._make_renderer, place, store.port) for place in places]
         for other in self._others:
@@ -221,9 +220,14 @@ def assist(line: Connection, make_renderer: MakeRenderer, place: RankPlace, port
 
 
 def _join_process_group(store: Any, rank: int, size: int) -> None:
-    """Found the group in which tensors are exchanged: gloo for those in the main memory, NCCL for those on GPUs."""
+    """Found the group in which tensors are exchanged: gloo for those in the main memory, NCCL for those on GPUs.
+
+    Both would listen where other hosts reach them, without being told.
+    """
     from torch import distributed
 
+    for library in ("GLOO", "NCCL"):
+        os.environ[f"{library}_SOCKET_IFNAME"] = loopback()
     distributed.init_process_group(store=store, rank=rank, world_size=size)
 
 

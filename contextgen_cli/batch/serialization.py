@@ -1,8 +1,10 @@
-"""Jobs and events as JSON, for the way from one host to another: what arrives is data, never code (no pickles)."""
+"""Jobs and events as JSON, for the way from one host to another: what arrives is data, never code (no pickles), and is
+held against what a plan can hold before anybody acts on it."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,10 @@ from contextgen_cli.batch.plan import Job, JobCost, Recipe
 from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.errors import DeviceError, EnvironmentProblem, OutputError, WeightsError
 from contextgen_cli.records.record import Weights
+from contextgen_cli.scene.limits import LARGEST_SEED, LARGEST_SIDE, LARGEST_STEPS
 from contextgen_cli.scene.scene import Reference, Scene, SceneSource
 
+_NAME = re.compile(r"\w[\w.-]{0,199}")  # of a scene, as `contextgen_cli.scene.naming` makes them
 _PROBLEMS = {kind.__name__: kind for kind in (EnvironmentProblem, WeightsError, DeviceError, OutputError)}
 
 
@@ -35,7 +39,24 @@ def job_to_json(job: Job) -> bytes:
 
 
 def job_from_json(data: bytes) -> Job:
-    record = json.loads(data)
+    """A job that another host planned.
+
+    Raises:
+        ValueError, TypeError or KeyError: it is none, or one that no plan makes.
+    """
+    job = _job(json.loads(data))
+    if not _NAME.fullmatch(job.scene.name):
+        raise ValueError(f"the name {job.scene.name!r}")
+    if not (0 <= job.seed <= LARGEST_SEED and 1 <= job.steps <= LARGEST_STEPS):
+        raise ValueError(f"seed {job.seed}, {job.steps} steps")
+    if not all(1 <= side <= LARGEST_SIDE for side in (job.scene.canvas.width, job.scene.canvas.height)):
+        raise ValueError(f"a canvas of {job.scene.canvas}")
+    if unplanned := set(job.scene.files) - {path for path, _ in job.inputs}:
+        raise ValueError(f"{min(unplanned)} is none of its inputs")
+    return job
+
+
+def _job(record: dict[str, Any]) -> Job:
     recipe = record["recipe"]
     adapter = recipe.pop("adapter")
     return Job(
@@ -67,7 +88,14 @@ def event_to_json(event: Event) -> bytes:
 
 
 def event_from_json(data: bytes, jobs: tuple[Job, ...]) -> Event:
+    """What a rank of another host tells of one of the `jobs`.
+
+    Raises:
+        ValueError, TypeError, KeyError or IndexError: it tells nothing of them.
+    """
     record = json.loads(data)
+    if not -1 <= record["position"] < len(jobs):
+        raise IndexError(f"job {record['position']}")
     outcome, problem = record.pop("outcome", None), record.pop("problem", None)
     return Event(
         **record,

@@ -9,18 +9,23 @@ import pytest
 from painters import RECIPE, job, record_of
 from waiting import wait_until
 
-from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
-from contextgen_cli.batch.launch import Topology, _RunState
+from contextgen_cli.batch.followers import Followers
+from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER
+from contextgen_cli.batch.launch import _RunState
 from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.ledger import Reason
+from contextgen_cli.batch.listening import listen
 from contextgen_cli.batch.plan import JobCost, Overrides, Plan, Portion, Weights, plan
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.serialization import Event, event_from_json, event_to_json, job_from_json, job_to_json
+from contextgen_cli.batch.torch_store import TorchJobStore
 from contextgen_cli.batch.worker import JobOptions, Outcome, Status
 from contextgen_cli.errors import EnvironmentProblem, OutputError
 from contextgen_cli.records.output import Destination
 from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, SceneSource
 from contextgen_cli.terminal.progress import Silence
+
+KEY = b"a key of the run"
 
 
 @pytest.mark.parametrize("shards", [1, 2, 3, 7, 30])
@@ -55,7 +60,7 @@ def full_job():
     )
     numerics = {**bare.recipe.numerics, "approximations": "quantize=int8", "compiled": True}
     recipe = replace(bare.recipe, adapter=Weights("a", "1"), numerics=numerics)
-    return replace(bare, scene=scene, recipe=recipe, inputs=((Path("/r/ä.png"), "f0"),))
+    return replace(bare, scene=scene, recipe=recipe, inputs=tuple((path, "f0") for path in scene.files))
 
 
 @pytest.mark.parametrize("sent", [job("a"), full_job()], ids=["bare", "full"])
@@ -96,9 +101,11 @@ def heard_by(job_store):
 def test_two_boards_of_one_store_share_the_jobs():
     from torch.distributed import PrefixStore, TCPStore
 
-    server = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    mine = JobStore(PrefixStore("run/0", server))
-    theirs = JobStore(PrefixStore("run/0", TCPStore("127.0.0.1", server.port, is_master=False)))
+    server = listen("127.0.0.1", 0)
+    mine = TorchJobStore(PrefixStore("run/0", server), KEY, leading=True)
+    theirs = TorchJobStore(
+        PrefixStore("run/0", TCPStore("127.0.0.1", server.port, is_master=False)), KEY, leading=False
+    )
     jobs = [job("a", number) for number in range(5)]
     mine.publish(jobs)
     theirs.wait_for_plan(lambda: False)
@@ -126,26 +133,25 @@ def test_the_job_of_a_host_that_is_lost_is_handed_to_another(tmp_path, monkeypat
     from torch.distributed import HashStore
 
     now = [100.0]
-    monkeypatch.setattr("contextgen_cli.batch.launch.time.monotonic", lambda: now[0])
-    job_store, listener = JobStore(HashStore(), shared=False), Silence()
+    monkeypatch.setattr("contextgen_cli.batch.followers.time.monotonic", lambda: now[0])
+    job_store, listener = TorchJobStore(HashStore(), KEY, leading=True), Silence()
     jobs = (job("a", 0), job("a", 1))
     status = PlanStatus(Plan(jobs), Plan(jobs))
     job_store.publish(jobs)
-    run = _RunState(
-        job_store, 2, JobOptions(Destination(tmp_path), record_of), Topology(1, LauncherEnv(rank=0, size=3))
-    )
+    followers = Followers(job_store, LauncherEnv(rank=0, size=3))
+    run = _RunState(job_store, 2, JobOptions(Destination(tmp_path), record_of), followers)
     for rank in (1, 2):
         job_store.beat(rank)
         list(run.hear(Event("taken", rank, job_store.take()), status, listener))
     for _ in range(13):  # 65 s, in which rank 2 says nothing
-        run.check_heartbeats(listener)
+        run.put_back_lost(listener)
         now[0] += 5.0
         job_store.beat(1)
-    run.check_heartbeats(listener)
+    run.put_back_lost(listener)
     assert capsys.readouterr().err == "rank 2 gives no sign of life: its job is handed to another\n"
     assert (job_store.take(), job_store.take()) == (1, None)
     job_store.leave(1)
-    assert run._others_ended()
+    assert run.followers.ended
 
     done = Event("finished", 1, 1, outcome=Outcome(jobs[1], Status.RENDERED, rank=1))
     assert [outcome.rank for outcome in run.hear(done, status, listener)] == [1]
@@ -163,18 +169,17 @@ def test_a_run_ends_when_each_host_has_left_or_is_lost(tmp_path, monkeypatch):
     from torch.distributed import HashStore
 
     now = [100.0]
-    monkeypatch.setattr("contextgen_cli.batch.launch.time.monotonic", lambda: now[0])
-    job_store = JobStore(HashStore(), shared=False)
-    run = _RunState(
-        job_store, 1, JobOptions(Destination(tmp_path), record_of), Topology(1, LauncherEnv(rank=0, size=4))
-    )
+    monkeypatch.setattr("contextgen_cli.batch.followers.time.monotonic", lambda: now[0])
+    job_store = TorchJobStore(HashStore(), KEY, leading=True)
+    followers = Followers(job_store, LauncherEnv(rank=0, size=4))
+    run = _RunState(job_store, 1, JobOptions(Destination(tmp_path), record_of), followers)
     job_store.publish([job("a")])
     job_store.close(INTERRUPTED)
     for rank in (1, 2):  # rank 3 never comes
         job_store.beat(rank)
     job_store.leave(1)
     for _ in range(20):  # 100 s: rank 1 was last heard so long ago that it would be lost, had it not left
-        run.check_heartbeats(Silence())
+        run.put_back_lost(Silence())
         assert not run.ended(Idle())  # rank 2 is still at its picture
         now[0] += 5.0
         job_store.beat(2)
@@ -186,26 +191,25 @@ def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_a
     from torch.distributed import HashStore
 
     now = [100.0]
-    monkeypatch.setattr("contextgen_cli.batch.launch.time.monotonic", lambda: now[0])
-    job_store, listener = JobStore(HashStore(), shared=False), Silence()
+    monkeypatch.setattr("contextgen_cli.batch.followers.time.monotonic", lambda: now[0])
+    job_store, listener = TorchJobStore(HashStore(), KEY, leading=True), Silence()
     jobs = tuple(job("a", number) for number in range(3))
     status = PlanStatus(Plan(jobs), Plan(jobs))
     job_store.publish(jobs)
-    run = _RunState(
-        job_store, 3, JobOptions(Destination(tmp_path), record_of), Topology(1, LauncherEnv(rank=0, size=2))
-    )
+    followers = Followers(job_store, LauncherEnv(rank=0, size=2))
+    run = _RunState(job_store, 3, JobOptions(Destination(tmp_path), record_of), followers)
     job_store.beat(1)
     assert job_store.take() == 0  # by rank 1, which says no more
     for rank in (0, 2):
         list(run.hear(Event("taken", rank, job_store.take()), status, listener))
     for _ in range(13):
-        run.check_heartbeats(listener)
+        run.put_back_lost(listener)
         now[0] += 5.0
     assert job_store.is_exhausted()
-    run.check_heartbeats(listener)
+    run.put_back_lost(listener)
     assert "1 job was taken by a rank that was not heard of again" in capsys.readouterr().err
     assert (job_store.take(), job_store.take()) == (0, None)
     list(run.hear(Event("taken", 3, 0), status, listener))
     now[0] += 600.0
-    run.check_heartbeats(listener)
+    run.put_back_lost(listener)
     assert job_store.take() is None

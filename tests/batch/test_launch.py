@@ -9,20 +9,21 @@ import painters
 import pytest
 from painters import job
 
-from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
+from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER
 from contextgen_cli.batch.launch import (
     FINISHING,
-    RankPool,
+    LocalEngine,
     Topology,
-    open_job_store,
     run_in_process,
     run_on_ranks,
     supervise,
 )
 from contextgen_cli.batch.launcher_env import LauncherEnv
+from contextgen_cli.batch.local_store import LocalJobStore
 from contextgen_cli.batch.plan import Plan
 from contextgen_cli.batch.rank import RankPlace
 from contextgen_cli.batch.resume import PlanStatus
+from contextgen_cli.batch.torch_store import TorchJobStore
 from contextgen_cli.batch.worker import JobOptions, Outcome, Status
 from contextgen_cli.errors import EnvironmentProblem
 from contextgen_cli.records.output import Destination
@@ -92,8 +93,8 @@ def run_together(
     folder: Path, *names: str, interrupted: Callable[[], bool] = lambda: False
 ) -> tuple[list[Outcome], Notes]:
     topology, notes = Topology(1), Notes()
-    pool = RankPool(topology, open_job_store(topology), painters.make, options(folder))
-    painted = run_on_ranks(pool, status_of(*names), notes, interrupted)
+    engine = LocalEngine(topology, LocalJobStore(), painters.make, options(folder))
+    painted = run_on_ranks(engine, status_of(*names), notes, interrupted)
     return list(painted), notes
 
 
@@ -114,10 +115,10 @@ def test_together_an_interruption_before_the_first_picture_paints_none(tmp_path)
     assert list(tmp_path.glob("*.png")) == []
 
 
-def store() -> JobStore:
+def store() -> TorchJobStore:
     from torch.distributed import HashStore
 
-    return JobStore(HashStore(), shared=False)
+    return TorchJobStore(HashStore(), b"key", leading=True)
 
 
 ELSEWHERE = Topology(1, LauncherEnv(1, 2, 0, 1))
@@ -137,7 +138,7 @@ def test_a_follower_paints_for_another_tells_and_says_goodbye(tmp_path) -> None:
         return next(closing, False)
 
     heard: list[str] = []
-    supervise(RankPool(ELSEWHERE, shared, painters.make, options(tmp_path)), interrupted)
+    supervise(LocalEngine(ELSEWHERE, shared, painters.make, options(tmp_path)), interrupted)
     assert [kind for kind in heard if kind != "step"] == ["taken", "opening", "started", "finished"]
     assert (shared.gone([1]), shared.heartbeats([1])[1] >= 2) == ({1}, True)
     assert [path.name for path in tmp_path.glob("*.png")] == ["a-0.png"]
@@ -149,7 +150,7 @@ def test_a_follower_that_comes_late_leaves_at_once(tmp_path, why) -> None:
     shared = store()
     shared.publish([job("a")])
     shared.close(why)
-    supervise(RankPool(ELSEWHERE, shared, painters.make, options(tmp_path)), lambda: False)
+    supervise(LocalEngine(ELSEWHERE, shared, painters.make, options(tmp_path)), lambda: False)
     assert shared.gone([1]) == {1}
     assert list(tmp_path.iterdir()) == []
 
@@ -159,7 +160,7 @@ def test_a_follower_that_is_interrupted_ends_the_whole_run(tmp_path) -> None:
     shared = store()
     shared.publish([job("a")])
     with pytest.raises(KeyboardInterrupt):
-        supervise(RankPool(ELSEWHERE, shared, painters.make, options(tmp_path)), lambda: True)
+        supervise(LocalEngine(ELSEWHERE, shared, painters.make, options(tmp_path)), lambda: True)
     assert (shared.closed, shared.gone([1])) == (INTERRUPTED, {1})
 
 
@@ -168,7 +169,7 @@ def test_a_follower_whose_ranks_cannot_begin_tells_why_before_it_leaves(tmp_path
     shared = store()
     shared.publish([job("a")])
     with pytest.raises(EnvironmentProblem, match="died 3 times before it painted"):
-        supervise(RankPool(ELSEWHERE, shared, painters.make_stillborn, options(tmp_path)), lambda: False)
+        supervise(LocalEngine(ELSEWHERE, shared, painters.make_stillborn, options(tmp_path)), lambda: False)
     (problem,) = [event.problem for event in shared.hear() if event.kind == "problem"]
     assert problem is not None and "died 3 times" in problem.message
     assert shared.gone([1]) == {1}

@@ -9,8 +9,9 @@ import painters
 import pytest
 from painters import job
 
-from contextgen_cli.batch.launch import RankPool, Topology, open_job_store, run_on_ranks
+from contextgen_cli.batch.launch import LocalEngine, Topology, run_on_ranks
 from contextgen_cli.batch.ledger import Reason, append, read
+from contextgen_cli.batch.local_store import LocalJobStore
 from contextgen_cli.batch.plan import Plan
 from contextgen_cli.batch.resume import plan_status, tidy
 from contextgen_cli.batch.worker import JobOptions, Outcome, Status
@@ -42,8 +43,8 @@ def run(
     hearing, topology = Hearing(), Topology(processes)
     there = plan_status(jobs, given)
     tidy(there, given)
-    pool = RankPool(topology, open_job_store(topology), make, given)
-    painted = run_on_ranks(pool, there, hearing, interrupted)
+    engine = LocalEngine(topology, LocalJobStore(), make, given)
+    painted = run_on_ranks(engine, there, hearing, interrupted)
     return [*there.done, *there.set_aside, *painted], hearing
 
 

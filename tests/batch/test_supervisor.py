@@ -11,8 +11,9 @@ import pytest
 from painters import job
 from waiting import wait_until
 
-from contextgen_cli.batch.job_store import NOW, OVER, JobStore
+from contextgen_cli.batch.job_store import NOW, OVER
 from contextgen_cli.batch.ledger import read
+from contextgen_cli.batch.local_store import LocalJobStore
 from contextgen_cli.batch.rank import MakeRenderer, RankPlace
 from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.supervisor import Supervisor
@@ -27,9 +28,7 @@ class Watched:
     """A supervisor of one rank, its store, and all that it told."""
 
     def __init__(self, folder: Path, make_renderer: MakeRenderer, names: tuple[str, ...]) -> None:
-        from torch.distributed import HashStore
-
-        self.store = JobStore(HashStore(), shared=False)
+        self.store = LocalJobStore()
         self.store.publish([job(name, number) for number, name in enumerate(names)])
         self.told: list[Event] = []
         job_options = JobOptions(Destination.parse(str(folder)), painters.record_of)

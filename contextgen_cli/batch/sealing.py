@@ -1,0 +1,125 @@
+"""What goes through a port that others can reach is sealed: HMAC-SHA256 under a key that only the run's ranks have.
+
+The key is `CONTEXTGEN_RUN_KEY`, which the launcher's environment carries, or else a file of the output folder that only
+its owner can read. Each run seals with a key of its own, made of that one and a nonce, so that what was sealed in an
+earlier run into the same folder is worth nothing in this one. Sealed is not secret: who listens can read along.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from contextgen_cli.errors import EnvironmentProblem, OutputError, UsageError
+
+RUN_KEY = "CONTEXTGEN_RUN_KEY"
+_FILE = Path(".contextgen", "run-key")
+_SHORTEST = 16  # characters of a key that somebody chose
+_LETTERS = 64  # of a key's file, and of a seal
+_POLL = 0.1
+
+
+class Forged(EnvironmentProblem):
+    """Something arrived that no rank of this run sent."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} was not written by this run: somebody else reached the port through which its ranks share jobs",
+            hint="Nothing of it was used. Fence the port off, and run the same command again.",
+        )
+
+
+class Seal:
+    """Seals values under the name by which they are kept, and opens them."""
+
+    def __init__(self, key: bytes, nonce: bytes) -> None:
+        self._key = hmac.digest(key, nonce, hashlib.sha256)
+
+    def close(self, name: str, value: bytes) -> bytes:
+        return self._of(name, value) + value
+
+    def open(self, name: str, sealed: bytes) -> bytes:
+        """
+        Raises:
+            Forged: it was not sealed by this run under this name.
+        """
+        seal, value = sealed[:_LETTERS], sealed[_LETTERS:]
+        if not hmac.compare_digest(seal, self._of(name, value)):
+            raise Forged(name)
+        return value
+
+    def _of(self, name: str, value: bytes) -> bytes:
+        return hmac.new(self._key, name.encode() + b"\0" + value, hashlib.sha256).hexdigest().encode()
+
+
+def new_nonce() -> bytes:
+    return secrets.token_hex(16).encode()
+
+
+def run_key(folder: Path, *, make: bool, patience: float, stopped: Callable[[], bool] = lambda: False) -> bytes:
+    """The key of the runs into an output folder.
+
+    Args:
+        make: let it be, if there is none; others wait so many seconds for it, or until `stopped()`.
+
+    Raises:
+        UsageError: the one in the environment is too short.
+        EnvironmentProblem: there is none, or others can read it.
+        OutputError: it cannot be written or read.
+    """
+    if given := os.environ.get(RUN_KEY):
+        if len(given) < _SHORTEST:
+            raise UsageError(f"{RUN_KEY} is too short to be a secret", hint="Try `openssl rand -hex 32`.")
+        return given.encode()
+    path = folder / _FILE
+    try:
+        if make:
+            _make(path)
+        return _wait(path, time.monotonic() + patience, stopped)
+    except OSError as problem:
+        raise OutputError(
+            f"{path}: {problem.strerror or problem}", hint=f"Or give all ranks the same {RUN_KEY} in their environment."
+        ) from problem
+
+
+def _make(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(_LETTERS // 2))
+
+
+def _wait(path: Path, until: float, stopped: Callable[[], bool]) -> bytes:
+    while time.monotonic() < until and not stopped():
+        if (key := _read(path)) is not None:
+            return key
+        time.sleep(_POLL)
+    raise EnvironmentProblem(
+        f"{path}: the first rank's key did not appear",
+        hint=f"All ranks need the same output folder, or the same {RUN_KEY} in their environment.",
+    )
+
+
+def _read(path: Path) -> bytes | None:
+    """None: it is not there, or not whole."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        private = os.name == "nt" or (found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077)
+        if not stat.S_ISREG(found.st_mode) or not private:
+            hint = f"Remove it, or give all ranks the same {RUN_KEY} in their environment."
+            raise EnvironmentProblem(f"{path}: is not a file that only you can read", hint=hint)
+        key = file.read(_LETTERS)
+    return key if len(key) == _LETTERS else None
