@@ -29,7 +29,7 @@ class JobStore(Protocol):
         """The job that was laid out there."""
 
     def put_back(self, position: int) -> None:
-        """Let somebody else, or the same rank anew, do a job that was taken."""
+        """Let somebody else, or the same rank anew, do a job that was taken, after those that nobody had."""
 
     def is_exhausted(self) -> bool:
         """Whether every job was taken, and none was put back since."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from contextgen_cli.batch import claims
 from contextgen_cli.batch.followers import HEARTBEAT, Followers
 from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
 from contextgen_cli.batch.launcher_env import NO_LAUNCHER, PATIENCE, LauncherEnv, open_store
@@ -131,19 +132,13 @@ def run_in_process(
         EnvironmentProblem: no other job would fare better.
         Cancelled: asked to stop, after the pictures at work or at once.
     """
-    failures = 0
-
-    def jobs() -> Iterator[Job]:
-        for job in status.todo.jobs:
-            if interrupted():
-                raise Cancelled
-            if job_options.max_failures is not None and failures >= job_options.max_failures:
-                return
-            yield job
-
-    for outcome in work(jobs(), renderer, job_options, _Interruptible(listener, interrupted)):
-        failures += outcome.status in UNDONE
-        yield outcome
+    jobs = _Queue(status.todo.jobs, interrupted, job_options.max_failures)
+    try:
+        for outcome in work(jobs, renderer, job_options, _Interruptible(listener, interrupted)):
+            jobs.failures += outcome.status in UNDONE
+            yield outcome
+    finally:
+        claims.tidy(job_options.destination.folder)
 
 
 def run_on_ranks(engine: Engine, status: PlanStatus, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
@@ -180,12 +175,34 @@ def run_on_ranks(engine: Engine, status: PlanStatus, listener: Listener, interru
         raise
     finally:
         ranks.kill()  # only those that an error or a second interruption leaves
+        claims.tidy(engine.job_options.destination.folder)
     if run.followers is not None:
         run.followers.wait()
     if run.problem is not None:
         raise run.problem
     if job_store.closed == INTERRUPTED:
         raise Cancelled
+
+
+class _Queue:
+    """A plan's jobs, until the run is interrupted or enough of them failed."""
+
+    def __init__(self, jobs: Sequence[Job], interrupted: Interrupted, max_failures: int | None) -> None:
+        self._left = deque(jobs)
+        self._interrupted = interrupted
+        self._max_failures = max_failures
+        self.failures = 0
+
+    def __iter__(self) -> Iterator[Job]:
+        while self._left:
+            if self._interrupted():
+                raise Cancelled
+            if self._max_failures is not None and self.failures >= self._max_failures:
+                return
+            yield self._left.popleft()
+
+    def put_back(self, job: Job) -> None:
+        self._left.append(job)
 
 
 class _Interruptible:
@@ -228,6 +245,8 @@ class _RunState:
     def hear(self, event: Event, status: PlanStatus, listener: Listener) -> Iterator[Outcome]:
         """Pass on what a rank tells."""
         match event.kind:
+            case "put back":
+                self.at_work.pop(event.rank, None)
             case "taken":
                 self.at_work[event.rank] = event.position
             case "opening":

@@ -25,12 +25,10 @@ class LocalJobStore:
         self._jobs = tuple(jobs)
 
     def take(self) -> int | None:
-        if self._again:
-            return self._again.popleft()
-        if self._next == len(self._jobs):
-            return None
-        self._next += 1
-        return self._next - 1
+        if self._next < len(self._jobs):
+            self._next += 1
+            return self._next - 1
+        return self._again.popleft() if self._again else None
 
     def job(self, position: int) -> Job:
         return self._jobs[position]

@@ -49,7 +49,7 @@ def serve(line: Connection, make_renderer: MakeRenderer, job_options: JobOptions
         os.environ.pop(name, None)
     supervisor = _SupervisorLine(line, place)
     try:
-        for _ in work(supervisor.jobs(), make_renderer(place), job_options, supervisor, place.rank):
+        for _ in work(supervisor, make_renderer(place), job_options, supervisor, place.rank):
             pass  # told already
     except DeviceLost:
         raise  # this process has come to its end; the supervisor starts another
@@ -69,7 +69,7 @@ class _SupervisorLine:
         self._spoke = 0.0
         self.position = -1
 
-    def jobs(self) -> Iterator[Job]:
+    def __iter__(self) -> Iterator[Job]:
         while True:
             self.position = -1
             self.tell(Event("ready", self._rank))
@@ -78,6 +78,9 @@ class _SupervisorLine:
                 return
             self.position, job = handed
             yield job
+
+    def put_back(self, job: Job) -> None:
+        self.tell(Event("put back", self._rank, self.position))
 
     def tell(self, event: Event) -> None:
         self._line.send(event)

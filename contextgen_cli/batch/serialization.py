@@ -25,7 +25,7 @@ _PROBLEMS = {kind.__name__: kind for kind in (EnvironmentProblem, WeightsError, 
 class Event:
     """Something that a rank has to tell; `position` is the job's in the plan."""
 
-    kind: str  # ready | taken | opening | started | step | finished | noticed | problem
+    kind: str  # ready | taken | put back | opening | started | step | finished | noticed | problem
     rank: int
     position: int = -1
     step: int = 0

@@ -115,6 +115,8 @@ class Supervisor:
             case "ready":
                 rank.position, rank.painting, rank.waiting = None, False, True
                 return
+            case "put back":
+                self._job_store.put_back(event.position)
             case "started":
                 rank.painting, rank.failed_starts = True, 0
             case "problem":

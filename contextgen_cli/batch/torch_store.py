@@ -92,11 +92,13 @@ class TorchJobStore:
 
     def take(self) -> int | None:
         with _reaching():
+            position = int(self._store.add("next", 1)) - 1
+            if position < self._count():
+                return self._position(position)
             if self._store.queue_len("again"):
                 with contextlib.suppress(_empty()):
                     return self._position(self._seal.open("again", self._store.queue_pop("again", False)))
-            position = int(self._store.add("next", 1)) - 1
-        return self._position(position) if position < self._count() else None
+        return None
 
     def job(self, position: int) -> Job:
         if self._jobs:

@@ -10,13 +10,14 @@ import datetime
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from contextgen_cli.batch import ledger
+from contextgen_cli.batch.claims import Claims
 from contextgen_cli.batch.ledger import Attempt, Reason
 from contextgen_cli.batch.plan import Job, refuse_changed
 from contextgen_cli.errors import ContextgenError, EnvironmentProblem, OutOfMemory
@@ -55,6 +56,14 @@ class Listener(Protocol):
     def step(self, job: Job, done: int, rank: int) -> None: ...
     def job_finished(self, outcome: Outcome) -> None: ...
     def noticed(self, text: str) -> None: ...
+
+
+class JobSource(Protocol):
+    """Hands out jobs one by one."""
+
+    def __iter__(self) -> Iterator[Job]: ...
+    def put_back(self, job: Job) -> None:
+        """Hand it out once more, later: another run is at it."""
 
 
 class Status(str, Enum):
@@ -126,21 +135,29 @@ class JobOptions:
 
 
 def work(
-    jobs: Iterable[Job], renderer: Renderer, job_options: JobOptions, listener: Listener, rank: int = 0
+    jobs: JobSource, renderer: Renderer, job_options: JobOptions, listener: Listener, rank: int = 0
 ) -> Iterator[Outcome]:
     """Do jobs one after another, as they are handed out, and yield what became of each."""
+    destination = job_options.destination
+    claims = Claims(destination.folder if destination.keeps_ledger else None, listener.noticed)
     for job in jobs:
-        try:
-            # 1. Leave the job if it is finished by now, paint and write it if not.
-            outcome = skipped(job, job_options, rank) or _do(job, renderer, job_options, listener, rank)
-        except EnvironmentProblem:
-            # 2. No other job would fare better without weights, device or disk.
-            raise
-        except Exception as error:  # noqa: BLE001  the job border: whatever it was, the others go on
-            # 3. Keep what failed as the outcome.
-            outcome = _failed(job, error, rank)
-        # 4. Put it into the ledger, and tell.
-        note(outcome, job_options)
+        # 1. Leave the job to another run that is at it.
+        with claims.hold(job.id, job.name) as ours:
+            if not ours:
+                jobs.put_back(job)
+                continue
+            try:
+                # 2. Leave it if it is finished by now, paint and write it if not.
+                outcome = skipped(job, job_options, rank) or _do(job, renderer, job_options, listener, rank)
+            except EnvironmentProblem:
+                # 3. No other job would fare better without weights, device or disk.
+                raise
+            except Exception as error:  # noqa: BLE001  the job border: whatever it was, the others go on
+                # 4. Keep what failed as the outcome.
+                outcome = _failed(job, error, rank)
+            # 5. Put it into the ledger.
+            note(outcome, job_options)
+        # 6. Tell.
         listener.job_finished(outcome)
         yield outcome
 

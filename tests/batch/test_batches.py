@@ -46,7 +46,7 @@ def pictures_of(folder: Path) -> dict[str, bytes]:
     """All that is in an output folder but the ledger."""
     if not folder.exists():
         return {}
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != LEDGER}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != LEDGER}
 
 
 def start(scenes: Path, out: Path, *more: str, launcher: tuple[str, ...] = ()) -> subprocess.Popen[str]:

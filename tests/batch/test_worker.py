@@ -17,7 +17,7 @@ from contextgen_cli.batch.launch import run_in_process
 from contextgen_cli.batch.ledger import read
 from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe, Weights, sha256_of
 from contextgen_cli.batch.resume import plan_status
-from contextgen_cli.batch.worker import JobOptions, Outcome, Overview, Status, work
+from contextgen_cli.batch.worker import JobOptions, Outcome, Overview, Status
 from contextgen_cli.errors import DeviceError, JobError, OutOfMemory, OutputError
 from contextgen_cli.records.output import Composition, Destination, encode, read_record, write
 from contextgen_cli.scene.scene import Sampling, Scene, Size
@@ -80,8 +80,8 @@ class Hearing(Silence):
         self.heard.append(f"{outcome.job.scene.name} {outcome.status.value}")
 
 
-def run(folder: Path, failures: dict[str, BaseException], listener: Silence | None = None, jobs=None, **job_options):
-    painter = Painter(failures)
+def run(folder: Path, failures: dict[str, BaseException], listener=None, jobs=None, painter=None, **job_options):
+    painter = painter or Painter(failures)
     jobs = jobs or Plan(tuple(job(name) for name in "abc"))
     given = JobOptions(Destination.parse(str(folder)), lambda job: {"job": job.id}, **job_options)
     there = plan_status(jobs, given)
@@ -339,9 +339,12 @@ def test_two_jobs_of_one_name_that_are_written_at_once_keep_their_own_layouts(tm
 
     monkeypatch.setattr(Destination, "place", slow)
     jobs = [replace(job("a"), id=letter * 64) for letter in "bc"]
-    job_options = JobOptions(Destination(tmp_path), lambda job: {"job": job.id}, save_layout=True)
+
+    def paint(job: Job) -> Outcome:
+        return next(run(tmp_path, {}, jobs=Plan((job,)), painter=Colourful({}), save_layout=True)[1])
+
     with ThreadPoolExecutor() as threads:
-        outcomes = list(threads.map(lambda each: next(work([each], Colourful({}), job_options, Silence())), jobs))
+        outcomes = list(threads.map(paint, jobs))
     assert {outcome.path.name for outcome in outcomes} >= {"a-0.png"}
     for outcome in outcomes:
         layout = Image.open(outcome.path.with_name(f"{outcome.path.stem}.layout.png"))

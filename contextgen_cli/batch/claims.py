@@ -1,0 +1,82 @@
+"""Which jobs are at work, seen by every run into the same folder: two that are equal, or overlap, paint nothing twice.
+
+A claim is a lock on a file of the job's name. The system lets it go when its process ends, however that was, also on
+another host of a shared file system, so that no claim outlives its owner.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_FOLDER = Path(".contextgen", "claims")
+_PATIENCE = 1.0  # seconds, for a job that was found at work before
+_TRIES = 3  # whoever ends a run removes the empty folder
+
+
+class Claims:
+    """One process' claims.
+
+    Args:
+        folder: the output folder; None: nobody else can paint the same picture into the same place.
+        notice: is told once where no claims can be made, and once that there is another run.
+    """
+
+    def __init__(self, folder: Path | None, notice: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._notice = notice
+        self._elsewhere: set[str] = set()
+
+    @contextlib.contextmanager
+    def hold(self, job_id: str, name: str) -> Iterator[bool]:
+        """Claim a job for the block; False where another run is at it, then also after some patience."""
+        with contextlib.ExitStack() as held:
+            try:
+                ours = self._folder is None or self._lock(self._folder, job_id, held)
+            except OSError as problem:
+                self._do_without(problem)
+                ours = True
+            if not ours:
+                self._elsewhere_too(job_id, name)
+            yield ours
+
+    def _lock(self, folder: Path, job_id: str, held: contextlib.ExitStack) -> bool:
+        from filelock import FileLock, Timeout
+
+        claims = folder / _FOLDER
+        patience = _PATIENCE if job_id in self._elsewhere else 0
+        for _ in range(_TRIES):
+            with contextlib.suppress(FileNotFoundError):
+                claims.parent.mkdir(exist_ok=True)
+                claims.mkdir(exist_ok=True)
+                lock = FileLock(claims / job_id, timeout=patience, fallback_to_soft=False)
+                try:
+                    held.enter_context(lock)
+                except Timeout:
+                    return False
+                held.callback((claims / job_id).unlink, missing_ok=True)  # before it is let go: who waits sees that
+                return True
+        return True  # the folder is gone: whoever writes the picture says so
+
+    def _do_without(self, problem: OSError) -> None:
+        reason = f"no job can be claimed here ({problem.strerror or problem})"
+        self._notice(f"{self._folder}: {reason}: another run at the same time may paint the same pictures")
+        self._folder = None
+
+    def _elsewhere_too(self, job_id: str, name: str) -> None:
+        if not self._elsewhere:
+            self._notice(f"another run into {self._folder} is at {name}: what it paints is left to it")
+        self._elsewhere.add(job_id)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what killed processes left of their claims, and the folder, unless somebody has one."""
+    from filelock import FileLock, Timeout
+
+    with contextlib.suppress(OSError):
+        for claim in (folder / _FOLDER).iterdir():
+            with contextlib.suppress(Timeout), FileLock(claim, timeout=0, fallback_to_soft=False):
+                claim.unlink(missing_ok=True)
+        (folder / _FOLDER).rmdir()
+        (folder / _FOLDER).parent.rmdir()

@@ -1,0 +1,129 @@
+"""Two runs into one folder at the same time: nothing is painted twice, and what a dead one had is taken over."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import painters
+import pytest
+from painters import job
+from waiting import DEADLINE
+
+from contextgen_cli.batch.launch import run_in_process
+from contextgen_cli.batch.ledger import read
+from contextgen_cli.batch.plan import Plan
+from contextgen_cli.batch.rank import RankPlace
+from contextgen_cli.batch.resume import plan_status
+from contextgen_cli.batch.worker import JobOptions, Status
+from contextgen_cli.records.output import Destination
+from contextgen_cli.terminal.progress import Silence
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from contextgen_cli.batch.claims import Claims
+with Claims(Path(sys.argv[1]), print).hold(sys.argv[2], "b") as ours:
+    print(ours, flush=True)
+    time.sleep(3600)
+"""
+
+
+class Notes(Silence):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def noticed(self, text: str) -> None:
+        self.said.append(text)
+
+
+@contextlib.contextmanager
+def another_run_at(folder: Path, job_id: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(folder), job_id], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "True\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def run(folder: Path, *names: str):
+    plan = Plan(tuple(job(name, number) for number, name in enumerate(names)))
+    options, notes = JobOptions(Destination.parse(str(folder)), painters.record_of), Notes()
+    painter = painters.make(RankPlace(0, 1))
+    return run_in_process(plan_status(plan, options), painter, options, notes, lambda: False), notes
+
+
+@pytest.mark.processes
+def test_what_another_run_is_at_comes_last_and_is_taken_over_when_that_one_is_killed(tmp_path) -> None:
+    with another_run_at(tmp_path, job("b", 1).id) as other:
+        outcomes, notes = run(tmp_path, "a", "b", "c")
+        assert [next(outcomes).job.name, next(outcomes).job.name] == ["a-0", "c-2"]
+        other.send_signal(signal.SIGKILL)
+        assert [(outcome.job.name, outcome.status) for outcome in outcomes] == [("b-1", Status.RENDERED)]
+    assert notes.said == [f"another run into {tmp_path} is at b-1: what it paints is left to it"]
+
+
+@pytest.mark.processes
+def test_what_another_run_finished_meanwhile_is_not_painted(tmp_path) -> None:
+    with another_run_at(tmp_path, job("b", 1).id) as other:
+        outcomes, _ = run(tmp_path, "a", "b")
+        assert next(outcomes).job.name == "a-0"
+        options = JobOptions(Destination.parse(str(tmp_path)), painters.record_of)
+        other_picture = options.destination.place("b", 1, job("b", 1).id).path
+        from PIL import Image
+
+        from contextgen_cli.records.output import encode, write
+
+        write(other_picture, encode(Image.new("L", (16, 16)), painters.record_of(job("b", 1))))
+        other.kill()
+        assert [(outcome.job.name, outcome.status) for outcome in outcomes] == [("b-1", Status.SKIPPED)]
+
+
+def test_no_claim_is_left_behind(tmp_path) -> None:
+    outcomes, notes = run(tmp_path, "a", "b")
+    assert [outcome.status for outcome in outcomes] == [Status.RENDERED] * 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-0.png", "b-1.png", "ledger.jsonl"]
+    assert notes.said == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has locks of its own")
+@pytest.mark.parametrize("reason", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP], ids=errno.errorcode.get)
+def test_a_file_system_without_locks_is_spoken_of_once(tmp_path, monkeypatch, reason) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    outcomes, notes = run(tmp_path, "a", "b", "c")
+    assert [outcome.status for outcome in outcomes] == [Status.RENDERED] * 3
+    assert [f"no job can be claimed here ({os.strerror(reason)})" in said for said in notes.said] == [True]
+
+
+@pytest.mark.processes
+def test_two_equal_runs_at_once_paint_nothing_twice(tmp_path) -> None:
+    program = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import test_claims
+outcomes, _ = test_claims.run(Path(sys.argv[1]), *["slow"] * 8)
+print(sum(outcome.status.value == "rendered" for outcome in outcomes))
+"""
+    here = str(Path(__file__).parent)
+    search = os.pathsep.join([here, str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-c", program, str(tmp_path), here]
+    runs = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": search})
+        for _ in range(2)
+    ]
+    painted = [int(each.communicate(timeout=DEADLINE)[0]) for each in runs]
+    assert sum(painted) == 8
+    assert sorted(attempt.seed for attempt in read(tmp_path).attempts) == list(range(8))
+    assert min(painted) >= 1, "neither waited for the other to do it all"
