@@ -28,8 +28,8 @@ class JobStore(Protocol):
     def job(self, position: int) -> Job:
         """The job that was laid out there."""
 
-    def put_back(self, position: int) -> None:
-        """Let somebody else, or the same rank anew, do a job that was taken, after those that nobody had."""
+    def put_back(self, position: int, *, later: bool = False) -> None:
+        """Let somebody else, or the same rank anew, do a job that was taken: next, or `later`, when none is left."""
 
     def is_exhausted(self) -> bool:
         """Whether every job was taken, and none was put back since."""

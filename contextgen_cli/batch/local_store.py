@@ -17,6 +17,7 @@ class LocalJobStore:
         self._jobs: tuple[Job, ...] = ()
         self._next = 0
         self._again: deque[int] = deque()
+        self._later: deque[int] = deque()
         self._events: deque[Event] = deque()
         self._crashes: Counter[str] = Counter()
         self._closed: str | None = None
@@ -25,19 +26,21 @@ class LocalJobStore:
         self._jobs = tuple(jobs)
 
     def take(self) -> int | None:
+        if self._again:
+            return self._again.popleft()
         if self._next < len(self._jobs):
             self._next += 1
             return self._next - 1
-        return self._again.popleft() if self._again else None
+        return self._later.popleft() if self._later else None
 
     def job(self, position: int) -> Job:
         return self._jobs[position]
 
-    def put_back(self, position: int) -> None:
-        self._again.append(position)
+    def put_back(self, position: int, *, later: bool = False) -> None:
+        (self._later if later else self._again).append(position)
 
     def is_exhausted(self) -> bool:
-        return self._next == len(self._jobs) and not self._again
+        return self._next == len(self._jobs) and not self._again and not self._later
 
     def crashed(self, job_id: str, times: int = 1) -> int:
         self._crashes[job_id] += times

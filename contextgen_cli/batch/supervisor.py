@@ -116,7 +116,7 @@ class Supervisor:
                 rank.position, rank.painting, rank.waiting = None, False, True
                 return
             case "put back":
-                self._job_store.put_back(event.position)
+                self._job_store.put_back(event.position, later=True)
             case "started":
                 rank.painting, rank.failed_starts = True, 0
             case "problem":

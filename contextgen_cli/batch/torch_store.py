@@ -77,7 +77,8 @@ class TorchJobStore:
 
     def is_exhausted(self) -> bool:
         with _reaching():
-            return int(self._store.add("next", 0)) >= self._count() and not self._store.queue_len("again")
+            waiting = self._store.queue_len("again") + self._store.queue_len("later")
+            return int(self._store.add("next", 0)) >= self._count() and not waiting
 
     # Every supervisor
 
@@ -91,14 +92,11 @@ class TorchJobStore:
             time.sleep(0.1)
 
     def take(self) -> int | None:
+        if (position := self._pop("again")) is not None:
+            return position
         with _reaching():
             position = int(self._store.add("next", 1)) - 1
-            if position < self._count():
-                return self._position(position)
-            if self._store.queue_len("again"):
-                with contextlib.suppress(_empty()):
-                    return self._position(self._seal.open("again", self._store.queue_pop("again", False)))
-        return None
+        return self._position(position) if position < self._count() else self._pop("later")
 
     def job(self, position: int) -> Job:
         if self._jobs:
@@ -107,9 +105,10 @@ class TorchJobStore:
         with _arriving(f"job {position}"):
             return job_from_json(sealed)
 
-    def put_back(self, position: int) -> None:
+    def put_back(self, position: int, *, later: bool = False) -> None:
+        queue = "later" if later else "again"
         with _reaching():
-            self._store.queue_push("again", self._closed_up("again", str(position).encode()))
+            self._store.queue_push(queue, self._closed_up(queue, str(position).encode()))
 
     def crashed(self, job_id: str, times: int = 1) -> int:
         with _reaching():
@@ -158,6 +157,14 @@ class TorchJobStore:
         with _reaching():
             there = self._store.check([name])
         return self._get(name).decode() if there else None
+
+    def _pop(self, queue: str) -> int | None:
+        with _reaching():
+            if not self._store.queue_len(queue):
+                return None
+            with contextlib.suppress(_empty()):
+                return self._position(self._seal.open(queue, self._store.queue_pop(queue, False)))
+        return None
 
     def _count(self) -> int:
         if self._total is None:
