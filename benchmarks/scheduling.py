@@ -3,7 +3,8 @@
 `python benchmarks/scheduling.py [JOBS]` draws so many jobs (10,000) with the cost of one to eight references, puts
 them into the real job store (`contextgen_cli.batch.job_store`) and lets 8, 64 and 512 ranks that only wait take them,
 on a simulated clock; the same jobs are dealt out by accelerate's `split_between_processes`. One JSON line each:
-makespan over ideal, where ideal is all work divided by the ranks, or the longest job if that is more.
+makespan over ideal, where ideal is all work divided by the ranks, or the longest job if that is more. Then come the
+lines of `engines.py`: what handing out really costs, with each engine, on two ranks of this machine.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import random
 import sys
 import time
 
+import engines
 from accelerate import PartialState
 
 from contextgen_cli.batch.local_store import LocalJobStore
@@ -94,6 +96,7 @@ def main(count: int) -> None:
                     "microseconds_to_hand_out": round(cost, 1),
                 }
                 sys.stdout.write(json.dumps(result) + "\n")
+    engines.main()
 
 
 if __name__ == "__main__":

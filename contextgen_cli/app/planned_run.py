@@ -12,10 +12,12 @@ from contextgen_cli.app.listener import Forecast, RunListener, RunSummary, Tally
 from contextgen_cli.app.rank_renderer import RankRenderer
 from contextgen_cli.batch import launch
 from contextgen_cli.batch.job_store import JobStore
-from contextgen_cli.batch.launch import Interrupted, LocalEngine, Topology
+from contextgen_cli.batch.launch import Engine, Interrupted, LocalEngine, Topology
 from contextgen_cli.batch.local_store import LocalJobStore
 from contextgen_cli.batch.picture_group import PictureGroup
 from contextgen_cli.batch.rank import MakeRenderer
+from contextgen_cli.batch.ray_engine.cluster import RayCluster
+from contextgen_cli.batch.ray_engine.engine import RayEngine
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.worker import JobOptions, Listener, Outcome, Overview, Renderer
 from contextgen_cli.errors import DeviceError, EnvironmentProblem
@@ -40,11 +42,12 @@ class PlannedRun:
     topology: Topology
     set_up: Callable[[], None] = nothing
     job_store: JobStore | None = None  # only where other hosts' processes take part
+    ray: RayCluster | None = None  # connected, if it is to paint
 
     @property
     def in_this_process(self) -> bool:
         """A single picture, or one for which there is no folder, needs nobody to watch over it."""
-        if self.job_store is not None:
+        if self.job_store is not None or self.ray is not None:
             return False
         if self.settings.parallel is not None:
             return True
@@ -110,11 +113,14 @@ class PlannedRun:
             with self._painter() as renderer:
                 yield from launch.run_in_process(self.status, renderer, self.job_options, listener, interrupted)
             return
-        job_store = self.job_store or LocalJobStore()
         todo = self.status.todo.most_expensive_first() if self.busy.ranks > 1 else self.status.todo
         status = replace(self.status, todo=todo)
-        engine = LocalEngine(self.busy, job_store, self._make_renderer(), self.job_options)
-        yield from launch.run_on_ranks(engine, status, listener, interrupted)
+        yield from launch.run_on_ranks(self._engine(), status, listener, interrupted)
+
+    def _engine(self) -> Engine:
+        if self.ray is not None:
+            return RayEngine(self.ray, self.topology.processes or None, self._make_renderer(), self.job_options)
+        return LocalEngine(self.busy, self.job_store or LocalJobStore(), self._make_renderer(), self.job_options)
 
     def _painter(self) -> contextlib.AbstractContextManager[Renderer]:
         """This process' renderer, with as many beside it as share a picture."""

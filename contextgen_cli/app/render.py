@@ -11,14 +11,16 @@ from contextgen_cli.app.cancellation import Cancellation
 from contextgen_cli.app.listener import Forecast, RunListener, RunSummary
 from contextgen_cli.app.planned_run import PlannedRun, nothing
 from contextgen_cli.app.rank_renderer import RankRenderer
-from contextgen_cli.batch import launch, launcher_env, resume
+from contextgen_cli.batch import launch, resume
+from contextgen_cli.batch.hosts.launcher_env import LauncherEnv, launcher_env
 from contextgen_cli.batch.job_store import OVER, JobStore
 from contextgen_cli.batch.launch import LocalEngine, Topology
-from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.plan import EVERYTHING, Overrides, Portion, job_record, plan, sha256_of
+from contextgen_cli.batch.ray_engine.cluster import RayCluster
 from contextgen_cli.batch.worker import JobOptions
 from contextgen_cli.errors import EnvironmentProblem, UsageError
 from contextgen_cli.models.accelerate_config import suitable_ranks
+from contextgen_cli.models.devices import choose_device
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.image_digests import ImageDigests
@@ -36,7 +38,8 @@ class RenderRequest:
     overrides: Overrides = field(default_factory=Overrides)
     only: tuple[str, ...] = ()  # globs of scenes' names; none: every scene
     portion: Portion = EVERYTHING
-    processes: int | None = 1  # None: as many as suit this machine; 0: this very process
+    processes: int | None = 1  # None: as many as suit this machine, or the cluster; 0: this very process
+    ray: RayCluster | None = None  # where to paint, if not here
     fresh: bool = False
     retry_failed: bool = False
     max_failures: int | None = None  # after so many, no picture is begun
@@ -71,11 +74,12 @@ class RenderRun:
     ) -> None:
         self._request, self._listener = request, listener
         self._set_up, self._renderer_for = set_up, renderer_for
-        self._topology, self._settings = assemble(request, launcher_env.launcher_env())
+        self._topology, self._settings = assemble(request, launcher_env())
         self._job_options = job_options(request, self._topology.launcher)
         self._images = ImageDigests(request.destination.folder, sha256_of)
         self._job_store: JobStore | None = None
         self._cancellation = Cancellation()
+        self._connections = contextlib.ExitStack()
         self._planned: PlannedRun | None = None
 
     # 1. Of several hosts' processes, one makes the plan; the others follow it.
@@ -107,6 +111,7 @@ class RenderRun:
         if self._job_store is not None:
             with contextlib.suppress(EnvironmentProblem):
                 self._job_store.close(OVER)
+        self._connections.close()
 
     # 2. Scenes are read and checked by who knows where they come from.
 
@@ -125,7 +130,7 @@ class RenderRun:
         request, settings = self._request, self._settings
         if request.dry_run:
             settings = replace(settings, offline=True)  # a plan is no reason to fetch gigabytes
-        renderer = self._renderer_for(settings)
+        renderer = self._renderer_for(settings) if request.ray is None else self._planner(request.ray, settings)
         asked = chosen(scenes, request.only)
         recipe, cost, digest = renderer.recipe, renderer.cost, self._images.digest
         whole = plan(asked, request.overrides, recipe, cost, request.portion, digest)
@@ -134,8 +139,13 @@ class RenderRun:
             self._listener.warned(warning)
         self._images.keep()
         self._planned = PlannedRun(
-            status, renderer, settings, self._job_options, self._topology, self._set_up, self._job_store
+            status, renderer, settings, self._job_options, self._topology, self._set_up, self._job_store, request.ray
         )
+
+    def _planner(self, ray: RayCluster, settings: Settings) -> ModelRenderer:
+        """One that plans for the devices of a cluster, of which this host may have none."""
+        self._connections.enter_context(ray.connected())
+        return ModelRenderer(settings, elsewhere=ray.ask(choose_device, settings.device))
 
     # 4. Show it, if that is all that is wanted.
 
@@ -186,6 +196,9 @@ def assemble(request: RenderRequest, place: LauncherEnv) -> tuple[Topology, Sett
         UsageError: a launcher started the ranks, and more are asked for; or several are to share each picture.
     """
     settings, processes = request.settings, request.processes
+    if request.ray is not None:
+        _refuse_ray(request, place)
+        return Topology(processes or 0), settings
     parallel = settings.parallel
     if parallel is not None and (place.size > 1 or processes not in (0, 1)):
         raise UsageError(
@@ -203,6 +216,17 @@ def assemble(request: RenderRequest, place: LauncherEnv) -> tuple[Topology, Sett
             hint="Leave --processes away under torchrun, accelerate launch and srun.",
         )
     return Topology(1, place), settings
+
+
+def _refuse_ray(request: RenderRequest, place: LauncherEnv) -> None:
+    if place.size > 1:
+        raise UsageError(f"a launcher started {place.size} ranks, and Ray would start its own", hint="Leave one away.")
+    if request.settings.parallel is not None:
+        raise UsageError("ranks of Ray have one GPU each", hint="Leave --parallel away, or --engine ray.")
+    if request.processes == 0:
+        raise UsageError("--processes 0 paints in this very process", hint="Leave it away, or --engine ray.")
+    if not request.destination.keeps_ledger:
+        raise UsageError("Ray's ranks need a folder that all hosts see", hint="Give a folder with -o.")
 
 
 def job_options(request: RenderRequest, place: LauncherEnv) -> JobOptions:

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Protocol
 
 from contextgen_cli.batch import claims
-from contextgen_cli.batch.followers import HEARTBEAT, Followers
+from contextgen_cli.batch.hosts.followers import HEARTBEAT, Followers
+from contextgen_cli.batch.hosts.launcher_env import NO_LAUNCHER, PATIENCE, LauncherEnv, open_store
+from contextgen_cli.batch.hosts.sealing import run_key
+from contextgen_cli.batch.hosts.torch_store import TorchJobStore
 from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
-from contextgen_cli.batch.launcher_env import NO_LAUNCHER, PATIENCE, LauncherEnv, open_store
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.rank import MakeRenderer, RankPlace
 from contextgen_cli.batch.resume import PlanStatus
-from contextgen_cli.batch.sealing import run_key
 from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.supervisor import Supervisor
-from contextgen_cli.batch.torch_store import TorchJobStore
 from contextgen_cli.batch.worker import UNDONE, JobOptions, Listener, Outcome, Renderer, work
 from contextgen_cli.errors import Cancelled, EnvironmentProblem
 

@@ -14,8 +14,8 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from contextgen_cli.batch.launcher_env import VARIABLES
-from contextgen_cli.batch.listening import listen, loopback
+from contextgen_cli.batch.hosts.launcher_env import VARIABLES
+from contextgen_cli.batch.hosts.listening import listen, loopback
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.rank import MakeRenderer, RankPlace, end_with_parent, leave_signals_to_parent
 from contextgen_cli.batch.worker import OnStep, Renderer

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from typing import TYPE_CHECKING
 
-from contextgen_cli.batch.launcher_env import VARIABLES
+from contextgen_cli.batch.hosts.launcher_env import VARIABLES
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.worker import JobOptions, Outcome, Overview, Renderer, work
@@ -59,31 +59,20 @@ def serve(line: Connection, make_renderer: MakeRenderer, job_options: JobOptions
         os._exit(1)  # nobody is there to hear why
 
 
-class _SupervisorLine:
-    """Asks the supervisor for jobs and tells it how they go."""
+class Narrator:
+    """Tells what a rank's worker does, as events; how they travel is for those to say who take jobs by it."""
 
-    def __init__(self, line: Connection, place: RankPlace) -> None:
-        self._line = line
-        self._rank = place.rank
+    def __init__(self, place: RankPlace) -> None:
+        self.rank = place.rank
+        self.position = -1  # of the job at work
         self._pause = _FASTEST * max(1.0, place.ranks / _RANKS_AT_FASTEST)
         self._spoke = 0.0
-        self.position = -1
-
-    def __iter__(self) -> Iterator[Job]:
-        while True:
-            self.position = -1
-            self.tell(Event("ready", self._rank))
-            handed = self._line.recv()
-            if handed is None:
-                return
-            self.position, job = handed
-            yield job
-
-    def put_back(self, job: Job) -> None:
-        self.tell(Event("put back", self._rank, self.position))
 
     def tell(self, event: Event) -> None:
-        self._line.send(event)
+        raise NotImplementedError
+
+    def put_back(self, job: Job) -> None:
+        self.tell(Event("put back", self.rank, self.position))
 
     def started(self, overview: Overview) -> None: ...
 
@@ -103,7 +92,28 @@ class _SupervisorLine:
         self.tell(Event("finished", outcome.rank, self.position, outcome=outcome))
 
     def noticed(self, text: str) -> None:
-        self.tell(Event("noticed", self._rank, self.position, text=text))
+        self.tell(Event("noticed", self.rank, self.position, text=text))
+
+
+class _SupervisorLine(Narrator):
+    """Asks the supervisor for jobs and tells it how they go."""
+
+    def __init__(self, line: Connection, place: RankPlace) -> None:
+        super().__init__(place)
+        self._line = line
+
+    def __iter__(self) -> Iterator[Job]:
+        while True:
+            self.position = -1
+            self.tell(Event("ready", self.rank))
+            handed = self._line.recv()
+            if handed is None:
+                return
+            self.position, job = handed
+            yield job
+
+    def tell(self, event: Event) -> None:
+        self._line.send(event)
 
 
 def leave_signals_to_parent() -> None:

@@ -14,17 +14,13 @@ from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import Any
 
-from contextgen_cli.batch.job_store import NOW, OVER, JobStore
-from contextgen_cli.batch.ledger import Reason
-from contextgen_cli.batch.plan import Job
+from contextgen_cli.batch.crashes import CrashAccount
+from contextgen_cli.batch.job_store import NOW, JobStore
 from contextgen_cli.batch.rank import MakeRenderer, RankPlace, serve
-from contextgen_cli.batch.resume import CRASHES_ALLOWED
 from contextgen_cli.batch.serialization import Event
-from contextgen_cli.batch.worker import JobOptions, Outcome, Status, note
-from contextgen_cli.errors import EnvironmentProblem
+from contextgen_cli.batch.worker import JobOptions
 from contextgen_cli.records.output import sweep
 
-_FAILED_STARTS_ALLOWED = 3  # deaths in a row of one rank, before it begins to paint
 _SETTLING = 0.5  # seconds: whoever kills a whole run may reach us a moment later, and then the job is not to blame
 
 
@@ -58,6 +54,7 @@ class Supervisor:
         self._make_renderer = make_renderer
         self._job_options = job_options
         self._tell = tell
+        self._crashes = CrashAccount(job_store, job_options, tell)
         self._ranks = [self._start(place) for place in places]
 
     @property
@@ -161,44 +158,11 @@ class Supervisor:
         why = _cause(rank.process.exitcode)
         failed_starts = rank.failed_starts
         if rank.position is not None and rank.painting:
-            self._count_crash(rank, self._job_store.job(rank.position), why)
+            self._crashes.at_work(rank.place.rank, rank.position, why)
         else:
-            failed_starts = self._put_back(rank, why)
+            failed_starts = self._crashes.before_work(rank.place.rank, rank.position, why, failed_starts)
         if self._job_store.closed is None:
             self._ranks.append(self._start(rank.place, failed_starts))
-
-    def _count_crash(self, rank: _Rank, job: Job, why: str) -> None:
-        """The death of a rank at work is the job's doing, until the job is done by another."""
-        assert rank.position is not None
-        times = self._job_store.crashed(job.id)
-        given_up = times >= CRASHES_ALLOWED
-        message = f"took its process down {'twice' if given_up else 'once'} ({why})"
-        outcome = Outcome(job, Status.CRASHED, reason=Reason("Crash", message), rank=rank.place.rank)
-        note(outcome, self._job_options)
-        text = f"rank {rank.place.rank} died at {job.name} ({why})"
-        if given_up:
-            self._tell(Event("finished", rank.place.rank, rank.position, outcome=outcome))
-            self._tell(
-                Event("noticed", rank.place.rank, text=f"{text} again: the job is set aside, the rank restarted")
-            )
-            return
-        self._job_store.put_back(rank.position)
-        self._tell(Event("noticed", rank.place.rank, text=f"{text}: restarted, and the job tried once more"))
-
-    def _put_back(self, rank: _Rank, why: str) -> int:
-        """A rank that dies before it paints dies of something else; how often in a row it did."""
-        if rank.position is not None:
-            self._job_store.put_back(rank.position)
-        if rank.failed_starts + 1 >= _FAILED_STARTS_ALLOWED:
-            self._job_store.close(OVER)
-            raise EnvironmentProblem(
-                f"rank {rank.place.rank} died {_FAILED_STARTS_ALLOWED} times before it painted anything ({why})",
-                hint="Too little main memory is the usual reason: try fewer --processes, or look with -v.",
-            )
-        self._tell(
-            Event("noticed", rank.place.rank, text=f"rank {rank.place.rank} died as it began ({why}): restarted")
-        )
-        return rank.failed_starts + 1
 
 
 def _cause(code: int | None) -> str:

@@ -33,6 +33,7 @@ contextgen render scenes/picnic.yaml
 contextgen render scenes/ -o pictures --seed 7 --count 4
 contextgen render a.yaml --model ./my-model -o - > a.png
 contextgen render scenes/ --processes auto
+contextgen render scenes/ --engine ray=auto
 contextgen render scenes/ --dry-run
 """
 )
@@ -68,7 +69,8 @@ def command(
         overrides,
         only=selection.only,
         portion=selection.portion,
-        processes=running.processes,
+        processes=running.ranks,
+        ray=running.engine,
         fresh=running.fresh,
         retry_failed=running.retry_failed,
         max_failures=running.failures_allowed,

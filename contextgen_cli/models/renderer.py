@@ -10,7 +10,7 @@ from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe
 from contextgen_cli.errors import DeviceError, OutOfMemory, SceneError, WeightsError
 from contextgen_cli.models import devices, error_translation
 from contextgen_cli.models.catalogue import alias_of, limits
-from contextgen_cli.models.devices import Footprint, choose_device, footprint
+from contextgen_cli.models.devices import Device, Footprint, choose_device, footprint
 from contextgen_cli.models.loading import Model, check_here, find_model, open_painter
 from contextgen_cli.models.numerics import DTYPES, Settings
 from contextgen_cli.records.output import Composition
@@ -29,11 +29,18 @@ if TYPE_CHECKING:
 class ModelRenderer:
     """Finds models, says what pictures will cost, and paints them; it keeps one model open at a time."""
 
-    def __init__(self, settings: Settings, presets: Mapping[str, str] | None = None) -> None:
-        """`presets` says which memory preset was chosen for a model by its name; one not in it is chosen on opening."""
+    def __init__(
+        self, settings: Settings, presets: Mapping[str, str] | None = None, elsewhere: Device | None = None
+    ) -> None:
+        """
+        Args:
+            presets: which memory preset was chosen for a model by its name; one not in it is chosen on opening.
+            elsewhere: the device of those who will paint, where this process only plans for them.
+        """
         settings.refuse_contradictions()
         self._settings = settings
-        self._device = choose_device(settings.device)
+        self._plans_only = elsewhere is not None
+        self._device = elsewhere or choose_device(settings.device)
         if settings.parallel is not None:
             devices.check_together(self._device, settings.parallel.processes)
         self._models: dict[str, Model] = {}
@@ -96,7 +103,7 @@ class ModelRenderer:
         for job in plan.jobs:
             name = job.recipe.model.name
             largest[name] = max(largest.get(name, job), job, key=lambda job: job.cost.bytes)
-        processes = devices.sharers(self._settings.device, ranks)
+        processes = 1 if self._plans_only else devices.sharers(self._settings.device, ranks)
         return {name: self._footprint(job, processes) for name, job in largest.items()}
 
     def open(self, job: Job) -> None:

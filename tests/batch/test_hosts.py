@@ -9,16 +9,16 @@ import pytest
 from painters import RECIPE, job, record_of
 from waiting import wait_until
 
-from contextgen_cli.batch.followers import Followers
+from contextgen_cli.batch.hosts.followers import Followers
+from contextgen_cli.batch.hosts.launcher_env import LauncherEnv
+from contextgen_cli.batch.hosts.listening import listen
+from contextgen_cli.batch.hosts.torch_store import TorchJobStore
 from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER
 from contextgen_cli.batch.launch import _RunState
-from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.ledger import Reason
-from contextgen_cli.batch.listening import listen
 from contextgen_cli.batch.plan import JobCost, Overrides, Plan, Portion, Weights, plan
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.serialization import Event, event_from_json, event_to_json, job_from_json, job_to_json
-from contextgen_cli.batch.torch_store import TorchJobStore
 from contextgen_cli.batch.worker import JobOptions, Outcome, Status
 from contextgen_cli.errors import EnvironmentProblem, OutputError
 from contextgen_cli.records.output import Destination
@@ -133,7 +133,7 @@ def test_the_job_of_a_host_that_is_lost_is_handed_to_another(tmp_path, monkeypat
     from torch.distributed import HashStore
 
     now = [100.0]
-    monkeypatch.setattr("contextgen_cli.batch.followers.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("contextgen_cli.batch.hosts.followers.time.monotonic", lambda: now[0])
     job_store, listener = TorchJobStore(HashStore(), KEY, leading=True), Silence()
     jobs = (job("a", 0), job("a", 1))
     status = PlanStatus(Plan(jobs), Plan(jobs))
@@ -169,7 +169,7 @@ def test_a_run_ends_when_each_host_has_left_or_is_lost(tmp_path, monkeypatch):
     from torch.distributed import HashStore
 
     now = [100.0]
-    monkeypatch.setattr("contextgen_cli.batch.followers.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("contextgen_cli.batch.hosts.followers.time.monotonic", lambda: now[0])
     job_store = TorchJobStore(HashStore(), KEY, leading=True)
     followers = Followers(job_store, LauncherEnv(rank=0, size=4))
     run = _RunState(job_store, 1, JobOptions(Destination(tmp_path), record_of), followers)
@@ -191,7 +191,7 @@ def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_a
     from torch.distributed import HashStore
 
     now = [100.0]
-    monkeypatch.setattr("contextgen_cli.batch.followers.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("contextgen_cli.batch.hosts.followers.time.monotonic", lambda: now[0])
     job_store, listener = TorchJobStore(HashStore(), KEY, leading=True), Silence()
     jobs = tuple(job("a", number) for number in range(3))
     status = PlanStatus(Plan(jobs), Plan(jobs))

@@ -9,6 +9,8 @@ import painters
 import pytest
 from painters import job
 
+from contextgen_cli.batch.hosts.launcher_env import LauncherEnv
+from contextgen_cli.batch.hosts.torch_store import TorchJobStore
 from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER
 from contextgen_cli.batch.launch import (
     FINISHING,
@@ -18,12 +20,10 @@ from contextgen_cli.batch.launch import (
     run_on_ranks,
     supervise,
 )
-from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.local_store import LocalJobStore
 from contextgen_cli.batch.plan import Plan
 from contextgen_cli.batch.rank import RankPlace
 from contextgen_cli.batch.resume import PlanStatus
-from contextgen_cli.batch.torch_store import TorchJobStore
 from contextgen_cli.batch.worker import JobOptions, Outcome, Status
 from contextgen_cli.errors import EnvironmentProblem
 from contextgen_cli.records.output import Destination

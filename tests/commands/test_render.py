@@ -21,8 +21,8 @@ from painting import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, write_sce
 from PIL import Image, ImageChops, ImageColor
 from waiting import DEADLINE, wait_until
 
+from contextgen_cli.batch.hosts.launcher_env import LauncherEnv
 from contextgen_cli.batch.launch import Topology
-from contextgen_cli.batch.launcher_env import LauncherEnv
 from contextgen_cli.batch.ledger import LEDGER
 from contextgen_cli.records.output import read_record
 

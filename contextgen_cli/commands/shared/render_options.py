@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from contextgen_cli.batch.plan import Overrides, Portion
+from contextgen_cli.batch.ray_engine.cluster import RayCluster
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, RUN, SAMPLING, SCENES, TERMINAL, gather, option
 from contextgen_cli.models.numerics import (
@@ -26,6 +27,7 @@ from contextgen_cli.scene.limits import LARGEST_COUNT, LARGEST_GUIDANCE, LARGEST
 from contextgen_cli.terminal.sink import Output
 
 _DEFAULT = Settings()
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,19 @@ class Keeping:
 class Running:
     """Who works, and what is tried again."""
 
-    processes: int | None  # None: as many as suit this machine
+    engine: RayCluster | None  # None: this machine, or a launcher's
+    processes: int | str | None  # None: not said; "auto"
     fresh: bool
     retry_failed: bool
     fail_fast: bool
     max_failures: int | None
+
+    @property
+    def ranks(self) -> int | None:
+        """How many; None: as many as suit the machine or the cluster, as is always meant with a cluster."""
+        if self.processes is None:
+            return 1 if self.engine is None else None
+        return None if self.processes == AUTO else int(self.processes)
 
     @property
     def failures_allowed(self) -> int | None:
@@ -86,12 +96,26 @@ class ProcessesType(click.ParamType):  # type: ignore[type-arg]
 
     name = "N|auto"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        if value == "auto":
-            return None
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        if value == AUTO:
+            return AUTO
         if not re.fullmatch(r"[0-9]{1,4}", str(value)):
             self.fail(f"{value!r} is neither a number of processes nor auto", param, ctx)
         return int(value)
+
+
+class EngineType(click.ParamType):  # type: ignore[type-arg]
+    """`local`, `ray` or `ray=ADDRESS`."""
+
+    name = "local|ray[=ADDRESS]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> RayCluster | None:
+        if isinstance(value, RayCluster) or value == "local":
+            return None if value == "local" else value
+        match = re.fullmatch(r"ray(=(?P<address>auto|local|(\[[0-9A-Fa-f:]+\]|[^\s:/=]+):[0-9]{1,5}))?", value)
+        if match is None:
+            self.fail(f"{value!r} is no engine: write local, ray, ray=auto or ray=HOST:PORT", param, ctx)
+        return RayCluster(match["address"])
 
 
 class ParallelType(click.ParamType):  # type: ignore[type-arg]
@@ -265,13 +289,20 @@ running_options = gather(
     Running,
     "running",
     option(
+        "--engine",
+        type=EngineType(),
+        default="local",
+        section=RUN,
+        help="Where ranks run: on this machine (or where a launcher started them), or on a Ray cluster, one a GPU, "
+        "with hosts that come and go. ray=auto joins the one that runs here. Needs contextgen[ray].",
+    ),
+    option(
         "--processes",
         metavar="N|auto",
         type=ProcessesType(),
-        default="1",
         section=RUN,
-        help="Processes that paint side by side; auto: one a GPU, or what `accelerate config` was told. 0 paints in "
-        "this very process, for debuggers.",
+        help="Processes that paint side by side, 1 unless given; auto: one a GPU, or what `accelerate config` was "
+        "told. 0 paints in this very process, for debuggers.",
     ),
     option("--fresh", is_flag=True, section=RUN, help="Render again what is rendered already."),
     option("--retry-failed", is_flag=True, section=RUN, help="Try again what failed or crashed in an earlier run."),

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from painters import job
 
-from contextgen_cli.batch.sealing import RUN_KEY, Forged, Seal, run_key
+from contextgen_cli.batch.hosts.sealing import RUN_KEY, Forged, Seal, run_key
+from contextgen_cli.batch.hosts.torch_store import TorchJobStore
 from contextgen_cli.batch.serialization import Event, event_to_json, job_to_json
-from contextgen_cli.batch.torch_store import TorchJobStore
 from contextgen_cli.errors import EnvironmentProblem, UsageError
 from contextgen_cli.scene.scene import PlacedReference, Reference, Size
 

@@ -1,9 +1,9 @@
 """The job store of a launcher's processes on several hosts: a store of torch.distributed, the elastic agent's or rank
 0's. No collective call, no process group.
 
-Whoever reaches its port can read and write it. So all that says what to do is sealed (`contextgen_cli.batch.sealing`),
-and what arrives is checked even then; only counters are not: a wrong one delays, and nothing is done twice for it, as a
-job whose picture is there is left alone.
+Whoever reaches its port can read and write it. So all that says what to do is sealed
+(`contextgen_cli.batch.hosts.sealing`), and what arrives is checked even then; only counters are not: a wrong one
+delays, and nothing is done twice for it, as a job whose picture is there is left alone.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from contextgen_cli.batch.hosts.sealing import Forged, Seal, new_nonce
 from contextgen_cli.batch.job_store import NOW
 from contextgen_cli.batch.plan import Job
-from contextgen_cli.batch.sealing import Forged, Seal, new_nonce
 from contextgen_cli.batch.serialization import Event, event_from_json, event_to_json, job_from_json, job_to_json
 from contextgen_cli.errors import EnvironmentProblem
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from torch.distributed import TCPStore
 
-from contextgen_cli.batch.launcher_env import NO_LAUNCHER, VARIABLES, LauncherEnv, launcher_env, open_store
+from contextgen_cli.batch.hosts.launcher_env import NO_LAUNCHER, VARIABLES, LauncherEnv, launcher_env, open_store
 from contextgen_cli.errors import UsageError
 
 TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "a", "MASTER_PORT": "29500"}

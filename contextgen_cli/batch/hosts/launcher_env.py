@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from contextgen_cli.batch.listening import listen
+from contextgen_cli.batch.hosts.listening import listen
 from contextgen_cli.errors import EnvironmentProblem, UsageError
 
 PATIENCE = timedelta(minutes=10)  # for hosts that a scheduler starts one after another

@@ -9,8 +9,8 @@ import psutil
 import pytest
 from painters import job, make_joint
 
-from contextgen_cli.batch.launcher_env import LauncherEnv, open_store
-from contextgen_cli.batch.listening import listen
+from contextgen_cli.batch.hosts.launcher_env import LauncherEnv, open_store
+from contextgen_cli.batch.hosts.listening import listen
 from contextgen_cli.batch.picture_group import PictureGroup
 from contextgen_cli.batch.rank import RankPlace
 from contextgen_cli.errors import EnvironmentProblem

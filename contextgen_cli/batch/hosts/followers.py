@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from contextgen_cli.batch.launcher_env import LauncherEnv
-from contextgen_cli.batch.torch_store import TorchJobStore
+from contextgen_cli.batch.hosts.launcher_env import LauncherEnv
+from contextgen_cli.batch.hosts.torch_store import TorchJobStore
 from contextgen_cli.errors import EnvironmentProblem
 
 HEARTBEAT: Final = 5.0  # seconds between two signs of life of a supervisor
