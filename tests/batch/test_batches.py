@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -182,3 +183,40 @@ def test_a_disk_that_takes_no_picture_ends_the_run(whole, tmp_path):
     assert done.returncode == 3, done.stderr
     assert "cannot be written" in done.stderr and f"{JOBS} left undone" in done.stderr
     assert pictures_of(tmp_path) == {}
+
+
+STRANGER = """
+import sys
+from torch.distributed import PrefixStore, TCPStore
+store = PrefixStore("contextgen/0", TCPStore("127.0.0.1", int(sys.argv[1]), is_master=False))
+store.wait(["total"])
+for position in range(int(sys.argv[2])):
+    old = store.get(f"job/{position}").decode()
+    store.set(f"job/{position}", old.replace('"name": "', '"name": "../../stolen-'))
+print("done", flush=True)
+"""
+
+
+def test_a_stranger_on_the_port_writes_no_picture_anywhere(whole, tmp_path):
+    scenes, _ = whole
+    out = tmp_path / "deep" / "er" / "out"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    slurm = {"SLURM_JOB_ID": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_TASKS_PER_NODE": "2"}
+    slurm |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "SLURM_STEP_NODELIST": "localhost"}
+    command = [*RENDER, str(scenes), *TINY, "-o", str(out), "--count", "200"]
+
+    def rank(number: int) -> subprocess.Popen[str]:
+        place = {"SLURM_PROCID": str(number), "SLURM_LOCALID": str(number)}
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **slurm, **place})
+
+    first = rank(0)
+    wait_for_pictures(first, out, 1)
+    stranger = [sys.executable, "-c", STRANGER, str(port), "400"]
+    assert subprocess.run(stranger, capture_output=True, text=True, timeout=DEADLINE, check=False).stdout == "done\n"
+    ranks = [first, rank(1)]
+    said = [each.communicate(timeout=DEADLINE)[1] for each in ranks]
+    assert [each.returncode for each in ranks] == [3, 3], said
+    assert "was not written by this run" in said[0]
+    assert list(tmp_path.rglob("*stolen*")) == []
