@@ -147,6 +147,12 @@ def _diverged(error: Exception) -> ContextgenError:
     )
 
 
+def _not_finite(error: Exception) -> ContextgenError:
+    return JobError(
+        f"no picture came out: {error}", hint="Try --dtype float32 or bfloat16, and without approximations."
+    )
+
+
 def _changed_config(error: Exception) -> ContextgenError:
     hint = "Give this run an output of its own, take the changes back, or begin anew with --fresh."
     return UsageError(str(error), hint=hint)
@@ -204,6 +210,7 @@ _PAINTING: dict[str, Translation] = {
     "AcceleratorError": _lost_device,
     "OutOfMemoryError": _too_large_a_job,
     "MemoryError": _too_large_a_job,
+    "NotFinite": _not_finite,
     "ValueError": _broken_contract,
 }
 _TRAINING: dict[str, Translation] = {
@@ -213,6 +220,7 @@ _TRAINING: dict[str, Translation] = {
     "ImportError": _missing_extra,
     "OutOfMemoryError": _too_large_a_batch,
     "MemoryError": _too_large_a_batch,
+    "NotFinite": _diverged,
     "OSError": _broken_place,
     "ValueError": _broken_data,
 }

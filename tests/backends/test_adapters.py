@@ -121,7 +121,7 @@ def test_fit_is_seen_before_any_weight_is_read(tensors: dict, tmp_path: Path) ->
 def test_folder_with_the_same_layers_twice_is_ambiguous(tensors: dict, tmp_path: Path) -> None:
     for name in ("step_100.safetensors", "step_200.safetensors"):
         save_file(tensors, tmp_path / name)
-    with pytest.raises(AdapterMismatch, match="several files hold"):
+    with pytest.raises(FolderIncomplete, match="several files hold"):
         load(adapter=tmp_path)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from contextgen.backends.choices import DTYPES, ContextParallel, Numerics
 from contextgen.weights.card import Card, read_card
-from contextgen.weights.model_folder import check_folder
+from contextgen.weights.model_folder import check_folder, components
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -127,6 +127,12 @@ class Capabilities:
     guidance: bool = True
     replays: bool = True
 
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """`unsupported`, and the guidance of a family that has none."""
+        none = {} if self.guidance else {"sampling.guidance": "it has no guidance scale"}
+        return {**self.unsupported, **none}
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -183,6 +189,11 @@ class Backend(ABC):
         self._folder = folder
 
     @property
+    def is_here(self) -> bool:
+        """Whether there is a folder."""
+        return self._folder is not None
+
+    @property
     def folder(self) -> Path:
         """Where the model lies."""
         assert self._folder is not None, "the model is not on this machine"
@@ -208,6 +219,19 @@ class Backend(ABC):
             contextgen.weights.checkpoint_errors.CheckpointError: names the part.
         """
         check_folder(self.folder)
+
+    def check_weights(self) -> None:
+        """Refuse weights of which a tensor is missing, not used, or not finite, once `check` has passed.
+
+        Every number is read, and torch imported: `open` refuses the same while it loads.
+
+        Raises:
+            contextgen.weights.checkpoint_errors.CheckpointError: names the file and the tensor.
+        """
+        from contextgen.backends.finite import check_numbers
+
+        for name in components(self.folder):
+            check_numbers(sorted((self.folder / name).glob("*.safetensors")))
 
     def check_adapter(self, path: Path) -> None:
         """Refuse an adapter that does not fit; asked where the capabilities have adapters.

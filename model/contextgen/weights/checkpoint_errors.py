@@ -2,7 +2,9 @@
 
 CheckpointError
 ├── UnknownModel        neither a folder, nor an alias, nor a hub id
+├── SingleFile          a model in one file, which is not read
 ├── FolderIncomplete    a part of a model folder is missing or broken
+├── UntrustedFolder     something in a folder is code, or lies elsewhere
 ├── NotInCache          on the hub, but not here, and the network may not be used
 ├── GatedNoToken        the licence gate needs a hub token
 ├── GatedNotAccepted    the token's account has not accepted the licence
@@ -27,7 +29,15 @@ class UnknownModel(CheckpointError):
     pass
 
 
+class SingleFile(CheckpointError):
+    pass
+
+
 class FolderIncomplete(CheckpointError):
+    pass
+
+
+class UntrustedFolder(CheckpointError):
     pass
 
 
