@@ -150,8 +150,11 @@ def backend_for(scene: Scene, name: str | None) -> Backend:
     return _backend_of(alias_of(scene)) if name is None else backend_here(name)
 
 
-def backend_here(name: str) -> Backend:
+def backend_here(name: str, *, checked: bool = False) -> Backend:
     """The family of a model on this machine, its card read; of an alias that is not here, of its released model.
+
+    Args:
+        checked: see that its weights would load, too, as far as the headers of their files tell.
 
     Raises:
         ModelNotHere: it would have to be fetched.
@@ -165,24 +168,14 @@ def backend_here(name: str) -> Backend:
     try:
         with error_translation.opening():
             backend = _on_this_machine(name)
+            if checked:
+                backend.check()
             assert backend.card
     except WeightsError as problem:
         if isinstance(problem.__cause__, NotInCache):
             raise ModelNotHere(problem.message, hint=problem.hint) from problem
         raise
     return backend
-
-
-def refuse_broken(name: str) -> None:
-    """See that a model on this machine would load, as far as the headers of its files tell.
-
-    Raises:
-        ModelNotHere, WeightsError: as `backend_here`, or a part is missing or broken.
-    """
-    backend = backend_here(name)
-    if backend.is_here:
-        with error_translation.opening():
-            backend.check()
 
 
 def model_limits(name: str | None, alias: str | None) -> ModelLimits | None:

@@ -189,11 +189,6 @@ class Backend(ABC):
         self._folder = folder
 
     @property
-    def is_here(self) -> bool:
-        """Whether there is a folder."""
-        return self._folder is not None
-
-    @property
     def folder(self) -> Path:
         """Where the model lies."""
         assert self._folder is not None, "the model is not on this machine"

@@ -7,7 +7,12 @@ from pathlib import Path
 
 from contextgen.backends.base import Backend, Capabilities, Cost, Opening, Painter, Picture, Seen, Sketch
 from contextgen.backends.choices import DTYPES, LEAST_MEMORY_LAST, SHARED_MEMORY, ContextParallel, Numerics
-from contextgen.backends.flux_kontext.components.configurations import WEIGHED, check_configurations, read_config
+from contextgen.backends.flux_kontext.components.configurations import (
+    WEIGHED,
+    check_classes,
+    check_configurations,
+    read_config,
+)
 from contextgen.backends.flux_kontext.flux_numerics import PARALLELS, QUANTIZATIONS, FluxNumerics
 from contextgen.backends.unsupported import NotOffered
 from contextgen.method.method_card import ModelCard
@@ -38,6 +43,7 @@ class FluxKontext(Backend):
         return read_model_card(self.folder)
 
     def check(self) -> None:
+        check_classes(self.folder)
         super().check()
         check_configurations(self.folder)
 

@@ -34,7 +34,7 @@ from contextgen.backends.flux_kontext.attention.parallel import Parallel, Shared
 from contextgen.backends.flux_kontext.attention.reference_cache import alternating
 from contextgen.backends.flux_kontext.backend import read_model_card
 from contextgen.backends.flux_kontext.compiling import compile_blocks
-from contextgen.backends.flux_kontext.components.configurations import check_configurations
+from contextgen.backends.flux_kontext.components.configurations import check_classes, check_configurations
 from contextgen.backends.flux_kontext.components.tensors import check_loaded, check_tensors
 from contextgen.backends.flux_kontext.flux_numerics import ATTENTIONS, ICA_VARIANTS
 from contextgen.backends.flux_kontext.lora import apply_adapter
@@ -144,6 +144,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
                 raise ValueError("an adapter is fused before its model is quantized")
             quantizing.check_quantization(quantize, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
         folder = find(str(model), offline=offline)
+        check_classes(folder)
         check_configurations(folder)
         card = read_model_card(folder)
         check_tensors(folder)

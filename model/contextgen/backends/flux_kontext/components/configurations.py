@@ -11,6 +11,7 @@ from typing import Any
 
 from contextgen.weights.checkpoint_errors import FolderIncomplete, UntrustedFolder
 from contextgen.weights.model_folder import component_classes, read_configuration, read_index, stored_tensors
+from contextgen.weights.safetensors_files import StoredTensor
 
 CLASSES: Mapping[str, tuple[str, ...]] = {
     "scheduler": ("diffusers.FlowMatchEulerDiscreteScheduler",),
@@ -33,6 +34,7 @@ _NUMBERS = {
     "vae": ("scaling_factor", "shift_factor"),
 }
 _LARGEST = 1 << 20  # of any size; the vocabulary of T5 is a thirtieth
+_A_SIZE = f"a whole number from 1 to {_LARGEST:,}"
 _REPAIR = "Fetch the folder again, or copy the file that is broken."
 
 
@@ -69,26 +71,13 @@ def read_config(folder: Path) -> FluxConfig:
         raise FolderIncomplete(f"{problem.filename}: {problem.strerror}", _REPAIR) from problem
 
 
-def check_configurations(folder: Path) -> None:
-    """Refuse classes and sizes that no model of this family has, before a library builds anything by them.
+def check_classes(folder: Path) -> None:
+    """Refuse a folder whose index names other components or classes than those of this family.
 
     Raises:
-        FolderIncomplete: names the file and the key.
-        UntrustedFolder: the index names another class.
+        FolderIncomplete: one is not named.
+        UntrustedFolder: another is.
     """
-    _check_classes(folder)
-    read_config(folder)
-    for component in ("scheduler", *WEIGHED):
-        path = folder / component / ("scheduler_config.json" if component == "scheduler" else "config.json")
-        config = read_configuration(path)
-        _demand(path, config, _SIZES.get(component, ()), _is_size, f"a whole number up to {_LARGEST:,}")
-        _demand(path, config, _NUMBERS.get(component, ()), _is_number, "a number")
-        _check_modesty(path, config)
-        if component in WEIGHED:
-            _check_depth(path, config, len(stored_tensors(folder, component)))
-
-
-def _check_classes(folder: Path) -> None:
     index, named = read_index(folder)[0], component_classes(folder)
     if missing := sorted(CLASSES.keys() - named.keys()):
         raise FolderIncomplete(f"{folder}: {index.name} does not name {missing[0]}", _REPAIR)
@@ -101,13 +90,32 @@ def _check_classes(folder: Path) -> None:
             )
 
 
+def check_configurations(folder: Path) -> None:
+    """Refuse sizes that no model of this family has, before a library builds anything by them.
+
+    Raises:
+        FolderIncomplete: names the file and the key, or the tensor.
+    """
+    read_config(folder)
+    for component in ("scheduler", *WEIGHED):
+        path = folder / component / ("scheduler_config.json" if component == "scheduler" else "config.json")
+        config = read_configuration(path)
+        _demand(path, config, _SIZES.get(component, ()), _is_size, _A_SIZE)
+        _demand(path, config, _NUMBERS.get(component, ()), _is_number, "a number")
+        _check_modesty(path, config)
+        if component in WEIGHED:
+            stored = stored_tensors(folder, component)
+            _check_depth(path, config, len(stored))
+            _check_integers(stored)
+
+
 @lru_cache(maxsize=32)
 def _read(transformer: tuple[Path, int], vae: tuple[Path, int]) -> FluxConfig:
     """Read once for many pictures; a changed file has another time and is read again."""
     *sizes, flag, channels = (each.name for each in fields(FluxConfig))
     (flux, _), (codec, _) = transformer, vae
     stated, coding = read_configuration(flux), read_configuration(codec)
-    _demand(flux, stated, sizes, _is_size, f"a whole number up to {_LARGEST:,}")
+    _demand(flux, stated, sizes, _is_size, _A_SIZE)
     _demand(flux, stated, [flag], lambda value: isinstance(value, bool), "true or false")
     _demand(codec, coding, [channels], _are_widths, "a list of a few whole numbers")
     return FluxConfig(**{name: stated[name] for name in (*sizes, flag)}, block_out_channels=tuple(coding[channels]))
@@ -147,8 +155,16 @@ def _check_depth(path: Path, config: Mapping[str, Any], tensors: int) -> None:
             )
 
 
+def _check_integers(stored: Mapping[str, StoredTensor]) -> None:
+    for name, tensor in stored.items():
+        if tensor.dtype.startswith("I") and not name.endswith("position_ids"):
+            raise FolderIncomplete(
+                f"{tensor.file}: {name} holds {tensor.dtype}, where floating-point numbers belong", _REPAIR
+            )
+
+
 def _is_size(value: object) -> bool:
-    return type(value) is int and 0 <= value <= _LARGEST
+    return type(value) is int and 1 <= value <= _LARGEST
 
 
 def _is_number(value: object) -> bool:
