@@ -25,6 +25,16 @@ def is_finite(tensor: torch.Tensor) -> bool:
     return bool(torch.isfinite(least) & torch.isfinite(most))
 
 
+def refuse_not_finite(numbers: torch.Tensor, what: str, dtype: torch.dtype) -> None:
+    """See that a result computed in `dtype` is one: as pixels, NaN would be black.
+
+    Raises:
+        NotFinite: it is not.
+    """
+    if not is_finite(numbers):
+        raise NotFinite(f"NaN or infinity in {what}, computed in {str(dtype).removeprefix('torch.')}")
+
+
 def check_numbers(files: Iterable[Path]) -> None:
     """Refuse safetensors files with NaN or infinity in them; every number is read.
 

@@ -25,7 +25,7 @@ from PIL import Image
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
 
 import contextgen.codec  # noqa: F401  diffusers loads a class that a folder names only if it is imported already
-from contextgen.backends.finite import NotFinite, is_finite
+from contextgen.backends.finite import refuse_not_finite
 from contextgen.backends.flux_kontext import quantizing
 from contextgen.backends.flux_kontext.attention.arrangement import Arrangement
 from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
@@ -381,16 +381,10 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
     def _decode(self, latents: torch.Tensor, height: int, width: int, output_type: str) -> Images:
         unpacked: torch.Tensor = self._unpack_latents(latents, height, width, self.vae_scale_factor)
         unpacked = unpacked / self.vae.config.scaling_factor + self.vae.config.shift_factor
-        _refuse_not_finite(unpacked, f"the latents, in {self.transformer.dtype}")
+        refuse_not_finite(unpacked, "the latents", self.transformer.dtype)
         if output_type == "latent":
             return unpacked
         decoded = self.vae.decode(unpacked.to(self.vae.dtype), return_dict=False)[0]
-        _refuse_not_finite(decoded, f"the decoded picture, in {self.vae.dtype}")
+        refuse_not_finite(decoded, "the decoded picture", self.vae.dtype)
         images: Images = self.image_processor.postprocess(decoded, output_type=output_type)
         return images
-
-
-def _refuse_not_finite(numbers: torch.Tensor, what: str) -> None:
-    """What is not finite would be drawn as black."""
-    if not is_finite(numbers):
-        raise NotFinite(f"{what.replace('torch.', '')}, are not finite: there is NaN or infinity")
