@@ -76,7 +76,7 @@ def examine(model: str) -> tuple[str | None, str | None]:
             error_translation.quieten()
             backend.check_weights()
     except EnvironmentProblem as problem:
-        return None, problem.message
+        return None, f"{problem.message}. {problem.hint}"
     return _family(backend), None
 
 
@@ -100,7 +100,9 @@ def _look_at(model: str | Alias) -> tuple[Backend | None, str | None]:
         assert backend.card
     except NotInCache:
         return None, "not in the hub cache"
-    except (CheckpointError, MalformedCard) as problem:
+    except CheckpointError as problem:
+        return None, f"{problem}. {problem.hint}"
+    except MalformedCard as problem:
         return None, str(problem)
     return backend, None
 

@@ -153,6 +153,11 @@ def _not_finite(error: Exception) -> ContextgenError:
     )
 
 
+def _no_sample(error: Exception) -> ContextgenError:
+    hint = "Look at the losses of the run; without `samples` it goes on from its last checkpoint."
+    return JobError(f"a sample could not be painted: {error}", hint=hint)
+
+
 def _changed_config(error: Exception) -> ContextgenError:
     hint = "Give this run an output of its own, take the changes back, or begin anew with --fresh."
     return UsageError(str(error), hint=hint)
@@ -220,7 +225,7 @@ _TRAINING: dict[str, Translation] = {
     "ImportError": _missing_extra,
     "OutOfMemoryError": _too_large_a_batch,
     "MemoryError": _too_large_a_batch,
-    "NotFinite": _diverged,
+    "NotFinite": _no_sample,
     "OSError": _broken_place,
     "ValueError": _broken_data,
 }

@@ -111,6 +111,10 @@ TOLERATED: dict[str, tuple[str, Callable[[Tensors], object]]] = {
         "text_encoder",
         lambda tensors: tensors.update({"embeddings.position_ids": torch.arange(8)[None]}),
     ),
+    "positions under the prefix": (
+        "text_encoder",
+        lambda tensors: tensors.update({"text_model.embeddings.position_ids": torch.arange(8)[None]}),
+    ),
     "the prefix of whole CLIP models": (
         "text_encoder",
         lambda tensors: [move(tensors, name, f"text_model.{name}") for name in list(tensors)],

@@ -145,10 +145,6 @@ UNTRUSTED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a shard that is a number": (an_index({"a": 7}), "'7' is no name of a safetensors"),
     "a shard that is a list": (an_index({"a": ["part.safetensors"]}), "is no name of a safetensors file beside it"),
     "shards in a list": (an_index(["part.safetensors"]), "is no index of shards"),  # type: ignore[arg-type]
-    "tensors that no shard has": (
-        an_index({"a": "part.safetensors"}),
-        "diffusion_pytorch_model.safetensors.index.json names a, which its shards do not hold",
-    ),
     "a file beside its index": (beside_its_index, "are both there, and only one can be meant"),
     "a link to the machine's files": (
         leads_to("vae/config.json", "/etc/hosts"),
@@ -212,10 +208,18 @@ UNTRUSTED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "deep nesting": (is_written("vae/config.json", DEEP), "vae/config.json: no configuration: nested too deeply"),
     "deep nesting of a tokenizer": (is_written("tokenizer/tokenizer_config.json", DEEP), "nested too deeply"),
+    "a tokenizer that is a list": (
+        is_written("tokenizer_2/tokenizer.json", "[]"),
+        "tokenizer_2/tokenizer.json: no configuration: expected a JSON object",
+    ),
+    "a tokenizer without a model": (
+        is_written("tokenizer/tokenizer.json", '{"added_tokens": []}'),
+        "tokenizer/tokenizer.json: 'model' is missing",
+    ),
     "deep nesting of the index": (is_written("model_index.json", DEEP), "model_index.json: no configuration: nested"),
     "deep nesting of the card": (is_written("contextgen.json", DEEP), "contextgen.json: nested too deeply"),
     "a configuration without an end": (
-        is_written("vae/config.json", " " * (17 << 20)),
+        is_written("vae/config.json", " " * (65 << 20)),
         "vae/config.json: no configuration",
     ),
     # headers

@@ -15,7 +15,7 @@ import huggingface_hub
 import pytest
 from golden_cases import TINY
 from huggingface_hub import errors as hub
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from contextgen import ContextGenPipeline
 from contextgen.weights import checkpoints, model_folder
@@ -27,6 +27,7 @@ from contextgen.weights.checkpoint_errors import (
     GatedNoToken,
     NoNetwork,
     NotInCache,
+    SingleFile,
     UnknownModel,
     UntrustedFolder,
 )
@@ -89,6 +90,53 @@ def test_missing_shard_is_named(folder: Path) -> None:
     (weights.parent / f"{WEIGHTS}.index.json").write_text(index)
     with pytest.raises(FolderIncomplete, match=r"model-00002-of-00002\.safetensors is missing"):
         checkpoints.find(str(folder))
+
+
+def split(folder: Path, shards: dict[str, list[str]], weight_map: dict[str, str]) -> None:
+    """The transformer's tensors in shards, by the beginnings of their names, with an index that says `weight_map`."""
+    component = folder / "transformer"
+    tensors = load_file(component / WEIGHTS)
+    (component / WEIGHTS).unlink()
+    for shard, beginnings in shards.items():
+        save_file(
+            {name: each for name, each in tensors.items() if name.startswith(tuple(beginnings))}, component / shard
+        )
+    (component / f"{WEIGHTS}.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
+EMBEDDERS = {f"{name}_embedder.{kind}": "a.safetensors" for name in ("x", "context") for kind in ("weight", "bias")}
+
+
+def test_a_component_holds_what_its_shards_hold(folder: Path) -> None:
+    """Converters leave tensors in the index which were stored once only, under another name."""
+    split(folder, {"a.safetensors": ["x_emb", "context_emb"]}, {**EMBEDDERS, "tied": "a.safetensors"})
+    assert set(read_component(folder / "transformer")) == set(EMBEDDERS)
+
+
+def test_a_tensor_in_two_shards_is_refused(folder: Path) -> None:
+    shards = {"a.safetensors": ["x_emb", "context_emb"], "b.safetensors": ["x_emb"]}
+    split(folder, shards, {**EMBEDDERS, "x_embedder.bias": "b.safetensors"})
+    with pytest.raises(
+        FolderIncomplete, match=r"several files hold x_embedder.bias: a\.safetensors and b\.safetensors"
+    ):
+        checkpoints.find(str(folder))
+
+
+def test_files_of_other_names_are_neither_read_nor_counted(folder: Path) -> None:
+    before = read_component(folder / "transformer")
+    shutil.copy(folder / "transformer" / WEIGHTS, folder / "transformer" / "diffusion_pytorch_model.fp16.safetensors")
+    assert read_component(folder / "transformer") == before
+    (folder / "transformer" / WEIGHTS).unlink()
+    with pytest.raises(FolderIncomplete, match=r"neither diffusion_pytorch_model\.safetensors nor"):
+        checkpoints.find(str(folder))
+
+
+@pytest.mark.parametrize("name", ["flux.safetensors", "flux.gguf"])
+def test_a_model_in_a_single_file_is_said_how_to_convert(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"GGUF")
+    with pytest.raises(SingleFile, match=f"{name} is a file, and a model is a folder") as refused:
+        checkpoints.find(str(tmp_path / name))
+    assert "from_single_file" in refused.value.hint and "save_pretrained" in refused.value.hint
 
 
 def test_pickles_are_never_loaded(folder: Path) -> None:

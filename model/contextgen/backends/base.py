@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from contextgen.backends.choices import DTYPES, ContextParallel, Numerics
 from contextgen.weights.card import Card, read_card
 from contextgen.weights.model_folder import check_folder, components
+from contextgen.weights.safetensors_files import weight_files
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -225,8 +226,9 @@ class Backend(ABC):
         """
         from contextgen.backends.finite import check_numbers
 
-        for name in components(self.folder):
-            check_numbers(sorted((self.folder / name).glob("*.safetensors")))
+        for part in (self.folder / name for name in components(self.folder)):
+            if any(part.glob("*.safetensors")):
+                check_numbers(weight_files(part))
 
     def check_adapter(self, path: Path) -> None:
         """Refuse an adapter that does not fit; asked where the capabilities have adapters.

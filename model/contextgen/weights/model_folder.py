@@ -185,15 +185,21 @@ def _check_component(folder: Path, name: str) -> None:
         if "auto_map" in read_configuration(file):
             raise UntrustedFolder(f"{file}: auto_map names code, and code that comes with weights is never run", _TRUST)
     if name.startswith("tokenizer"):
-        known = ("tokenizer.json", "vocab.json", "spiece.model")
-        if not any((part / name).is_file() for name in known):
-            raise FolderIncomplete(f"{folder}: {name}: none of {', '.join(known)} is there", _REPAIR)
-        return
+        return _check_tokenizer(part)
     config = part / ("scheduler_config.json" if name == "scheduler" else "config.json")
     if not config.is_file():
         raise FolderIncomplete(f"{folder}: {name}: {config.name} is missing", _REPAIR)
     if name != "scheduler":
         stored_tensors(folder, name)
+
+
+def _check_tokenizer(part: Path) -> None:
+    known = ("tokenizer.json", "vocab.json", "spiece.model")
+    if not any((part / name).is_file() for name in known):
+        raise FolderIncomplete(f"{part.parent}: {part.name}: none of {', '.join(known)} is there", _REPAIR)
+    whole = part / known[0]
+    if whole.is_file() and (missing := {"added_tokens", "model"} - read_configuration(whole).keys()):
+        raise FolderIncomplete(f"{whole}: {min(missing)!r} is missing", _REPAIR)
 
 
 def _files(path: Path) -> Iterable[Path]:

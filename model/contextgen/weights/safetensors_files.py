@@ -71,16 +71,9 @@ def read_component(component: Path) -> dict[str, StoredTensor]:
     """The tensors of a component in diffusers' or transformers' format, by name.
 
     Raises:
-        ValueError: as `weight_files` and `read_headers`, or its index names other tensors than its shards hold.
+        ValueError: as `weight_files` and `read_headers`.
     """
-    tensors = read_headers(weight_files(component))
-    if (index := _index(component)) is not None:
-        stated = _weight_map(index)
-        if lost := sorted(stated.keys() - tensors.keys()):
-            raise ValueError(f"{index.name} names {some(lost)}, which its shards do not hold")
-        if unnamed := sorted(tensors.keys() - stated.keys()):
-            raise ValueError(f"{tensors[unnamed[0]].file.name} holds {some(unnamed)}, which {index.name} does not name")
-    return tensors
+    return read_headers(weight_files(component))
 
 
 def weight_files(component: Path) -> list[Path]:

@@ -152,7 +152,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         pipeline: ContextGenPipeline = super().from_pretrained(
             folder, dtype=weights_dtype, use_safetensors=True, local_files_only=True, **kwargs
         )
-        check_loaded(folder, pipeline.components)
+        check_loaded(folder, pipeline)
         pipeline.card = card
         if torch_dtype is not weights_dtype:
             pipeline.to(torch_dtype)

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from accelerate import init_empty_weights
-from diffusers import ModelMixin
+from diffusers import DiffusionPipeline, ModelMixin
 from huggingface_hub.errors import StrictDataclassError
 from transformers.utils import logging as transformers_logging
 
@@ -56,14 +56,14 @@ def check_tensors(folder: Path) -> None:
             raise FolderIncomplete(f"{folder / component}: {'; '.join(words)}", _COMPARE)
 
 
-def check_loaded(folder: Path, parts: Mapping[str, Any]) -> None:
+def check_loaded(folder: Path, pipeline: DiffusionPipeline) -> None:
     """Refuse components with NaN or infinity in their weights, just loaded from a folder; quantized ones pass.
 
     Raises:
         FolderIncomplete: names the file and the tensor.
     """
     for component in WEIGHED:
-        plain = (each for each in parts[component].parameters() if type(each) is torch.nn.Parameter)
+        plain = (each for each in getattr(pipeline, component).parameters() if type(each) is torch.nn.Parameter)
         if not all(map(is_finite, plain)):
             check_numbers(weight_files(folder / component))
             raise FolderIncomplete(
