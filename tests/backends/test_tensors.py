@@ -61,7 +61,7 @@ def test_a_tensor_left_out_is_named_with_its_file_before_anything_loads(
     change(folder, component, lambda tensors: tensors.pop(name))
     with pytest.raises(FolderIncomplete) as refused:
         ContextGenPipeline.from_pretrained(folder)
-    assert str(refused.value) == f"{folder / component}: {FILES[component]} lacks {name}"
+    assert str(refused.value) == f"{folder / component}: no {name} in {FILES[component]}"
 
 
 @pytest.mark.parametrize("component", FILES)
@@ -86,7 +86,7 @@ def test_all_that_is_wrong_with_a_component_is_told_at_once_and_many_names_are_c
 
     change(folder, "transformer", rename)
     with pytest.raises(
-        FolderIncomplete, match=r"lacks single\S+, single\S+, single\S+ and 3 more; .* has .* and 3 more"
+        FolderIncomplete, match=r"no single\S+, single\S+, single\S+ and 3 more in .*; .* has .* and 3 more"
     ):
         check_tensors(folder)
 

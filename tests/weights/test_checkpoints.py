@@ -31,7 +31,7 @@ from contextgen.weights.checkpoint_errors import (
     UnknownModel,
     UntrustedFolder,
 )
-from contextgen.weights.safetensors_files import count_numbers, read_component
+from contextgen.weights.safetensors_files import count_numbers
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -110,7 +110,7 @@ EMBEDDERS = {f"{name}_embedder.{kind}": "a.safetensors" for name in ("x", "conte
 def test_a_component_holds_what_its_shards_hold(folder: Path) -> None:
     """Converters leave tensors in the index which were stored once only, under another name."""
     split(folder, {"a.safetensors": ["x_emb", "context_emb"]}, {**EMBEDDERS, "tied": "a.safetensors"})
-    assert set(read_component(folder / "transformer")) == set(EMBEDDERS)
+    assert set(model_folder.stored_tensors(folder, "transformer")) == set(EMBEDDERS)
 
 
 def test_a_tensor_in_two_shards_is_refused(folder: Path) -> None:
@@ -123,9 +123,9 @@ def test_a_tensor_in_two_shards_is_refused(folder: Path) -> None:
 
 
 def test_files_of_other_names_are_neither_read_nor_counted(folder: Path) -> None:
-    before = read_component(folder / "transformer")
+    before = model_folder.stored_tensors(folder, "transformer")
     shutil.copy(folder / "transformer" / WEIGHTS, folder / "transformer" / "diffusion_pytorch_model.fp16.safetensors")
-    assert read_component(folder / "transformer") == before
+    assert model_folder.stored_tensors(folder, "transformer") == before
     (folder / "transformer" / WEIGHTS).unlink()
     with pytest.raises(FolderIncomplete, match=r"neither diffusion_pytorch_model\.safetensors nor"):
         checkpoints.find(str(folder))
@@ -256,7 +256,7 @@ def test_only_a_blob_of_the_hub_cache_is_known_by_its_name(tmp_path: Path) -> No
 @pytest.mark.parametrize("component", ["transformer", "vae"])
 def test_numbers_are_counted_from_the_headers(component: str) -> None:
     tensors = load_file(TINY / component / WEIGHTS)
-    assert count_numbers(read_component(TINY / component)) == sum(each.numel() for each in tensors.values())
+    assert count_numbers(model_folder.stored_tensors(TINY, component)) == sum(each.numel() for each in tensors.values())
 
 
 @pytest.mark.parametrize("offline", [True, False])

@@ -182,7 +182,7 @@ def _read(file: Path) -> dict[str, torch.Tensor]:
         read_header(file)
         tensors = load_file(file)
     except ValueError as problem:
-        raise FolderIncomplete(f"{file}: {problem}", _WITHOUT_IT) from problem
+        raise FolderIncomplete(f"{file.parent}: {problem}", _WITHOUT_IT) from problem
     if broken := next((name for name, tensor in tensors.items() if not is_finite(tensor)), None):
         raise FolderIncomplete(f"{file}: {broken} holds NaN or infinity", _WITHOUT_IT)
     return tensors

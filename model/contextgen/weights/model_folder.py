@@ -15,7 +15,13 @@ from contextgen.weights.card import CARD_FILE
 from contextgen.weights.checkpoint_errors import FolderIncomplete, UntrustedFolder
 from contextgen.weights.contents import contents_problem
 from contextgen.weights.json_files import read_object
-from contextgen.weights.safetensors_files import StoredTensor, read_component, read_headers
+from contextgen.weights.safetensors_files import (
+    UNQUANTIZED,
+    QuantizedWeights,
+    StoredTensor,
+    read_headers,
+    weight_files,
+)
 
 _REPAIR = "Fetch the folder again, or copy the part that is missing or broken."
 _TRUST = "Take the folder from a source that you trust."
@@ -99,9 +105,10 @@ def stored_tensors(folder: Path, component: str) -> dict[str, StoredTensor]:
         FolderIncomplete: a file is missing, not whole, or holds something else.
     """
     try:
-        return read_component(folder / component)
+        return read_headers(weight_files(folder / component))
     except (ValueError, OSError) as problem:
-        raise FolderIncomplete(f"{folder}: {component}: {problem}", _REPAIR) from problem
+        hint = UNQUANTIZED if isinstance(problem, QuantizedWeights) else _REPAIR
+        raise FolderIncomplete(f"{folder}: {component}: {problem}", hint) from problem
 
 
 def adapter_files(path: Path) -> list[Path]:

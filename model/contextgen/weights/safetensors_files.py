@@ -19,6 +19,13 @@ _COUNTS = "I64"  # as buffers number positions; which tensor may be one is known
 _SCALES = re.compile(r"(^|\.)(weight_scale(_inv)?|scale_weight|input_scale|scale_input|scaled_fp8)$")
 
 
+UNQUANTIZED = "Take the weights in bfloat16: --quantize makes them smaller when they are loaded."
+
+
+class QuantizedWeights(ValueError):
+    """Numbers of a format that nothing here reads."""
+
+
 @dataclass(frozen=True)
 class StoredTensor:
     """A tensor as a header has it: its file, its dtype (`F32`, `BF16`, ...) and its shape."""
@@ -32,10 +39,10 @@ def read_header(file: Path) -> dict[str, StoredTensor]:
     """The tensors of a file, by name.
 
     Raises:
-        ValueError: it is no whole safetensors file; the words do not name it.
+        ValueError: it is no whole safetensors file; the words begin with its name.
     """
     if not file.is_file():  # a pipe would be waited for
-        raise ValueError("no regular file")
+        raise ValueError(f"{file.name}: no regular file")
     try:
         with safe_open(file, "np") as stream:
             slices = {name: stream.get_slice(name) for name in stream.keys()}  # noqa: SIM118  no mapping
@@ -44,40 +51,28 @@ def read_header(file: Path) -> dict[str, StoredTensor]:
             }
     except (SafetensorError, OSError) as error:
         words = str(error).removeprefix("Error while deserializing header: ")
-        raise ValueError(f"not a whole safetensors file: {words}") from error
+        raise ValueError(f"{file.name}: not a whole safetensors file: {words}") from error
 
 
 def read_headers(files: Iterable[Path]) -> dict[str, StoredTensor]:
     """The tensors of several files that belong together, by name.
 
     Raises:
-        ValueError: one is not whole, holds what is no floating-point number, or what another holds too; the words
-            begin with the file's name.
+        QuantizedWeights: one holds other numbers than floating-point ones.
+        ValueError: one is not whole, or holds what another holds too; the words begin with the file's name.
     """
     found: dict[str, StoredTensor] = {}
     for file in files:
-        try:
-            held = read_header(file)
-            _check_numbers(held)
-        except ValueError as problem:
-            raise ValueError(f"{file.name}: {problem}") from problem
+        held = read_header(file)
+        _check_numbers(file, held)
         if twice := sorted(held.keys() & found.keys()):
             raise ValueError(f"several files hold {twice[0]}: {found[twice[0]].file.name} and {file.name}")
         found |= held
     return found
 
 
-def read_component(component: Path) -> dict[str, StoredTensor]:
-    """The tensors of a component in diffusers' or transformers' format, by name.
-
-    Raises:
-        ValueError: as `weight_files` and `read_headers`.
-    """
-    return read_headers(weight_files(component))
-
-
 def weight_files(component: Path) -> list[Path]:
-    """The files that a component is loaded from: one, or the shards of its index.
+    """The files that a component in diffusers' or transformers' format is loaded from: one, or the shards of its index.
 
     Raises:
         ValueError: there is none, or more than one way to load it; the words name what is in the way.
@@ -124,10 +119,12 @@ def _weight_map(index: Path) -> dict[str, str]:
     return stated
 
 
-def _check_numbers(held: Mapping[str, StoredTensor]) -> None:
+def _check_numbers(file: Path, held: Mapping[str, StoredTensor]) -> None:
     scales = sorted(name for name in held if _SCALES.search(name))
     if scales and any(tensor.dtype.startswith("F8") for tensor in held.values()):
-        raise ValueError(f"its float8 weights have scales beside them, such as {scales[0]}, which are not applied here")
+        raise QuantizedWeights(
+            f"{file.name}: its float8 weights have scales beside them, such as {scales[0]}, which are not applied here"
+        )
     for name, tensor in held.items():
         if tensor.dtype not in (*_FLOATS, _COUNTS):
-            raise ValueError(f"{name} holds {tensor.dtype}, where floating-point numbers belong")
+            raise QuantizedWeights(f"{file.name}: {name} holds {tensor.dtype}, where floating-point numbers belong")

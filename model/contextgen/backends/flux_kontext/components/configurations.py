@@ -11,7 +11,7 @@ from typing import Any
 
 from contextgen.weights.checkpoint_errors import FolderIncomplete, UntrustedFolder
 from contextgen.weights.model_folder import component_classes, read_configuration, read_index, stored_tensors
-from contextgen.weights.safetensors_files import StoredTensor
+from contextgen.weights.safetensors_files import UNQUANTIZED, StoredTensor
 
 CLASSES: Mapping[str, tuple[str, ...]] = {
     "scheduler": ("diffusers.FlowMatchEulerDiscreteScheduler",),
@@ -136,7 +136,7 @@ def _check_modesty(path: Path, config: Mapping[str, Any]) -> None:
     if "quantization_config" in config:
         raise FolderIncomplete(
             f"{path}: quantization_config: weights that are quantized already are not read",
-            "Take the weights in bfloat16; --quantize makes them smaller when they are loaded.",
+            UNQUANTIZED,
         )
     for name, value in config.items():
         for number in value if isinstance(value, list) else [value]:
@@ -159,7 +159,7 @@ def _check_integers(stored: Mapping[str, StoredTensor]) -> None:
     for name, tensor in stored.items():
         if tensor.dtype.startswith("I") and not name.endswith("position_ids"):
             raise FolderIncomplete(
-                f"{tensor.file}: {name} holds {tensor.dtype}, where floating-point numbers belong", _REPAIR
+                f"{tensor.file}: {name} holds {tensor.dtype}, where floating-point numbers belong", UNQUANTIZED
             )
 
 

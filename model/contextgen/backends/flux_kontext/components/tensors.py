@@ -113,7 +113,7 @@ def _by_transformers(kind: Any, component: Path, held: MetaTensors) -> _Differen
 def _told(difference: _Difference, stored: Mapping[str, StoredTensor]) -> Iterator[str]:
     files = sorted({tensor.file.name for tensor in stored.values()})
     if missing := sorted(difference.missing):
-        yield f"{some(files)} lacks {some(missing)}"
+        yield f"no {some(missing)} in {some(files)}"
     if unused := sorted(difference.unused):
         yield f"{_place(unused[0], stored, files)} has {some(unused)}, which nothing uses"
     if misshapen := sorted(difference.misshapen):
