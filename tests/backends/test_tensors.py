@@ -72,6 +72,13 @@ def test_a_tensor_that_nothing_uses_is_named_with_its_file(folder: Path, compone
     assert str(refused.value) == f"{folder / component}: {FILES[component]} has another.head, which nothing uses"
 
 
+def test_a_name_that_a_terminal_would_obey_is_spelled_out(folder: Path) -> None:
+    change(folder, "vae", lambda tensors: tensors.update({"\x1b[2J": torch.zeros(3)}))
+    with pytest.raises(FolderIncomplete) as refused:
+        check_tensors(folder)
+    assert r"has \x1b[2J, which nothing uses" in str(refused.value) and str(refused.value).isprintable()
+
+
 @pytest.mark.parametrize(("component", "name"), NEEDED.items())
 def test_a_tensor_of_another_shape_is_named_with_its_file(folder: Path, component: str, name: str) -> None:
     change(folder, component, lambda tensors: tensors.update({name: torch.zeros(5)}))

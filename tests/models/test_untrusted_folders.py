@@ -247,6 +247,10 @@ UNTRUSTED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "int32 numbers": (stored_as(torch.int32), f"{Path(FLUX).name}: {LAYER} holds I32, where floating-point"),
     "int64 numbers": (stored_as(torch.int64), f"{Path(FLUX).name}: {LAYER} holds I64, where floating-point"),
+    "a class that clears the screen": (
+        says("model_index.json", vae=["\x1b[2J", "Vae"]),
+        "model_index.json: vae: \\x1b[2J.Vae, which is diffusers.AutoencoderKL or",
+    ),
     "scaled float8 weights": (
         stored_as(torch.float8_e4m3fn, _scale=torch.ones(())),
         f"{LAYER}_scale, which are not applied here",

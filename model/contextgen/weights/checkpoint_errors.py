@@ -18,10 +18,13 @@ from __future__ import annotations
 
 
 class CheckpointError(RuntimeError):
-    """Weights that cannot be used. `hint` says what to do about it."""
+    """Weights that cannot be used. `hint` says what to do about it.
+
+    The names in a message may be anybody's: what a terminal would obey is spelled out.
+    """
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
+        super().__init__("".join(each if each.isprintable() else ascii(each)[1:-1] for each in message))
         self.hint = hint
 
 
