@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(TINY_MODEL, tmp_path / "model"))
 
 
-def change(folder: Path, component: str, edit: Callable[[Tensors], object]) -> None:
+def alter(folder: Path, component: str, edit: Callable[[Tensors], object]) -> None:
     file = folder / component / FILES[component]
     tensors = load_file(file)
     edit(tensors)
@@ -58,7 +58,7 @@ def test_whole_models_pass(model: str) -> None:
 def test_a_tensor_left_out_is_named_with_its_file_before_anything_loads(
     folder: Path, component: str, name: str
 ) -> None:
-    change(folder, component, lambda tensors: tensors.pop(name))
+    alter(folder, component, lambda tensors: tensors.pop(name))
     with pytest.raises(FolderIncomplete) as refused:
         ContextGenPipeline.from_pretrained(folder)
     assert str(refused.value) == f"{folder / component}: no {name} in {FILES[component]}"
@@ -66,14 +66,14 @@ def test_a_tensor_left_out_is_named_with_its_file_before_anything_loads(
 
 @pytest.mark.parametrize("component", FILES)
 def test_a_tensor_that_nothing_uses_is_named_with_its_file(folder: Path, component: str) -> None:
-    change(folder, component, lambda tensors: tensors.update({"another.head": torch.zeros(3)}))
+    alter(folder, component, lambda tensors: tensors.update({"another.head": torch.zeros(3)}))
     with pytest.raises(FolderIncomplete) as refused:
         ContextGenPipeline.from_pretrained(folder)
     assert str(refused.value) == f"{folder / component}: {FILES[component]} has another.head, which nothing uses"
 
 
 def test_a_name_that_a_terminal_would_obey_is_spelled_out(folder: Path) -> None:
-    change(folder, "vae", lambda tensors: tensors.update({"\x1b[2J": torch.zeros(3)}))
+    alter(folder, "vae", lambda tensors: tensors.update({"\x1b[2J": torch.zeros(3)}))
     with pytest.raises(FolderIncomplete) as refused:
         check_tensors(folder)
     assert r"has \x1b[2J, which nothing uses" in str(refused.value) and str(refused.value).isprintable()
@@ -81,7 +81,7 @@ def test_a_name_that_a_terminal_would_obey_is_spelled_out(folder: Path) -> None:
 
 @pytest.mark.parametrize(("component", "name"), NEEDED.items())
 def test_a_tensor_of_another_shape_is_named_with_its_file(folder: Path, component: str, name: str) -> None:
-    change(folder, component, lambda tensors: tensors.update({name: torch.zeros(5)}))
+    alter(folder, component, lambda tensors: tensors.update({name: torch.zeros(5)}))
     with pytest.raises(FolderIncomplete, match=f"{FILES[component]} has {name} in another shape than config.json says"):
         ContextGenPipeline.from_pretrained(folder)
 
@@ -91,7 +91,7 @@ def test_all_that_is_wrong_with_a_component_is_told_at_once_and_many_names_are_c
         for name in [name for name in tensors if ".norm_k." in name]:
             move(tensors, name, name.replace("norm_k", "key_norm"))
 
-    change(folder, "transformer", rename)
+    alter(folder, "transformer", rename)
     with pytest.raises(
         FolderIncomplete, match=r"no single\S+, single\S+, single\S+ and 3 more in .*; .* has .* and 3 more"
     ):
@@ -156,23 +156,32 @@ def test_what_the_libraries_load_all_the_same_is_not_refused(
     folder: Path, component: str, edit: Callable[[Tensors], object]
 ) -> None:
     before = ContextGenPipeline.from_pretrained(folder).components[component].state_dict()
-    change(folder, component, edit)
+    alter(folder, component, edit)
     after = ContextGenPipeline.from_pretrained(folder).components[component].state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_a_configuration_that_makes_no_model_is_named(folder: Path) -> None:
-    path = folder / "transformer" / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "axes_dims_rope": "x", "num_attention_heads": 3}))
-    with pytest.raises(FolderIncomplete, match=r"transformer.*(config\.json: no FluxTransformer2DModel|another shape)"):
+@pytest.mark.parametrize(
+    ("component", "change", "kind"),
+    [
+        ("vae", {"down_block_types": ["NoSuchBlock"]}, "AutoencoderKL"),
+        ("transformer", {"axes_dims_rope": 7, "out_channels": "x"}, "FluxTransformer2DModel"),
+        ("text_encoder", {"hidden_act": "no_such_function"}, "CLIPTextModel"),
+        ("text_encoder_2", {"feed_forward_proj": "no-such-thing"}, "T5EncoderModel"),
+    ],
+)
+def test_a_configuration_that_makes_no_model_is_named(folder: Path, component: str, change: dict, kind: str) -> None:
+    path = folder / component / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(FolderIncomplete, match=rf"{component}/config\.json: no {kind} can be made as it says: \S+"):
         check_tensors(folder)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize(("component", "name"), NEEDED.items())
 def test_a_number_that_is_none_is_named_with_its_file(folder: Path, component: str, name: str, value: float) -> None:
-    change(folder, component, lambda tensors: tensors[name].view(-1)[-1:].fill_(value))
+    alter(folder, component, lambda tensors: tensors[name].view(-1)[-1:].fill_(value))
     words = f"{folder / component / FILES[component]}: {name} holds NaN or infinity"
     for look in (lambda: ContextGenPipeline.from_pretrained(folder), backend_of(folder).check_weights):
         with pytest.raises(FolderIncomplete) as refused:
@@ -182,6 +191,6 @@ def test_a_number_that_is_none_is_named_with_its_file(folder: Path, component: s
 
 def test_weights_beyond_the_numbers_that_the_card_rounds_them_to(folder: Path) -> None:
     beyond = torch.full((3,), 3.4e38)  # of bfloat16, and within float32
-    change(folder, "vae", lambda tensors: tensors.update({"decoder.conv_out.bias": beyond}))
+    alter(folder, "vae", lambda tensors: tensors.update({"decoder.conv_out.bias": beyond}))
     with pytest.raises(FolderIncomplete, match="vae: its weights are beyond the numbers that they are rounded to"):
         ContextGenPipeline.from_pretrained(folder)

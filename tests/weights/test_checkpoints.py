@@ -92,6 +92,13 @@ def test_missing_shard_is_named(folder: Path) -> None:
         checkpoints.find(str(folder))
 
 
+def test_what_git_leaves_of_a_large_file_is_told_with_what_to_do(folder: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 1\n"
+    (folder / "vae" / WEIGHTS).write_text(pointer)
+    with pytest.raises(FolderIncomplete, match="fetched with `git lfs pull`"):
+        checkpoints.find(str(folder))
+
+
 def split(folder: Path, shards: dict[str, list[str]], weight_map: dict[str, str]) -> None:
     """The transformer's tensors in shards, by the beginnings of their names, with an index that says `weight_map`."""
     component = folder / "transformer"

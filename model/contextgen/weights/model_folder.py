@@ -189,7 +189,7 @@ def _check_component(folder: Path, name: str) -> None:
     if not part.is_dir():
         raise FolderIncomplete(f"{folder}: {name}: the folder is missing", _REPAIR)
     for file in sorted(part.glob("*config.json")):
-        if "auto_map" in read_configuration(file):
+        if read_configuration(file).get("auto_map"):
             raise UntrustedFolder(f"{file}: auto_map names code, and code that comes with weights is never run", _TRUST)
     if name.startswith("tokenizer"):
         return _check_tokenizer(part)

@@ -13,12 +13,11 @@ from safetensors import SafetensorError, safe_open
 from contextgen.weights.json_files import read_object
 
 _NAMES = ("diffusion_pytorch_model.safetensors", "model.safetensors")  # diffusers', transformers'
+_GIT_LFS = b"version https://git-lfs"
 _PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
-_COUNTS = "I64"  # as buffers number positions; which tensor may be one is known once the model is built
+_COUNTS = "I64"  # as buffers number positions; the family knows which
 _SCALES = re.compile(r"(^|\.)(weight_scale(_inv)?|scale_weight|input_scale|scale_input|scaled_fp8)$")
-
-
 UNQUANTIZED = "Take the weights in bfloat16: --quantize makes them smaller when they are loaded."
 
 
@@ -51,7 +50,7 @@ def read_header(file: Path) -> dict[str, StoredTensor]:
             }
     except (SafetensorError, OSError) as error:
         words = str(error).removeprefix("Error while deserializing header: ")
-        raise ValueError(f"{file.name}: not a whole safetensors file: {words}") from error
+        raise ValueError(f"{file.name}: not a whole safetensors file: {_pointer(file) or words}") from error
 
 
 def read_headers(files: Iterable[Path]) -> dict[str, StoredTensor]:
@@ -99,6 +98,13 @@ def count_numbers(tensors: Mapping[str, StoredTensor], name: str = "") -> int:
 def some(names: Sequence[str], most: int = 3) -> str:
     """The first of many names, and how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _pointer(file: Path) -> str | None:
+    """What is left of a file where Git's large files were not fetched."""
+    with file.open("rb") as stream:
+        left = stream.read(len(_GIT_LFS)) == _GIT_LFS
+    return "a pointer of Git LFS, whose content is fetched with `git lfs pull`" if left else None
 
 
 def _index(component: Path) -> Path | None:

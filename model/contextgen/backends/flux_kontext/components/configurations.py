@@ -133,7 +133,7 @@ def _demand(
 
 def _check_modesty(path: Path, config: Mapping[str, Any]) -> None:
     """No library needs to find out what it means to allocate."""
-    if "quantization_config" in config:
+    if config.get("quantization_config") is not None:
         raise FolderIncomplete(
             f"{path}: quantization_config: weights that are quantized already are not read",
             UNQUANTIZED,
