@@ -54,7 +54,9 @@ contextgen doctor --json
 def command(model: str | None, sink: Output) -> int:
     """Show devices, memory, versions, the hub cache, and which models would load.
 
-    The network is not touched. Exits with 3 if the model asked for would not load or, without --model, none.
+    The network is not touched. Of the model that --model names every tensor is looked for and every number read; of
+    the others, only what their files say of themselves. Exits with 3 if the model asked for would not load or, without
+    --model, none.
     """
     judged = list(models(model))
     able = any(finding.ok for finding in judged)
@@ -101,8 +103,9 @@ def models(asked: str | None) -> Iterator[Finding]:
     if asked is None:
         found = [(known.name, known.missing) for known in catalogue.known_models()]
     else:
-        found = [(asked, catalogue.missing(asked))]
-        if (family := catalogue.family(asked)) is not None:
+        family, lacks = catalogue.examine(asked)
+        found = [(asked, lacks)]
+        if family is not None:
             yield Finding("model", "family", family)
     for name, missing in found:
         yield Finding("model", name, missing or "would load", missing is None)

@@ -85,7 +85,7 @@ def _hold_against(model: str) -> None:
         WeightsError: there is no such model, or it is broken.
     """
     try:
-        catalogue.backend_here(model)
+        catalogue.backend_here(model, checked=True)
     except catalogue.ModelNotHere as problem:
         console.warn(f"scenes are not held against {model}: {problem.message}")
 

@@ -59,50 +59,75 @@ def known_models() -> list[KnownModel]:
 
 
 def missing(model: str | Alias) -> str | None:
-    """What keeps a model from loading without the network, or None."""
-    from contextgen.backends.families import backend_of
-    from contextgen.weights.card import MalformedCard
-    from contextgen.weights.checkpoint_errors import CheckpointError, NotInCache
-    from contextgen.weights.checkpoints import locate
+    """What keeps a model from loading without the network, as far as its files' headers tell, or None."""
+    return _look_at(model)[1]
 
+
+def examine(model: str) -> tuple[str | None, str | None]:
+    """What the family of a model can do, and what keeps it from loading without the network, in words or None.
+
+    Every tensor is looked for, and every number read.
+    """
+    backend, lacks = _look_at(model)
+    if backend is None:
+        return None, lacks
     try:
-        backend = backend_of(locate(model, offline=True))
-        backend.check()
-        assert backend.card
-    except NotInCache:
-        return "not in the hub cache"
-    except (CheckpointError, MalformedCard) as problem:
-        return str(problem)
-    return None
+        with error_translation.opening():
+            error_translation.quieten()
+            backend.check_weights()
+    except EnvironmentProblem as problem:
+        return None, f"{problem.message}. {problem.hint}"
+    return _family(backend), None
 
 
-def _known(alias: Alias) -> KnownModel:
-    from contextgen.weights.checkpoints import find
-    from contextgen.weights.model_folder import folder_bytes
-
-    lacks = missing(alias)
-    known = KnownModel(
-        alias.name, alias.description, alias.size, None, None, alias.licences, alias.needs_adapter, lacks
-    )
-    if lacks is not None and alias.repo is None:
-        return known
-    card = _backend_of(alias).card
-    canvas = ", ".join([f"{card.width}x{card.height} px", *limits(card)])
-    size = folder_bytes(find(alias)) if alias.size is None else alias.size
-    return replace(known, size=size, canvas=canvas, steps=card.steps)
-
-
-def family(model: str) -> str | None:
-    """What the family of a model can do, in words; None where the model would not load."""
-    if missing(model) is not None:
-        return None
-    backend = backend_here(model)
+def _family(backend: Backend) -> str:
     can = backend.capabilities
     words = [f"takes the layout as {can.layout}"]
     words += [f"{can.most_references} references at most"] * (can.most_references is not None)
     words += [f"cannot honour {', '.join(can.unsupported)}"] * bool(can.unsupported)
     words += ["a seed need not give the same picture again"] * (not can.replays)
     return f"{backend.name}; {'; '.join(words)}"
+
+
+def _look_at(model: str | Alias) -> tuple[Backend | None, str | None]:
+    """A model's family where it would load without the network, else what keeps it from that."""
+    from contextgen.weights.card import MalformedCard
+    from contextgen.weights.checkpoint_errors import CheckpointError, NotInCache
+
+    try:
+        backend = _on_this_machine(model)
+        backend.check()
+        assert backend.card
+    except NotInCache:
+        return None, "not in the hub cache"
+    except CheckpointError as problem:
+        return None, f"{problem}. {problem.hint}"
+    except MalformedCard as problem:
+        return None, str(problem)
+    return backend, None
+
+
+def _on_this_machine(model: str | Alias) -> Backend:
+    """The family of a model's folder, of which nothing but its index is looked at."""
+    from contextgen.backends.families import backend_of
+    from contextgen.weights.checkpoints import locate
+
+    return backend_of(locate(model, offline=True))
+
+
+def _known(alias: Alias) -> KnownModel:
+    from contextgen.weights.model_folder import folder_bytes
+
+    backend, lacks = _look_at(alias)
+    known = KnownModel(
+        alias.name, alias.description, alias.size, None, None, alias.licences, alias.needs_adapter, lacks
+    )
+    if backend is None and alias.repo is None:
+        return known
+    card = (backend or _released(alias)).card
+    canvas = ", ".join([f"{card.width}x{card.height} px", *limits(card)])
+    size = folder_bytes(backend.folder) if backend is not None and alias.size is None else alias.size
+    return replace(known, size=size, canvas=canvas, steps=card.steps)
 
 
 def alias_of(scene: Scene) -> Alias:
@@ -127,22 +152,26 @@ def backend_for(scene: Scene, name: str | None) -> Backend:
     return _backend_of(alias_of(scene)) if name is None else backend_here(name)
 
 
-def backend_here(name: str) -> Backend:
+def backend_here(name: str, *, checked: bool = False) -> Backend:
     """The family of a model on this machine, its card read; of an alias that is not here, of its released model.
+
+    Args:
+        checked: see that its weights would load, too, as far as the headers of their files tell.
 
     Raises:
         ModelNotHere: it would have to be fetched.
         WeightsError: there is no such model, or it is broken.
     """
-    from contextgen.backends.families import backend_of
     from contextgen.weights.checkpoint_errors import NotInCache
-    from contextgen.weights.checkpoints import ALIASES, locate
+    from contextgen.weights.checkpoints import ALIASES
 
     if name in ALIASES and not Path(name).is_dir():
         return _backend_of(ALIASES[name])
     try:
         with error_translation.opening():
-            backend = backend_of(locate(name, offline=True))
+            backend = _on_this_machine(name)
+            if checked:
+                backend.check()
             assert backend.card
     except WeightsError as problem:
         if isinstance(problem.__cause__, NotInCache):
@@ -169,21 +198,24 @@ def model_limits(name: str | None, alias: str | None) -> ModelLimits | None:
         can.most_references,
         can.most_instances,
         can.smallest_reference,
-        can.unsupported if can.guidance else {**can.unsupported, "sampling.guidance": "it has no guidance scale"},
+        can.refused,
     )
 
 
 def _backend_of(alias: Alias) -> Backend:
     """An alias' family; of a model which is not here it knows the released model's card."""
-    from contextgen.backends.families import backend_of, family_of
-    from contextgen.weights.checkpoints import locate
-
     with error_translation.opening():
-        if alias.repo is not None and missing(alias) is not None:
-            return family_of(alias.kind, alias.name)(None)
-        backend = backend_of(locate(alias, offline=True))
+        if alias.repo is not None:
+            return _look_at(alias)[0] or _released(alias)
+        backend = _on_this_machine(alias)
         assert backend.card
         return backend
+
+
+def _released(alias: Alias) -> Backend:
+    from contextgen.backends.families import family_of
+
+    return family_of(alias.kind, alias.name)(None)
 
 
 def recorded_card(name: str) -> ModelCard:
@@ -193,15 +225,14 @@ def recorded_card(name: str) -> ModelCard:
     the released model's. Where a subject lands hangs on the card only as far as it says to which whole tokens the
     reference's sides are rounded.
     """
-    from contextgen.backends.families import backend_of
     from contextgen.method.method_card import ModelCard
     from contextgen.weights.checkpoint_errors import CheckpointError
-    from contextgen.weights.checkpoints import ALIASES, locate
+    from contextgen.weights.checkpoints import ALIASES
 
     if name not in ALIASES and "/" not in name:
         return ModelCard()
     try:
-        card = backend_of(locate(ALIASES.get(name, name), offline=True)).card
+        card = _on_this_machine(ALIASES.get(name, name)).card
     except (CheckpointError, OSError, ValueError):
         return ModelCard()
     return card if isinstance(card, ModelCard) else ModelCard()

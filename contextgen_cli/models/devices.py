@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from contextgen.backends.choices import SHARED_MEMORY
 from contextgen_cli.errors import DeviceError
 from contextgen_cli.models import nvml
 from contextgen_cli.models.numerics import DTYPES
@@ -35,7 +36,7 @@ class Device:
     @property
     def has_own_memory(self) -> bool:
         """Whether there is main memory beside its own, to keep parts of a model in."""
-        return self.name not in ("cpu", "mps")
+        return self.name not in SHARED_MEMORY
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,17 @@ def _diverged(error: Exception) -> ContextgenError:
     )
 
 
+def _not_finite(error: Exception) -> ContextgenError:
+    return JobError(
+        f"no picture came out: {error}", hint="Try --dtype float32 or bfloat16, and without approximations."
+    )
+
+
+def _no_sample(error: Exception) -> ContextgenError:
+    hint = "Look at the losses of the run; without `samples` it goes on from its last checkpoint."
+    return JobError(f"a sample could not be painted: {error}", hint=hint)
+
+
 def _changed_config(error: Exception) -> ContextgenError:
     hint = "Give this run an output of its own, take the changes back, or begin anew with --fresh."
     return UsageError(str(error), hint=hint)
@@ -204,6 +215,7 @@ _PAINTING: dict[str, Translation] = {
     "AcceleratorError": _lost_device,
     "OutOfMemoryError": _too_large_a_job,
     "MemoryError": _too_large_a_job,
+    "NotFinite": _not_finite,
     "ValueError": _broken_contract,
 }
 _TRAINING: dict[str, Translation] = {
@@ -213,6 +225,7 @@ _TRAINING: dict[str, Translation] = {
     "ImportError": _missing_extra,
     "OutOfMemoryError": _too_large_a_batch,
     "MemoryError": _too_large_a_batch,
+    "NotFinite": _no_sample,
     "OSError": _broken_place,
     "ValueError": _broken_data,
 }

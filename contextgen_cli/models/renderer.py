@@ -62,8 +62,7 @@ class ModelRenderer:
         model = self._model_of(scene)
         numerics = self._numerics_of(model)
         card = model.backend.card
-        can = model.backend.capabilities
-        guidance = card.guidance if can.guidance and "sampling.guidance" not in can.unsupported else None
+        guidance = None if "sampling.guidance" in model.backend.capabilities.refused else card.guidance
         return Recipe(model.weights, model.adapter, numerics.to_record(), card.steps, guidance)
 
     def cost(self, scene: Scene) -> JobCost:

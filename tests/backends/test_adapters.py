@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from contextgen import ContextGenPipeline
 from contextgen.backends.flux_kontext.adapters import check_adapter, linear_layers
 from contextgen.backends.flux_kontext.lora import apply_adapter
-from contextgen.weights.checkpoint_errors import AdapterMismatch, FolderIncomplete
+from contextgen.weights.checkpoint_errors import AdapterMismatch, CheckpointError, FolderIncomplete
+from contextgen.weights.checkpoints import find_adapter
 
 ADAPTER = next((TINY / "adapter").glob("*.safetensors"))
 LAYER = "transformer.transformer_blocks.0.attn.to_q"
@@ -121,10 +123,90 @@ def test_fit_is_seen_before_any_weight_is_read(tensors: dict, tmp_path: Path) ->
 def test_folder_with_the_same_layers_twice_is_ambiguous(tensors: dict, tmp_path: Path) -> None:
     for name in ("step_100.safetensors", "step_200.safetensors"):
         save_file(tensors, tmp_path / name)
-    with pytest.raises(AdapterMismatch, match="several files hold"):
+    with pytest.raises(FolderIncomplete, match="several files hold"):
         load(adapter=tmp_path)
 
 
 def test_folder_without_safetensors_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FolderIncomplete, match=r"no \*\.safetensors"):
         load(adapter=tmp_path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("fuse", [True, False])
+def test_an_adapter_with_a_number_that_is_none_is_refused(
+    tensors: dict[str, torch.Tensor], tmp_path: Path, value: float, fuse: bool
+) -> None:
+    tensors[f"{LAYER}.lora_B.weight"][-1, -1] = value
+    save_file(tensors, tmp_path / "adapter.safetensors")
+    with pytest.raises(FolderIncomplete) as refused:
+        load(adapter=tmp_path, fuse_adapter=fuse)
+    assert str(refused.value) == f"{tmp_path / 'adapter.safetensors'}: {LAYER}.lora_B.weight holds NaN or infinity"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ("{", "lora_adapter_metadata: Expecting"),
+        ("[]", "lora_adapter_metadata: expected a JSON object"),
+        ('{"a":' * 10_000, "lora_adapter_metadata: nested too deeply"),
+        ('{"transformer.lora_alpha": 1e999}', "the alpha of .* is no number: inf"),
+        ('{"transformer.lora_alpha": "x"}', "the alpha of .* is no number: 'x'"),
+        ('{"transformer.alpha_pattern": [1]}', "alpha_pattern is no mapping"),
+    ],
+    ids=lambda value: value[:32],
+)
+def test_what_an_adapter_says_of_its_strength_is_a_number(
+    tensors: dict[str, torch.Tensor], tmp_path: Path, metadata: str, words: str
+) -> None:
+    save_file(tensors, tmp_path / "adapter.safetensors", {"lora_adapter_metadata": metadata})
+    with pytest.raises(FolderIncomplete, match=words):
+        load(adapter=tmp_path)
+
+
+@pytest.mark.parametrize("alpha", [torch.tensor(float("nan")), torch.ones(2)])
+def test_an_alpha_that_is_no_number_is_refused(
+    tensors: dict[str, torch.Tensor], tmp_path: Path, alpha: torch.Tensor
+) -> None:
+    save_file({**tensors, f"{LAYER}.alpha": alpha}, tmp_path / "adapter.safetensors")
+    with pytest.raises(FolderIncomplete, match=r"holds NaN|the alpha of \S+ is no number"):
+        load(adapter=tmp_path)
+
+
+def test_an_adapter_that_overflows_the_weights_is_refused(tensors: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    save_file({**tensors, f"{LAYER}.alpha": torch.tensor(1e38)}, tmp_path / "adapter.safetensors")
+    with pytest.raises(AdapterMismatch, match=r"transformer_blocks\.0\.attn\.to_q goes beyond the numbers of"):
+        load(adapter=tmp_path, torch_dtype=torch.float16)
+
+
+def an_int8_matrix(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
+    save_file(
+        {**tensors, f"{LAYER}.lora_A.weight": tensors[f"{LAYER}.lora_A.weight"].to(torch.int8)},
+        folder / "a.safetensors",
+    )
+
+
+UNTRUSTED = {
+    "numbers of integers": (an_int8_matrix, "a.safetensors: .*lora_A.weight holds I8"),
+    "a pipe": (lambda folder, _: os.mkfifo(folder / "a.safetensors"), "a.safetensors is neither a file nor a folder"),
+    "a link": (
+        lambda folder, _: (folder / "a.safetensors").symlink_to(ADAPTER),
+        "a.safetensors leads out of the folder",
+    ),
+    "half a file": (lambda folder, _: (folder / "a.safetensors").write_bytes(b"\x10"), "a.safetensors: not a whole"),
+    "a pickle": (lambda folder, _: (folder / "a.bin").write_bytes(b"\x80"), r"has no \*.safetensors"),
+}
+
+
+@pytest.mark.parametrize(("make", "words"), UNTRUSTED.values(), ids=UNTRUSTED)
+def test_a_strangers_adapter_is_refused_before_anything_loads(
+    tensors: dict[str, torch.Tensor], tmp_path: Path, make, words: str
+) -> None:
+    make(tmp_path, tensors)
+    with pytest.raises(CheckpointError, match=words):
+        find_adapter(str(tmp_path))
+
+
+def test_a_link_to_an_adapter_s_file_is_the_users_own(tmp_path: Path) -> None:
+    (tmp_path / "link.safetensors").symlink_to(ADAPTER)
+    assert find_adapter(str(tmp_path / "link.safetensors")) == tmp_path / "link.safetensors"

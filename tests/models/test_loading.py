@@ -7,7 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from painting import TINY_MODEL
+from safetensors.torch import load_file, save_file
+
+from contextgen import ContextGenPipeline
+from contextgen.weights.checkpoint_errors import CheckpointError
 
 
 @pytest.fixture
@@ -77,3 +82,89 @@ def test_a_family_that_cannot_be_imported_is_named_with_its_package(contextgen, 
     result = contextgen("render", scene, "--model", model, "-o", tmp_path / "out")
     assert result.code == 3
     assert "broken_family:Nothing" in result.err and "the package broken-family" in result.err
+
+
+def edit(file, **changes):
+    """Other tensors in a file; None leaves one out."""
+    tensors = {**load_file(file), **changes}
+    save_file({name: each for name, each in tensors.items() if each is not None}, file, {"format": "pt"})
+
+
+def spoil(folder):
+    scale = load_file(folder / T5)[T5_TENSOR]
+    scale[3] = torch.nan
+    edit(folder / T5, **{T5_TENSOR: scale})
+
+
+def scale(folder):
+    weight = load_file(folder / FLUX)[f"{FLUX_LAYER}.weight"]
+    scaled = {f"{FLUX_LAYER}.weight": weight.to(torch.float8_e4m3fn), f"{FLUX_LAYER}.weight_scale": torch.ones(())}
+    edit(folder / FLUX, **scaled)
+
+
+T5, T5_TENSOR = "text_encoder_2/model.safetensors", "encoder.final_layer_norm.weight"
+VAE, VAE_TENSOR = "vae/diffusion_pytorch_model.safetensors", "decoder.conv_out.bias"
+FLUX, FLUX_LAYER = "transformer/diffusion_pytorch_model.safetensors", "transformer_blocks.0.attn.to_q"
+WEIGHTS = {
+    "not a number": (spoil, f"{T5}: {T5_TENSOR} holds NaN or infinity"),
+    "a tensor of an encoder left out": (
+        lambda folder: edit(folder / T5, **{T5_TENSOR: None}),
+        f"text_encoder_2: no {T5_TENSOR} in model.safetensors",
+    ),
+    "a tensor of the VAE left out": (
+        lambda folder: edit(folder / VAE, **{VAE_TENSOR: None}),
+        f"vae: no {VAE_TENSOR} in diffusion_pytorch_model.safetensors",
+    ),
+    "a tensor of the transformer left out": (
+        lambda folder: edit(folder / FLUX, **{f"{FLUX_LAYER}.bias": None}),
+        f"transformer: no {FLUX_LAYER}.bias in diffusion_pytorch_model.safetensors",
+    ),
+    "a tensor too much": (
+        lambda folder: edit(folder / VAE, **{"another.head": torch.ones(3)}),
+        "vae: diffusion_pytorch_model.safetensors has another.head, which nothing uses",
+    ),
+    "scaled float8": (
+        scale,
+        f"transformer: diffusion_pytorch_model.safetensors: its float8 weights have scales beside them, such as "
+        f"{FLUX_LAYER}.weight_scale, which are not applied here",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), WEIGHTS.values(), ids=WEIGHTS)
+def test_weights_that_are_not_those_of_the_model_are_named_and_nothing_is_painted(
+    contextgen, scene, tmp_path, model, change, said
+):
+    change(model)
+    examined = contextgen("doctor", "--model", model)
+    assert (examined.code, said in examined.out) == (3, True), examined.out
+    for more in ((), ("--memory", "full", "--json")):
+        result = contextgen("render", scene, "--model", model, "--device", "cpu", *more, "-o", tmp_path / "out")
+        assert (result.code, said in result.err) == (3, True), result.err
+    assert not list(tmp_path.rglob("*-0.png"))
+    with pytest.raises(CheckpointError) as refused:
+        ContextGenPipeline.from_pretrained(model)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.gguf"])
+@pytest.mark.parametrize("verb", ["render", "doctor", "validate", "bench"])
+def test_a_model_in_a_single_file_is_said_how_to_convert(contextgen, scene, tmp_path, verb, name):
+    (file := tmp_path / name).touch()
+    arguments = {"render": (scene, "-o", tmp_path / "out"), "validate": (scene,), "bench": ("synthetic",)}.get(verb, ())
+    result = contextgen(verb, *arguments, "--model", file)
+    assert result.code == 3
+    assert f"{file} is a file, and a model is a folder in diffusers' format" in result.out + result.err
+    assert "FluxKontextPipeline.from_single_file(FILE).save_pretrained(FOLDER)" in result.out + result.err
+
+
+def test_of_the_models_with_a_name_the_headers_are_looked_at(contextgen, tmp_path, monkeypatch):
+    repo = tmp_path / "cache" / "models--black-forest-labs--FLUX.1-Kontext-dev"
+    shutil.copytree(TINY_MODEL, repo / "snapshots" / "abc")
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text("abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    assert "here: no" not in contextgen("models").out
+    scale(repo / "snapshots" / "abc")
+    (kontext,) = [each for each in contextgen("models", "--json").records if each.get("name") == "kontext"]
+    assert "its float8 weights have scales beside them" in kontext["missing"] and not kontext["in_cache"]

@@ -47,6 +47,7 @@ TESTED_IN = {
     "evaluation/test_registry.py": "evaluation.extent",
     "evaluation/test_synthetic_benchmark.py": "evaluation.synthetic.comparisons evaluation.synthetic.listing",
     "models/test_error_translation.py": "errors",
+    "models/test_untrusted_folders.py": "backends.flux_kontext.components.configurations",
     "models/test_memory_reduction.py": "models.numerics",
     "rules/test_packaging.py": "resources",
     "rules/test_schema_defaults.py": "scene.limits",
@@ -60,7 +61,7 @@ TESTED_IN = {
     "terminal/test_streams.py": "__main__",
     "training/test_flow_objective.py": "training.objectives.objective",
     "weights/test_card.py": "method.method_card",
-    "weights/test_checkpoints.py": "weights.checkpoint_errors weights.model_folder",
+    "weights/test_checkpoints.py": "weights.checkpoint_errors weights.model_folder weights.safetensors_files",
 }
 ELSEWHERE = {module: file for file, modules in TESTED_IN.items() for module in modules.split()}
 MODULES = [source for source in SOURCES if source.path.stem != "__init__"]

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from shapes import Notes, config, open_shapes, stage
 
 from contextgen.training import checkpointing
 from contextgen.training.callbacks import Monitor
 from contextgen.training.checkpointing import Progress
 from contextgen.training.trainer import train
+from contextgen.weights.checkpoint_errors import FolderIncomplete
 
 pytestmark = pytest.mark.training
 
@@ -102,3 +104,33 @@ def test_an_optimizers_state_is_taken_apart_and_put_together() -> None:
     before, after = optimizer.state_dict()["state"], again["state"]
     assert before.keys() == after.keys() == {0, 1}
     assert torch.equal(before[0]["exp_avg"], after[0]["exp_avg"]) and after[0]["exp_avg"].abs().sum() > 0
+
+
+def spoil(file: Path) -> None:
+    tensors = load_file(file)
+    first = sorted(tensors)[0]
+    save_file({**tensors, first: torch.full_like(tensors[first], torch.nan)}, file)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda checkpoint: spoil(checkpoint / "weights.safetensors"), "weights.safetensors: transformer.* holds NaN"),
+        (lambda checkpoint: spoil(checkpoint / "optimizer.safetensors"), "optimizer.safetensors: 0.* holds NaN"),
+        (lambda checkpoint: os.truncate(checkpoint / "weights.safetensors", 99), "weights.safetensors: not a whole"),
+        (lambda checkpoint: (checkpoint / "optimizer.safetensors").unlink(), "optimizer.safetensors: no regular file"),
+        (lambda checkpoint: (checkpoint / "progress.json").write_text("{}"), "progress.json: not where a run stands"),
+        (
+            lambda checkpoint: (checkpoint / "progress.json").write_text("[" * 10**5),
+            "progress.json: .* nested too deeply",
+        ),
+    ],
+)
+def test_a_broken_checkpoint_is_named_with_what_is_wrong(tmp_path: Path, change, words: str) -> None:
+    run = config(tmp_path, stage(steps=2, checkpoint_every=1))
+    train(run, Notes(stop_after=1), open_shapes)
+    (checkpoint,) = kept(tmp_path)
+    change(checkpoint)
+    with pytest.raises(FolderIncomplete, match=words) as refused:
+        train(run, Notes(), open_shapes)
+    assert "Remove this checkpoint" in refused.value.hint

@@ -15,7 +15,7 @@ import huggingface_hub
 import pytest
 from golden_cases import TINY
 from huggingface_hub import errors as hub
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from contextgen import ContextGenPipeline
 from contextgen.weights import checkpoints, model_folder
@@ -27,8 +27,11 @@ from contextgen.weights.checkpoint_errors import (
     GatedNoToken,
     NoNetwork,
     NotInCache,
+    SingleFile,
     UnknownModel,
+    UntrustedFolder,
 )
+from contextgen.weights.safetensors_files import count_numbers
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -62,7 +65,7 @@ def test_incomplete_folder_names_the_part(folder: Path, missing: str, words: str
 
 def test_broken_configuration_names_the_part(folder: Path) -> None:
     (folder / "vae" / "config.json").write_text('{"a": 1,}')
-    with pytest.raises(FolderIncomplete, match=r"vae: config\.json is not JSON"):
+    with pytest.raises(FolderIncomplete, match=r"vae/config\.json: no configuration: Expecting property name"):
         checkpoints.find(str(folder))
 
 
@@ -87,6 +90,60 @@ def test_missing_shard_is_named(folder: Path) -> None:
     (weights.parent / f"{WEIGHTS}.index.json").write_text(index)
     with pytest.raises(FolderIncomplete, match=r"model-00002-of-00002\.safetensors is missing"):
         checkpoints.find(str(folder))
+
+
+def test_what_git_leaves_of_a_large_file_is_told_with_what_to_do(folder: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 1\n"
+    (folder / "vae" / WEIGHTS).write_text(pointer)
+    with pytest.raises(FolderIncomplete, match="fetched with `git lfs pull`"):
+        checkpoints.find(str(folder))
+
+
+def split(folder: Path, shards: dict[str, list[str]], weight_map: dict[str, str]) -> None:
+    """The transformer's tensors in shards, by the beginnings of their names, with an index that says `weight_map`."""
+    component = folder / "transformer"
+    tensors = load_file(component / WEIGHTS)
+    (component / WEIGHTS).unlink()
+    for shard, beginnings in shards.items():
+        save_file(
+            {name: each for name, each in tensors.items() if name.startswith(tuple(beginnings))}, component / shard
+        )
+    (component / f"{WEIGHTS}.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
+EMBEDDERS = {f"{name}_embedder.{kind}": "a.safetensors" for name in ("x", "context") for kind in ("weight", "bias")}
+
+
+def test_a_component_holds_what_its_shards_hold(folder: Path) -> None:
+    """Converters leave tensors in the index which were stored once only, under another name."""
+    split(folder, {"a.safetensors": ["x_emb", "context_emb"]}, {**EMBEDDERS, "tied": "a.safetensors"})
+    assert set(model_folder.stored_tensors(folder, "transformer")) == set(EMBEDDERS)
+
+
+def test_a_tensor_in_two_shards_is_refused(folder: Path) -> None:
+    shards = {"a.safetensors": ["x_emb", "context_emb"], "b.safetensors": ["x_emb"]}
+    split(folder, shards, {**EMBEDDERS, "x_embedder.bias": "b.safetensors"})
+    with pytest.raises(
+        FolderIncomplete, match=r"several files hold x_embedder.bias: a\.safetensors and b\.safetensors"
+    ):
+        checkpoints.find(str(folder))
+
+
+def test_files_of_other_names_are_neither_read_nor_counted(folder: Path) -> None:
+    before = model_folder.stored_tensors(folder, "transformer")
+    shutil.copy(folder / "transformer" / WEIGHTS, folder / "transformer" / "diffusion_pytorch_model.fp16.safetensors")
+    assert model_folder.stored_tensors(folder, "transformer") == before
+    (folder / "transformer" / WEIGHTS).unlink()
+    with pytest.raises(FolderIncomplete, match=r"neither diffusion_pytorch_model\.safetensors nor"):
+        checkpoints.find(str(folder))
+
+
+@pytest.mark.parametrize("name", ["flux.safetensors", "flux.gguf"])
+def test_a_model_in_a_single_file_is_said_how_to_convert(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"GGUF")
+    with pytest.raises(SingleFile, match=f"{name} is a file, and a model is a folder") as refused:
+        checkpoints.find(str(tmp_path / name))
+    assert "from_single_file" in refused.value.hint and "save_pretrained" in refused.value.hint
 
 
 def test_pickles_are_never_loaded(folder: Path) -> None:
@@ -156,7 +213,7 @@ def test_hub_answers_are_told_apart(
 def test_a_component_that_could_lie_elsewhere_is_refused(folder: Path, name: str) -> None:
     index = json.loads((folder / "model_index.json").read_text())
     (folder / "model_index.json").write_text(json.dumps({**index, name: ["diffusers", "AutoencoderKL"]}))
-    with pytest.raises(FolderIncomplete, match="is no name of a component"):
+    with pytest.raises(UntrustedFolder, match="is no name of a component"):
         checkpoints.find(str(folder))
 
 
@@ -206,7 +263,7 @@ def test_only_a_blob_of_the_hub_cache_is_known_by_its_name(tmp_path: Path) -> No
 @pytest.mark.parametrize("component", ["transformer", "vae"])
 def test_numbers_are_counted_from_the_headers(component: str) -> None:
     tensors = load_file(TINY / component / WEIGHTS)
-    assert model_folder.count_numbers(TINY, component) == sum(each.numel() for each in tensors.values())
+    assert count_numbers(model_folder.stored_tensors(TINY, component)) == sum(each.numel() for each in tensors.values())
 
 
 @pytest.mark.parametrize("offline", [True, False])

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from contextgen.backends.choices import DTYPES, ContextParallel, Numerics
 from contextgen.weights.card import Card, read_card
-from contextgen.weights.model_folder import check_folder
+from contextgen.weights.model_folder import check_folder, components
+from contextgen.weights.safetensors_files import weight_files
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -127,6 +128,12 @@ class Capabilities:
     guidance: bool = True
     replays: bool = True
 
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """`unsupported`, and the guidance of a family that has none."""
+        none = {} if self.guidance else {"sampling.guidance": "it has no guidance scale"}
+        return {**self.unsupported, **none}
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -208,6 +215,20 @@ class Backend(ABC):
             contextgen.weights.checkpoint_errors.CheckpointError: names the part.
         """
         check_folder(self.folder)
+
+    def check_weights(self) -> None:
+        """Refuse weights of which a tensor is missing, not used, or not finite, once `check` has passed.
+
+        Every number is read, and torch imported: `open` refuses the same while it loads.
+
+        Raises:
+            contextgen.weights.checkpoint_errors.CheckpointError: names the file and the tensor.
+        """
+        from contextgen.backends.finite import check_numbers
+
+        for part in (self.folder / name for name in components(self.folder)):
+            if any(part.glob("*.safetensors")):
+                check_numbers(weight_files(part))
 
     def check_adapter(self, path: Path) -> None:
         """Refuse an adapter that does not fit; asked where the capabilities have adapters.

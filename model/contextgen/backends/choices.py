@@ -10,6 +10,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes a number
+SHARED_MEMORY = ("cpu", "mps")  # devices without memory of their own beside the main one
 LEAST_MEMORY_LAST = ("full", "lean", "offload", "sequential")  # presets: each keeps less on the device
 
 NumericsType = TypeVar("NumericsType", bound="Numerics")

@@ -5,13 +5,12 @@ Any installed package can bring one (docs/adding-a-model.md); ours are found in 
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from contextgen.backends.base import Backend
 from contextgen.weights.checkpoint_errors import FolderIncomplete, UnknownModel
-from contextgen.weights.model_folder import INDEX_FILES
+from contextgen.weights.model_folder import read_index
 
 GROUP = "contextgen.backends"
 
@@ -55,19 +54,14 @@ def class_name(folder: Path) -> str:
     Raises:
         FolderIncomplete: there is no index, or it does not say.
     """
-    index = next((folder / name for name in INDEX_FILES if (folder / name).is_file()), None)
-    if index is None:
+    index, stated = read_index(folder)
+    kind = stated.get("_class_name")
+    if not isinstance(kind, str):
         raise FolderIncomplete(
-            f"{folder} is no model folder: {INDEX_FILES[0]} is missing",
-            f"Give the folder that holds {INDEX_FILES[0]} and a folder for each component.",
+            f"{index}: does not say what it is: `_class_name` is {kind!r}",
+            "Fetch the folder again: the name of a class belongs there.",
         )
-    try:
-        kind = json.loads(index.read_text("utf-8"))["_class_name"]
-    except (ValueError, KeyError, TypeError) as problem:
-        raise FolderIncomplete(
-            f"{index}: does not say what it is: {problem!r}", "Fetch the folder again: `_class_name` belongs there."
-        ) from problem
-    return str(kind)
+    return kind
 
 
 def _installed() -> dict[str, EntryPoint]:

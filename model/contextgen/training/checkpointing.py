@@ -21,9 +21,14 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from contextgen.backends.finite import is_finite
 from contextgen.training.callbacks import Monitor
+from contextgen.weights.checkpoint_errors import FolderIncomplete
+from contextgen.weights.json_files import read_object
+from contextgen.weights.safetensors_files import read_header
 
 _KEPT = 2
+_WITHOUT_IT = "Remove this checkpoint: the run goes on from the one before."
 _WRITING, _REMOVING = ".writing", ".removing"
 _PROGRESS, _WEIGHTS, _AVERAGE, _OPTIMIZER = (
     "progress.json",
@@ -94,10 +99,17 @@ def latest(folder: Path) -> Path | None:
 
 
 def read_progress(checkpoint: Path) -> Progress:
-    """Where a checkpoint stands."""
-    stated = json.loads((checkpoint / _PROGRESS).read_text("utf-8"))
-    fingerprint = stated.pop("decisive", None) or stated.pop("resume_fingerprint")  # its name in 0.1, and since
-    return Progress(**{**stated, "resume_fingerprint": fingerprint, "monitor": Monitor(**stated["monitor"])})
+    """Where a checkpoint stands.
+
+    Raises:
+        FolderIncomplete: it does not say.
+    """
+    try:
+        stated = read_object(checkpoint / _PROGRESS)
+        fingerprint = stated.pop("decisive", None) or stated.pop("resume_fingerprint")  # its name in 0.1, and since
+        return Progress(**{**stated, "resume_fingerprint": fingerprint, "monitor": Monitor(**stated["monitor"])})
+    except (ValueError, KeyError, TypeError) as problem:
+        raise FolderIncomplete(f"{checkpoint / _PROGRESS}: not where a run stands: {problem}", _WITHOUT_IT) from problem
 
 
 def name_of(step: int) -> str:
@@ -113,17 +125,17 @@ def result_of(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 def read_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
     """The trained parameters of a checkpoint."""
-    return load_file(checkpoint / _WEIGHTS)
+    return _read(checkpoint / _WEIGHTS)
 
 
 def read_average(checkpoint: Path) -> dict[str, torch.Tensor]:
     """The averaged parameters of a checkpoint whose stage keeps an average."""
-    return load_file(checkpoint / _AVERAGE)
+    return _read(checkpoint / _AVERAGE)
 
 
 def read_optimizer(checkpoint: Path) -> dict[str, torch.Tensor]:
     """The optimizer's tensors of a checkpoint."""
-    return load_file(checkpoint / _OPTIMIZER)
+    return _read(checkpoint / _OPTIMIZER)
 
 
 def split_state(state: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -163,6 +175,17 @@ def write_whole(final: Path, fill: Callable[[Path], object]) -> None:
         _remove(final)
     new.rename(final)
     _sync(final.parent)
+
+
+def _read(file: Path) -> dict[str, torch.Tensor]:
+    try:
+        read_header(file)
+        tensors = load_file(file)
+    except ValueError as problem:
+        raise FolderIncomplete(f"{file.parent}: {problem}", _WITHOUT_IT) from problem
+    if broken := next((name for name, tensor in tensors.items() if not is_finite(tensor)), None):
+        raise FolderIncomplete(f"{file}: {broken} holds NaN or infinity", _WITHOUT_IT)
+    return tensors
 
 
 def _drop_old(folder: Path) -> None:

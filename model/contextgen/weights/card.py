@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from contextgen.weights.json_files import read_object
+
 CARD_FILE = "contextgen.json"
 
 _CAPTION_LEAD = re.compile(r"^\s*(?:a photo|an image|a picture) of ", re.IGNORECASE)
@@ -102,11 +104,11 @@ def read_card(kind: type[CardType], folder: Path, **known: Any) -> CardType:
 
 def _read(path: Path, kind: type[Card]) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_object(path)
     except json.JSONDecodeError as error:
         raise MalformedCard(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
-    if not isinstance(values, dict):
-        raise MalformedCard(f"{path}: expected a JSON object")
+    except ValueError as error:
+        raise MalformedCard(f"{path}: {error}") from None
     allows = {each.name: each.metadata["allows"] for each in fields(kind) if "allows" in each.metadata}
     if unknown := sorted(set(values) - set(allows)):
         raise MalformedCard(f"{path}: unknown key {unknown[0]!r}; known are {', '.join(sorted(allows))}")

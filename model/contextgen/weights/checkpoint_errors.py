@@ -2,7 +2,9 @@
 
 CheckpointError
 ├── UnknownModel        neither a folder, nor an alias, nor a hub id
+├── SingleFile          a model in one file, which is not read
 ├── FolderIncomplete    a part of a model folder is missing or broken
+├── UntrustedFolder     something in a folder is code, or lies elsewhere
 ├── NotInCache          on the hub, but not here, and the network may not be used
 ├── GatedNoToken        the licence gate needs a hub token
 ├── GatedNotAccepted    the token's account has not accepted the licence
@@ -16,10 +18,13 @@ from __future__ import annotations
 
 
 class CheckpointError(RuntimeError):
-    """Weights that cannot be used. `hint` says what to do about it."""
+    """Weights that cannot be used. `hint` says what to do about it.
+
+    The names in a message may be anybody's: what a terminal would obey is spelled out.
+    """
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
+        super().__init__("".join(each if each.isprintable() else ascii(each)[1:-1] for each in message))
         self.hint = hint
 
 
@@ -27,7 +32,15 @@ class UnknownModel(CheckpointError):
     pass
 
 
+class SingleFile(CheckpointError):
+    pass
+
+
 class FolderIncomplete(CheckpointError):
+    pass
+
+
+class UntrustedFolder(CheckpointError):
     pass
 
 

@@ -16,9 +16,10 @@ from contextgen.weights.checkpoint_errors import (
     GatedNoToken,
     NoNetwork,
     NotInCache,
+    SingleFile,
     UnknownModel,
 )
-from contextgen.weights.model_folder import INDEX_FILES, adapter_files, check_folder, components
+from contextgen.weights.model_folder import INDEX_FILES, adapter_tensors, check_folder, components
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,10 @@ def find(model: str | Alias, *, offline: bool = False) -> Path:
 
 def locate(model: str | Alias, *, offline: bool = False) -> Path:
     """As `find`, but nothing in the folder is looked at."""
-    if isinstance(model, str) and (folder := Path(model).expanduser()).is_dir():
-        return folder
+    if isinstance(model, str) and (path := Path(model).expanduser()).exists():
+        if path.is_dir():
+            return path
+        raise _single_file(path)
     match ALIASES.get(model, model) if isinstance(model, str) else model:
         case Alias(repo=None, name=name):
             return Path(str(files("contextgen"))) / name
@@ -106,7 +109,7 @@ def find_adapter(adapter: str, *, offline: bool = False) -> Path:
         CheckpointError: the subclass tells what is missing.
     """
     if (path := Path(adapter).expanduser()).exists():
-        adapter_files(path)
+        adapter_tensors(path)
         return path
     if not _is_hub_id(adapter):
         raise UnknownModel(
@@ -114,8 +117,16 @@ def find_adapter(adapter: str, *, offline: bool = False) -> Path:
             "Give the folder with its *.safetensors, one such file, or a hub id of the form owner/name.",
         )
     folder = _from_hub(adapter, ["*.safetensors", "**/*.safetensors"], offline)
-    adapter_files(folder)
+    adapter_tensors(folder)
     return folder
+
+
+def _single_file(path: Path) -> SingleFile:
+    return SingleFile(
+        f"{path} is a file, and a model is a folder in diffusers' format: single files are not read",
+        "Convert it once with diffusers: FluxKontextPipeline.from_single_file(FILE).save_pretrained(FOLDER), "
+        "then give --model FOLDER. A LoRA is given with --adapter.",
+    )
 
 
 def _hub_id(name: str) -> str:

@@ -1,67 +1,122 @@
-"""What lies in a model folder in diffusers' format, or beside an adapter: whole or not, of which size, by which digest.
+"""A model folder in diffusers' format, or an adapter: whole or not, of which size, by which digest.
 
-Safetensors only; nothing of their tensors is read.
+Safetensors only; nothing of their tensors is read. What is wrong is found before any library of models sees the folder.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-
-from safetensors import SafetensorError, safe_open
+from typing import Any
 
 from contextgen.weights.card import CARD_FILE
-from contextgen.weights.checkpoint_errors import FolderIncomplete
+from contextgen.weights.checkpoint_errors import FolderIncomplete, UntrustedFolder
+from contextgen.weights.contents import contents_problem
+from contextgen.weights.json_files import read_object
+from contextgen.weights.safetensors_files import (
+    UNQUANTIZED,
+    QuantizedWeights,
+    StoredTensor,
+    read_headers,
+    weight_files,
+)
 
+_REPAIR = "Fetch the folder again, or copy the part that is missing or broken."
+_TRUST = "Take the folder from a source that you trust."
 INDEX_FILES = ("model_index.json", "modular_model_index.json")  # of a folder in diffusers' format
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a diffusers folder of which a part is missing, truncated or pickled, before anything loads.
+    """Refuse a diffusers folder of which a part is missing, truncated, pickled or foreign, before anything loads.
 
     Raises:
         FolderIncomplete: names the part.
+        UntrustedFolder: names what should not be in it.
     """
-    if not any((folder / name).is_file() for name in INDEX_FILES):
-        raise FolderIncomplete(
-            f"{folder} is no model folder: {INDEX_FILES[0]} is missing",
-            f"Give the folder that holds {INDEX_FILES[0]} and a folder for each component.",
-        )
-    for name in components(folder):
-        if problem := _component_problem(folder / name):
-            raise FolderIncomplete(
-                f"{folder}: {name}: {problem}", "Fetch the folder again, or copy the part that is missing."
-            )
+    names = components(folder)
+    if problem := contents_problem(folder, _read_from(folder, names)):
+        raise UntrustedFolder(f"{folder}: {problem}", _TRUST)
+    for name in names:
+        _check_component(folder, name)
 
 
 def components(folder: Path) -> tuple[str, ...]:
     """The components that a folder's index names, sorted; without those that it says are absent.
 
     Raises:
-        FolderIncomplete: the index is not JSON, or names a component that could lie elsewhere.
+        FolderIncomplete: the index is not JSON.
+        UntrustedFolder: it names a component that could lie elsewhere.
     """
-    index = next(folder / name for name in INDEX_FILES if (folder / name).is_file())
-    try:
-        stated = json.loads(index.read_text(encoding="utf-8")).items()
-    except (ValueError, AttributeError) as error:
-        raise FolderIncomplete(f"{index} is not what diffusers writes: {error}", "Fetch the folder again.") from None
-    names = sorted(name for name, value in stated if isinstance(value, list) and len(value) > 1 and value[0])
-    if outside := [name for name in names if not re.fullmatch(r"\w+", name)]:
+    return tuple(sorted(component_classes(folder)))
+
+
+def component_classes(folder: Path) -> dict[str, tuple[Any, Any]]:
+    """Library and class of each component, as a folder's index has them; nothing says that they are strings.
+
+    Raises:
+        as `components`
+    """
+    index, stated = read_index(folder)
+    named = {
+        name: (value[0], value[1])
+        for name, value in stated.items()
+        if isinstance(value, list) and len(value) > 1 and value[0]
+    }
+    if outside := sorted(name for name in named if not re.fullmatch(r"\w+", name)):
+        raise UntrustedFolder(f"{index}: {outside[0]!r} is no name of a component", _TRUST)
+    return named
+
+
+def read_index(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """A folder's index, and what it says.
+
+    Raises:
+        FolderIncomplete: there is none, or it is not JSON.
+    """
+    index = next((folder / name for name in INDEX_FILES if (folder / name).is_file()), None)
+    if index is None:
         raise FolderIncomplete(
-            f"{index}: {outside[0]!r} is no name of a component", "Take the folder from a source that you trust."
+            f"{folder} is no model folder: {INDEX_FILES[0]} is missing",
+            f"Give the folder that holds {INDEX_FILES[0]} and a folder for each component.",
         )
-    return tuple(names)
+    return index, read_configuration(index)
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """A configuration in a model folder.
+
+    Raises:
+        FolderIncomplete: it is not there, or no JSON object.
+    """
+    try:
+        return read_object(path)
+    except OSError as problem:
+        raise FolderIncomplete(f"{path}: {problem.strerror}", _REPAIR) from problem
+    except ValueError as problem:
+        raise FolderIncomplete(f"{path}: no configuration: {problem}", _REPAIR) from problem
+
+
+def stored_tensors(folder: Path, component: str) -> dict[str, StoredTensor]:
+    """The tensors of a component, by name.
+
+    Raises:
+        FolderIncomplete: a file is missing, not whole, or holds something else.
+    """
+    try:
+        return read_headers(weight_files(folder / component))
+    except (ValueError, OSError) as problem:
+        hint = UNQUANTIZED if isinstance(problem, QuantizedWeights) else _REPAIR
+        raise FolderIncomplete(f"{folder}: {component}: {problem}", hint) from problem
 
 
 def adapter_files(path: Path) -> list[Path]:
     """The safetensors of an adapter given as a file or a folder.
 
     Raises:
-        FolderIncomplete: there is none, or one is truncated.
+        FolderIncomplete: there is none.
+        UntrustedFolder: one is no file of the folder.
     """
     files = [path] if path.is_file() else sorted(path.glob("*.safetensors"))
     if not files:
@@ -69,35 +124,24 @@ def adapter_files(path: Path) -> list[Path]:
             f"the adapter folder {path} has no *.safetensors",
             "Give the folder that directly holds the adapter's file.",
         )
-    for file in files:
-        if problem := _weights_file_problem(file):
-            raise FolderIncomplete(f"{file}: {problem}", "Fetch the adapter again.")
+    if path.is_dir() and (problem := contents_problem(path, files)):
+        raise UntrustedFolder(f"{path}: {problem}", _TRUST)
     return files
 
 
-def tensors(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Stored dtype (`F32`, `BF16`, ...) and shape of every tensor of a safetensors file, by name; no tensor is read.
+def adapter_tensors(path: Path) -> dict[str, StoredTensor]:
+    """The tensors of an adapter given as a file or a folder, by name.
 
     Raises:
-        safetensors.SafetensorError: it is no whole safetensors file.
+        FolderIncomplete: as `adapter_files`, or a file is not whole, or holds something else.
     """
-    with safe_open(file, "np") as stream:
-        slices = {name: stream.get_slice(name) for name in stream.keys()}  # noqa: SIM118  no mapping
-        return {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
-
-
-def count_numbers(folder: Path, component: str, name: str = "") -> int:
-    """How many numbers a component's tensors hold; packed ones count as their bytes.
-
-    Args:
-        name: a regular expression; only tensors with such a part in their name count.
-    """
-    return sum(
-        math.prod(shape)
-        for file in sorted((folder / component).glob("*.safetensors"))
-        for key, (_, shape) in tensors(file).items()
-        if re.search(name, key)
-    )
+    files = adapter_files(path)
+    try:
+        return read_headers(files)
+    except ValueError as problem:
+        raise FolderIncomplete(
+            f"{files[0].parent}: {problem}", "Fetch the adapter again, or give one of its files."
+        ) from problem
 
 
 def digest(path: Path, sha256: Callable[[Path], str] | None = None) -> str:
@@ -130,44 +174,39 @@ def folder_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in _files(folder))
 
 
-def _component_problem(folder: Path) -> str | None:
-    if not folder.is_dir():
-        return "the folder is missing"
-    if folder.name.startswith("tokenizer"):
-        known = ("tokenizer.json", "vocab.json", "spiece.model")
-        return None if any((folder / name).is_file() for name in known) else f"none of {', '.join(known)} is there"
-    config = folder / ("scheduler_config.json" if folder.name == "scheduler" else "config.json")
+def _read_from(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """What is read of a folder, and code, which is not."""
+    yield from (folder / name for name in (*INDEX_FILES, CARD_FILE))
+    yield from sorted(folder.glob("*.py"))
+    for name in names:
+        yield folder / name
+        if (folder / name).is_dir():
+            yield from sorted((folder / name).iterdir())
+
+
+def _check_component(folder: Path, name: str) -> None:
+    part = folder / name
+    if not part.is_dir():
+        raise FolderIncomplete(f"{folder}: {name}: the folder is missing", _REPAIR)
+    for file in sorted(part.glob("*config.json")):
+        if read_configuration(file).get("auto_map"):
+            raise UntrustedFolder(f"{file}: auto_map names code, and code that comes with weights is never run", _TRUST)
+    if name.startswith("tokenizer"):
+        return _check_tokenizer(part)
+    config = part / ("scheduler_config.json" if name == "scheduler" else "config.json")
     if not config.is_file():
-        return f"{config.name} is missing"
-    try:
-        json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        return f"{config.name} is not JSON: {error}"
-    return None if folder.name == "scheduler" else _weights_problem(folder)
+        raise FolderIncomplete(f"{folder}: {name}: {config.name} is missing", _REPAIR)
+    if name != "scheduler":
+        stored_tensors(folder, name)
 
 
-def _weights_problem(folder: Path) -> str | None:
-    files = set(folder.glob("*.safetensors"))
-    for index in folder.glob("*.safetensors.index.json"):
-        try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return f"{index.name} is no index of shards: {error!r}"
-        if missing := sorted(shards - {file.name for file in files}):
-            return f"{missing[0]} is missing"
-    if not files:
-        pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
-        return "its weights are pickled; only safetensors are loaded" if pickled else "no *.safetensors is there"
-    return next((f"{file.name}: {problem}" for file in sorted(files) if (problem := _weights_file_problem(file))), None)
-
-
-def _weights_file_problem(file: Path) -> str | None:
-    """What is wrong with a file, as far as its header and size tell."""
-    try:
-        tensors(file)
-    except (SafetensorError, OSError) as error:
-        return f"not a whole safetensors file: {str(error).removeprefix('Error while deserializing header: ')}"
-    return None
+def _check_tokenizer(part: Path) -> None:
+    known = ("tokenizer.json", "vocab.json", "spiece.model")
+    if not any((part / name).is_file() for name in known):
+        raise FolderIncomplete(f"{part.parent}: {part.name}: none of {', '.join(known)} is there", _REPAIR)
+    whole = part / known[0]
+    if whole.is_file() and (missing := {"added_tokens", "model"} - read_configuration(whole).keys()):
+        raise FolderIncomplete(f"{whole}: {min(missing)!r} is missing", _REPAIR)
 
 
 def _files(path: Path) -> Iterable[Path]:

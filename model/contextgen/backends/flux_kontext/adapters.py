@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from contextgen.weights.checkpoint_errors import AdapterMismatch
-from contextgen.weights.model_folder import adapter_files, tensors
+from contextgen.weights.model_folder import adapter_tensors, stored_tensors
+from contextgen.weights.safetensors_files import some
 
 PREFIX = "transformer."  # of every key, in diffusers' format
 HALVES = ("lora_A.weight", "lora_B.weight")
@@ -26,7 +27,7 @@ def check_adapter(path: Path, model: Shapes) -> dict[str, tuple[int, int]]:
     layers = adapter_layers(path)
     if missing := sorted(set(layers) - set(model)):
         found = "none" if len(missing) == len(layers) else f"{len(missing)} of {len(layers)} layers not"
-        raise _mismatch(path, f"the adapter does not fit the model, {found} found in it: {_some(missing)}")
+        raise _mismatch(path, f"the adapter does not fit the model, {found} found in it: {some(missing)}")
     for name, shape in layers.items():
         if shape != model[name]:
             raise _mismatch(path, f"{name} is {model[name]} in the model and {shape} in the adapter")
@@ -39,16 +40,9 @@ def adapter_layers(path: Path) -> dict[str, tuple[int, int]]:
     Raises:
         AdapterMismatch: the files hold something else than whole pairs of LoRA matrices, or a layer twice.
     """
-    shapes: dict[str, tuple[int, ...]] = {}
-    for file in adapter_files(path):
-        held = {name: shape for name, (_, shape) in tensors(file).items()}
-        if twice := sorted(set(held) & set(shapes)):
-            raise AdapterMismatch(
-                f"{path}: several files hold {twice[0]}", "Give one of the files as the adapter, not the folder."
-            )
-        shapes |= held
+    shapes = {name: tensor.shape for name, tensor in adapter_tensors(path).items()}
     if foreign := sorted(name for name in shapes if not name.startswith(PREFIX)):
-        raise _mismatch(path, f"not every key begins with {PREFIX!r}: {_some(foreign)}")
+        raise _mismatch(path, f"not every key begins with {PREFIX!r}: {some(foreign)}")
     layers = {}
     for name in {key.partition(".lora_")[0].removeprefix(PREFIX) for key in shapes if ".lora_" in key}:
         down, up = (shapes.pop(f"{PREFIX}{name}.{half}", None) for half in HALVES)
@@ -57,7 +51,7 @@ def adapter_layers(path: Path) -> dict[str, tuple[int, int]]:
             raise _mismatch(path, f"{name}: lora_A and lora_B do not belong together")
         layers[name] = up[0], down[1]
     if shapes:
-        raise _mismatch(path, f"no LoRA in diffusers' format: {_some(sorted(shapes))}")
+        raise _mismatch(path, f"no LoRA in diffusers' format: {some(sorted(shapes))}")
     if not layers:
         raise _mismatch(path, "the adapter holds no LoRA layer")
     return layers
@@ -66,17 +60,11 @@ def adapter_layers(path: Path) -> dict[str, tuple[int, int]]:
 def linear_layers(folder: Path) -> dict[str, tuple[int, ...]]:
     """The matrices of a model folder's transformer, by layer name."""
     return {
-        name.removesuffix(".weight"): shape
-        for file in sorted((folder / "transformer").glob("*.safetensors"))
-        for name, (_, shape) in tensors(file).items()
-        if name.endswith(".weight") and len(shape) == 2
+        name.removesuffix(".weight"): tensor.shape
+        for name, tensor in stored_tensors(folder, "transformer").items()
+        if name.endswith(".weight") and len(tensor.shape) == 2
     }
 
 
 def _mismatch(path: Path, words: str) -> AdapterMismatch:
     return AdapterMismatch(f"{path}: {words}", _ANOTHER_ADAPTER)
-
-
-def _some(names: Iterable[str], most: int = 3) -> str:
-    names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

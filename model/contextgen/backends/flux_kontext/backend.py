@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from contextgen.backends.base import Backend, Capabilities, Cost, Opening, Painter, Picture, Seen, Sketch
-from contextgen.backends.choices import DTYPES, LEAST_MEMORY_LAST, ContextParallel, Numerics
+from contextgen.backends.choices import DTYPES, LEAST_MEMORY_LAST, SHARED_MEMORY, ContextParallel, Numerics
+from contextgen.backends.flux_kontext.components.configurations import (
+    WEIGHED,
+    check_classes,
+    check_configurations,
+    read_config,
+)
 from contextgen.backends.flux_kontext.flux_numerics import PARALLELS, QUANTIZATIONS, FluxNumerics
 from contextgen.backends.unsupported import NotOffered
 from contextgen.method.method_card import ModelCard
 from contextgen.weights.card import CARD_FILE, MalformedCard, read_card
-from contextgen.weights.checkpoint_errors import FolderIncomplete
-from contextgen.weights.model_folder import components, count_numbers
+from contextgen.weights.json_files import read_object
+from contextgen.weights.model_folder import stored_tensors
+from contextgen.weights.safetensors_files import count_numbers
 
-_COMPONENTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "transformer", "vae")
-_REPAIR = "Fetch the folder again, or copy the part that is missing."
 _MODULATION = r"norm(1|1_context|_out)?\.linear\."  # the tensors of adaLN in a transformer
 
 
@@ -42,9 +43,15 @@ class FluxKontext(Backend):
         return read_model_card(self.folder)
 
     def check(self) -> None:
+        check_classes(self.folder)
         super().check()
-        if missing := sorted(set(_COMPONENTS) - set(components(self.folder))):
-            raise FolderIncomplete(f"{self.folder}: model_index.json does not name {missing[0]}", _REPAIR)
+        check_configurations(self.folder)
+
+    def check_weights(self) -> None:
+        from contextgen.backends.flux_kontext.components.tensors import check_tensors
+
+        check_tensors(self.folder)
+        super().check_weights()
 
     def check_adapter(self, path: Path) -> None:
         from contextgen.backends.flux_kontext.adapters import check_adapter, linear_layers
@@ -95,12 +102,13 @@ class FluxKontext(Backend):
     def _says_method(self) -> bool:
         """Whether the folder's card says how the model was trained; what was measured of it says nothing of that."""
         path = self.folder / CARD_FILE
-        return path.is_file() and json.loads(path.read_text("utf-8")).keys() != {"mag_ratios"}
+        return path.is_file() and read_object(path).keys() != {"mag_ratios"}
 
     def parts(self) -> Mapping[str, int]:
         """The transformer without its `modulation`, which is a part of its own."""
-        parts = {name: count_numbers(self.folder, name) for name in components(self.folder)}
-        modulation = count_numbers(self.folder, "transformer", _MODULATION)
+        tensors = {name: stored_tensors(self.folder, name) for name in WEIGHED}
+        parts = {name: count_numbers(held) for name, held in tensors.items()}
+        modulation = count_numbers(tensors["transformer"], _MODULATION)
         return {**parts, "transformer": parts["transformer"] - modulation, "modulation": modulation}
 
     def resident(self, numerics: Numerics, device: str) -> Mapping[str, int]:
@@ -111,7 +119,7 @@ class FluxKontext(Backend):
         if numerics.quantize is not None and device != "cpu":  # there it is loaded whole, then rounded
             shrunk = QUANTIZATIONS[numerics.quantize] / DTYPES[numerics.dtype]
             sizes["transformer"] = int(sizes["transformer"] * shrunk)
-        if device in ("cpu", "mps"):  # the main memory is where offloading would put the rest
+        if device in SHARED_MEMORY:  # the main memory is where offloading would put the rest
             return {"full": sum(sizes.values())}
         return {
             "full": sum(sizes.values()),
@@ -159,57 +167,6 @@ def read_model_card(folder: Path) -> ModelCard:
     if card.ica_blocks:
         _check_ica_blocks(folder, card.ica_blocks)
     return card
-
-
-@dataclass(frozen=True)
-class FluxConfig:
-    """What is read of the configurations of a folder's transformer and VAE, under their names there."""
-
-    num_layers: int
-    num_single_layers: int
-    num_attention_heads: int
-    attention_head_dim: int
-    in_channels: int
-    joint_attention_dim: int
-    pooled_projection_dim: int
-    guidance_embeds: bool
-    block_out_channels: tuple[int, ...]
-
-    @property
-    def token_side(self) -> int:
-        """2x2 latents make a token; each down block of the VAE but the last halves the picture."""
-        return 2 << (len(self.block_out_channels) - 1)
-
-
-def read_config(folder: Path) -> FluxConfig:
-    """The configurations of a folder.
-
-    Raises:
-        FolderIncomplete: one is missing, no JSON object, or lacks a key.
-    """
-    try:
-        transformer, vae = (folder / component / "config.json" for component in ("transformer", "vae"))
-        return _read((transformer, transformer.stat().st_mtime_ns), (vae, vae.stat().st_mtime_ns))
-    except OSError as problem:
-        raise FolderIncomplete(f"{problem.filename}: {problem.strerror}", _REPAIR) from problem
-
-
-@lru_cache(maxsize=32)
-def _read(transformer: tuple[Path, int], vae: tuple[Path, int]) -> FluxConfig:
-    """Read once for many pictures; a changed file has another time and is read again."""
-    *names, channels = (each.name for each in fields(FluxConfig))
-    stated = _values(transformer[0], names)
-    return FluxConfig(**stated, block_out_channels=tuple(_values(vae[0], [channels])[channels]))
-
-
-def _values(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    try:
-        config = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as problem:
-        raise FolderIncomplete(f"{path}: no configuration: {problem}", _REPAIR) from problem
-    if missing := [name for name in names if name not in config]:
-        raise FolderIncomplete(f"{path}: {missing[0]!r} is missing", _REPAIR)
-    return {name: config[name] for name in names}
 
 
 def _check_ica_blocks(folder: Path, ica_blocks: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contextgen.backends.base import Cost
-from contextgen.backends.flux_kontext.backend import FluxConfig, read_config
+from contextgen.backends.flux_kontext.components.configurations import FluxConfig, read_config
 from contextgen.backends.flux_kontext.flux_numerics import FluxNumerics
 from contextgen.method.blocks import BlockPlan, Rule, block_plans, block_rules
 from contextgen.method.grouping import Grouping

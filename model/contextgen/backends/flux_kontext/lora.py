@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import FluxTransformer2DModel
 from safetensors import safe_open
 
+from contextgen.backends.finite import check_numbers, is_finite
 from contextgen.backends.flux_kontext.adapters import HALVES, PREFIX, check_adapter
+from contextgen.weights.checkpoint_errors import AdapterMismatch, FolderIncomplete
+from contextgen.weights.json_files import parse_object
 from contextgen.weights.model_folder import adapter_files
+
+_METADATA = "lora_adapter_metadata"
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ def apply_adapter(
 
     Raises:
         AdapterMismatch: the adapter has keys for layers the transformer lacks, of another shape, or none at all.
+        FolderIncomplete: it holds NaN or infinity, or says something else than numbers of its strength.
     """
     linear = {
         name: tuple(module.weight.shape)
@@ -66,18 +73,41 @@ def _read(path: Path, layers: Iterable[str], dtype: torch.dtype) -> dict[str, Lo
     tensors: dict[str, torch.Tensor] = {}
     every: float | None = None
     by_layer: dict[str, float] = {}
-    for file in adapter_files(path):
+    files = adapter_files(path)
+    check_numbers(files)
+    for file in files:
         with safe_open(file, "pt") as stream:
             tensors |= {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118  no mapping
-            stated = json.loads((stream.metadata() or {}).get("lora_adapter_metadata", "{}"))
+            stated = _metadata(file, stream.metadata() or {})
         every = stated.get(f"{PREFIX}lora_alpha", every)
         by_layer.update(stated.get(f"{PREFIX}alpha_pattern") or {})
     updates = {}
     for name in layers:
         down, up = (tensors[f"{PREFIX}{name}.{half}"].to(dtype) for half in HALVES)
         alpha = tensors.get(f"{PREFIX}{name}.alpha", by_layer.get(name, every or len(down)))
-        updates[name] = LowRank(down, up, float(alpha))
+        updates[name] = LowRank(down, up, _strength(path, name, alpha))
     return updates
+
+
+def _metadata(file: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What diffusers says in a file's header of how the adapter was made."""
+    try:
+        stated = parse_object(metadata.get(_METADATA, "{}"))
+        if isinstance(stated.get(f"{PREFIX}alpha_pattern", {}), dict | None):
+            return stated
+        raise ValueError("alpha_pattern is no mapping")
+    except ValueError as problem:
+        raise FolderIncomplete(f"{file}: {_METADATA}: {problem}", "Fetch the adapter again.") from problem
+
+
+def _strength(path: Path, layer: str, alpha: object) -> float:
+    try:
+        strength = float(alpha)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError):  # the latter: a tensor of several numbers
+        strength = math.nan
+    if not math.isfinite(strength):
+        raise FolderIncomplete(f"{path}: the alpha of {layer} is no number: {alpha!r}", "Fetch the adapter again.")
+    return strength
 
 
 @torch.no_grad()
@@ -86,3 +116,8 @@ def _fuse(transformer: FluxTransformer2DModel, updates: dict[str, LowRank]) -> N
         weight = transformer.get_submodule(name).weight
         update = layer.up.to(weight.device, torch.float32) @ layer.down.to(weight.device, torch.float32)
         weight.copy_(weight.float().add_(update, alpha=layer.scale))
+        if not is_finite(weight):
+            raise AdapterMismatch(
+                f"the adapter's update of {name} goes beyond the numbers of {weight.dtype}",
+                "Look at its alpha, or take another adapter.",
+            )

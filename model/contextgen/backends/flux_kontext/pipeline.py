@@ -25,6 +25,7 @@ from PIL import Image
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
 
 import contextgen.codec  # noqa: F401  diffusers loads a class that a folder names only if it is imported already
+from contextgen.backends.finite import refuse_not_finite
 from contextgen.backends.flux_kontext import quantizing
 from contextgen.backends.flux_kontext.attention.arrangement import Arrangement
 from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
@@ -33,6 +34,8 @@ from contextgen.backends.flux_kontext.attention.parallel import Parallel, Shared
 from contextgen.backends.flux_kontext.attention.reference_cache import alternating
 from contextgen.backends.flux_kontext.backend import read_model_card
 from contextgen.backends.flux_kontext.compiling import compile_blocks
+from contextgen.backends.flux_kontext.components.configurations import check_classes, check_configurations
+from contextgen.backends.flux_kontext.components.tensors import check_loaded, check_tensors
 from contextgen.backends.flux_kontext.flux_numerics import ATTENTIONS, ICA_VARIANTS
 from contextgen.backends.flux_kontext.lora import apply_adapter
 from contextgen.backends.flux_kontext.modulation import (
@@ -141,11 +144,15 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
                 raise ValueError("an adapter is fused before its model is quantized")
             quantizing.check_quantization(quantize, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
         folder = find(str(model), offline=offline)
+        check_classes(folder)
+        check_configurations(folder)
         card = read_model_card(folder)
+        check_tensors(folder)
         weights_dtype = getattr(torch, card.weights_dtype)
         pipeline: ContextGenPipeline = super().from_pretrained(
             folder, dtype=weights_dtype, use_safetensors=True, local_files_only=True, **kwargs
         )
+        check_loaded(folder, pipeline)
         pipeline.card = card
         if torch_dtype is not weights_dtype:
             pipeline.to(torch_dtype)
@@ -250,6 +257,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
         Raises:
             ValueError: no instances, a canvas that is no whole number of tokens, an empty mask, both noise sources.
+            contextgen.backends.finite.NotFinite: NaN or infinity came out.
         """
         # 1. Settle what was left to the model.
         height, width = height or self.card.height, width or self.card.width
@@ -373,8 +381,10 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
     def _decode(self, latents: torch.Tensor, height: int, width: int, output_type: str) -> Images:
         unpacked: torch.Tensor = self._unpack_latents(latents, height, width, self.vae_scale_factor)
         unpacked = unpacked / self.vae.config.scaling_factor + self.vae.config.shift_factor
+        refuse_not_finite(unpacked, "the latents", self.transformer.dtype)
         if output_type == "latent":
             return unpacked
         decoded = self.vae.decode(unpacked.to(self.vae.dtype), return_dict=False)[0]
+        refuse_not_finite(decoded, "the decoded picture", self.vae.dtype)
         images: Images = self.image_processor.postprocess(decoded, output_type=output_type)
         return images

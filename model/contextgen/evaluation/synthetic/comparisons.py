@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from contextgen.backends.finite import refuse_not_finite
 from contextgen.data.hints import DRAWING_CARD
 from contextgen.data.synthetic_scenes import SyntheticScene
 from contextgen.evaluation.synthetic.background_metric import redrawn
@@ -44,7 +45,9 @@ def _through_codec(pipe: Any, picture: Image.Image) -> Image.Image:
     pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 127.5 - 1
     coded = pipe.vae.encode(pixels.to(pipe.vae.device, pipe.vae.dtype))
     latents = coded.latents if hasattr(coded, "latents") else coded.latent_dist.mode()
-    decoded: Image.Image = pipe.image_processor.postprocess(pipe.vae.decode(latents, return_dict=False)[0])[0]
+    numbers = pipe.vae.decode(latents, return_dict=False)[0]
+    refuse_not_finite(numbers, "a picture through the codec", pipe.vae.dtype)
+    decoded: Image.Image = pipe.image_processor.postprocess(numbers)[0]
     return decoded
 
 
