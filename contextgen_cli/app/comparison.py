@@ -8,6 +8,9 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contextgen_cli.records import picture_file
+from contextgen_cli.records.regular_files import sha256_of_file
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -49,11 +52,9 @@ class Comparison:
 
 def compare(picture: Path, again: Path) -> Comparison:
     """Hold two PNG files against each other, byte by byte and pixel by pixel."""
-    if picture.read_bytes() == again.read_bytes():
+    if sha256_of_file(picture) == sha256_of_file(again):
         return Comparison(same_bytes=True)
-    from PIL import Image
-
-    with Image.open(picture) as one, Image.open(again) as other:
+    with picture_file.opened(picture) as one, picture_file.opened(again) as other:
         if one.size != other.size:
             return Comparison(same_bytes=False, differing=1.0, largest=None)
         return Comparison(False, *_difference(one.convert("RGB"), other.convert("RGB")))

@@ -12,20 +12,33 @@ The ledger is a memory, never the proof: a job is done where its whole picture i
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import json
 import os
+import sys
+import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from contextgen_cli.errors import ContextgenError, OutputError
-from contextgen_cli.records.output import unwritable
+from contextgen_cli.records.foreign_json import parse
+from contextgen_cli.records.json_fields import Fields
+from contextgen_cli.records.output import NO_LINK, unwritable
+from contextgen_cli.records.regular_files import open_regular, refuse_irregular
+from contextgen_cli.scene.limits import LARGEST_SEED
 
 LEDGER = "ledger.jsonl"
 FORMAT_VERSION = 1
 RENDERED, FAILED, CRASHED = OUTCOMES = ("rendered", "failed", "crashed")
+_LONGEST_LINE = 1 << 20  # bytes; ours have some hundreds
+_LONGEST_NAME = 255  # characters, as file systems allow
+_LARGEST = 1 << 30  # bytes of a ledger: more than two million attempts
+_MOST_NAMED, _MOST_SKIPPED = 10, 100_000  # lines that are no attempts: told one by one, passed over
+_FOREVER = 1e9  # seconds
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 _within_process = threading.Lock()  # a POSIX lock is the process's: its threads are not kept apart by it
 
 
@@ -42,6 +55,12 @@ class Reason:
         if isinstance(error, ContextgenError):
             return cls(type(error).__name__, error.message, error.hint)
         return cls(type(error).__name__, str(error))
+
+    @classmethod
+    def from_record(cls, record: Fields) -> Reason:
+        """Raises ValueError where it is none."""
+        hint = record.text("hint", _LONGEST_LINE) if record.has("hint") else None
+        return cls(record.text("class", _LONGEST_NAME), record.text("message", _LONGEST_LINE), hint)
 
     def to_record(self) -> dict[str, str | None]:
         return {"class": self.kind, "message": self.message, "hint": self.hint}
@@ -75,27 +94,24 @@ class Attempt:
         return json.dumps(ordered, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Attempt:
-        """Raises KeyError, TypeError or ValueError where it is no attempt."""
-        error = record["error"]
-        reason = None if error is None else Reason(str(error["class"]), str(error["message"]), error.get("hint"))
-        if record["outcome"] not in OUTCOMES:
-            raise ValueError(f"no outcome: {record['outcome']!r}")
-        peak, tflop = record["peak_bytes"], record.get("tflop")
+    def from_record(cls, record: Fields) -> Attempt:
+        """Raises ValueError where it is no attempt."""
+        if (outcome := record.get("outcome")) not in OUTCOMES:
+            raise ValueError(f"no outcome: {outcome!r}")
         return cls(
-            job=str(record["job"]),
-            scene=str(record["scene"]),
-            seed=int(record["seed"]),
-            outcome=record["outcome"],
-            file=record["file"],
-            seconds=float(record["seconds"]),
-            peak_bytes=None if peak is None else int(peak),
-            host=str(record["host"]),
-            rank=int(record["rank"]),
-            at=str(record["at"]),
-            error=reason,
-            tflop=None if tflop is None else float(tflop),
-            version=int(record["version"]),
+            job=record.text("job", _LONGEST_NAME),
+            scene=record.text("scene", _LONGEST_NAME),
+            seed=record.whole("seed", 0, LARGEST_SEED),
+            outcome=outcome,
+            file=record.text("file", _LONGEST_NAME) if record.get("file") is not None else None,
+            seconds=float(record.number("seconds", 0, _FOREVER)),
+            peak_bytes=record.whole("peak_bytes", 0, LARGEST_SEED) if record.get("peak_bytes") is not None else None,
+            host=record.text("host", _LONGEST_NAME),
+            rank=record.whole("rank", 0, LARGEST_SEED),
+            at=record.text("at", _LONGEST_NAME),
+            error=Reason.from_record(record.object("error")) if record.get("error") is not None else None,
+            tflop=float(record.number("tflop", 0, sys.float_info.max)) if record.has("tflop") else None,
+            version=record.whole("version", 1, LARGEST_SEED),
         )
 
 
@@ -135,13 +151,23 @@ def read(folder: Path) -> Ledger:
         OutputError: there is one that cannot be read.
     """
     path = folder / LEDGER
-    attempts, warnings = [], []
-    for number, line in enumerate(_lines(path), start=1):
-        try:
-            attempts.append(Attempt.from_record(json.loads(line)))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            if line.strip():
-                warnings.append(f"{path}:{number}: no whole line: skipped")
+    attempts: list[Attempt] = []
+    skipped: list[int] = []
+    try:
+        for number, line in _lines(path):
+            try:
+                attempts.append(Attempt.from_record(Fields.of(parse(line))))
+            except ValueError:
+                skipped += [number] * bool(line.strip())
+                if number - len(attempts) > _MOST_SKIPPED:
+                    raise OSError(errno.EINVAL, f"more than {_MOST_SKIPPED} of its lines are no attempts") from None
+    except OSError as problem:
+        raise OutputError(
+            f"{path}: cannot be read: {problem.strerror or problem}",
+            hint="Move it away, or choose another folder with -o.",
+        ) from problem
+    warnings = [f"{path}:{number}: no whole line: skipped" for number in skipped[:_MOST_NAMED]]
+    warnings += [f"{path}: {len(skipped) - _MOST_NAMED} more lines skipped"] * (len(skipped) > _MOST_NAMED)
     return Ledger(tuple(attempts), tuple(warnings))
 
 
@@ -175,19 +201,36 @@ def locked(folder: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_LINK, 0o666)
     try:
+        refuse_irregular(descriptor, path)
         yield descriptor
     finally:
         os.close(descriptor)  # lets a lock go, too
 
 
-def _lock(descriptor: int) -> None:
-    """Wait until nobody else holds the lock. Where there are no such locks (Windows), appending alone must do."""
-    with contextlib.suppress(ImportError):
+def has_locks(folder: Path) -> bool:
+    """Whether the folder's file system keeps others out; some of clusters and of containers do not."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return _lock(file.fileno())
+    except OSError:
+        return True  # whoever writes there will say what is wrong
+
+
+def _lock(descriptor: int) -> bool:
+    """Wait until nobody else holds the lock. Where there are no such locks, appending alone must do: False."""
+    try:
         import fcntl
 
         fcntl.lockf(descriptor, fcntl.LOCK_EX)
+    except ImportError:
+        return False
+    except OSError as problem:
+        if problem.errno not in _NO_LOCKS:
+            raise
+        return False
+    return True
 
 
 def _ends_with_line(descriptor: int) -> bool:
@@ -204,13 +247,22 @@ def _write_whole(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _lines(path: Path) -> list[bytes]:
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers; of one that is too long its beginning, which is no line of ours.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or has no end.
+    """
     try:
-        return path.read_bytes().split(b"\n")
+        file = open_regular(path)
     except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as problem:
-        raise OutputError(
-            f"{path}: cannot be read: {problem.strerror or problem}",
-            hint="Move it away, or choose another folder with -o.",
-        ) from problem
+        return
+    with file:
+        for number in itertools.count(1):
+            if not (line := file.readline(_LONGEST_LINE)):
+                return
+            yield number, line
+            while line and not line.endswith(b"\n"):
+                line = file.readline(_LONGEST_LINE)
+            if file.tell() > _LARGEST:
+                raise OSError(errno.EFBIG, f"larger than {_LARGEST >> 30} GiB")

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import tempfile
@@ -21,17 +22,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.errors import OutputError, UsageError
+from contextgen_cli.records import picture_file
+from contextgen_cli.records.foreign_json import parse_object
+from contextgen_cli.records.picture_file import RECORD_KEY
+from contextgen_cli.records.regular_files import open_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-RECORD_KEY = "contextgen"
 STDOUT = "-"
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk of every PNG
 _OTHER_FILE = re.compile(  # what nobody calls a folder
     r"\.(jpe?g|webp|gif|bmp|tiff?|avif|heic|svg|pdf|psd|mp4|txt|md|html?|jsonl?|ya?ml|csv|toml|xml|log|zip|tar|gz)",
     re.IGNORECASE,
 )
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)  # for a file in a folder that others write to
 _PART = re.compile(r"\..+\.(?P<host>[A-Za-z0-9-]+)\.(?P<process>[0-9]+)\.part")
 _COMPRESSION = 4  # of 9: a third of the time of the usual 6, for files a few per cent larger
 _ID_LETTERS = 8  # of a job's id, where a name has to carry it
@@ -46,6 +51,10 @@ _REASONS = {
     errno.ENOTDIR: ("a part of the path is a file", "Choose another folder with -o."),
     errno.EEXIST: ("it is a file", "Choose another folder with -o."),
     errno.EISDIR: ("it is a folder", "Choose another file name with -o."),
+    errno.ELOOP: (
+        "it is a link, which is not followed",
+        "Put the file itself there, or choose another folder with -o.",
+    ),
     errno.ENAMETOOLONG: ("the name is too long", "Give the scene a shorter name with `name:`."),
 }
 
@@ -128,7 +137,7 @@ class Destination:
         Raises:
             UsageError: it does, or something that is no picture of ours.
         """
-        if self.file is None or not self.file.exists():
+        if self.file is None or not os.path.lexists(self.file):
             return
         held = _job_of(self.file)
         if held != job_id:
@@ -141,7 +150,7 @@ class Destination:
         with_id = plain.with_name(f"{plain.stem}-{job_id[:_ID_LETTERS]}.png")
         if not self.embed_record and not self.file:
             return _placed(with_id)
-        if not plain.exists():
+        if not os.path.lexists(plain):
             return PicturePlace(plain, exists=False)  # not asked again: another run's picture may land there any moment
         if _job_of(plain) == job_id:
             return _placed(plain)
@@ -156,7 +165,7 @@ def is_other_file(path: Path, *own: str) -> bool:
 def is_whole(path: Path) -> bool:
     """Whether there is a PNG that was not cut short."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(-len(_PNG_END), os.SEEK_END)
             return file.read() == _PNG_END
     except OSError:  # shorter than that, or not there
@@ -255,7 +264,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """What a picture remembers.
+    """What a picture remembers, as plain JSON values; `parse_record` understands them.
 
     Raises:
         UsageError: there is no such picture, or it remembers nothing.
@@ -265,6 +274,10 @@ def read_record(path: Path) -> dict[str, Any]:
     except OSError as problem:
         reason = problem.strerror or "not a picture"
         raise UsageError(f"{path}: cannot be read: {reason}", hint="Give a PNG that render wrote.") from problem
+    except ValueError as problem:
+        raise UsageError(
+            f"{path}: its record cannot be read: {problem}", hint="Render never writes such a one: somebody changed it."
+        ) from problem
     if record is None:
         raise UsageError(
             f"{path}: remembers no scene",
@@ -274,8 +287,8 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def _temporary(path: Path) -> Path:
-    """Its name says who writes it, so that nobody removes what a living process is writing."""
-    return path.with_name(f".{path.name}.{_host()}.{os.getpid()}.part")
+    """Its name says who writes it, so that nobody removes what a living process is writing, and cannot be foreseen."""
+    return path.with_name(f".{secrets.token_hex(4)}.{path.name}.{_host()}.{os.getpid()}.part")
 
 
 def _host() -> str:
@@ -312,7 +325,9 @@ def unwritable(path: Path, problem: OSError) -> OutputError:
 
 
 def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
+    """Write a file that is not there yet: where somebody has put a link in its place, that is an error."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o666)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -356,24 +371,19 @@ def _quietly(undo: Callable[[], object]) -> None:
 
 def _placed(path: Path, evades: Path | None = None) -> PicturePlace:
     whole = is_whole(path)
-    return PicturePlace(path, whole, evades, broken=not whole and path.exists())
+    return PicturePlace(path, whole, evades, broken=not whole and os.path.lexists(path))
 
 
 def _job_of(path: Path) -> str | None:
     try:
         record = _read_record(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
-    return None if record is None else record.get("job")
+    job = None if record is None else record.get("job")
+    return job if isinstance(job, str) else None
 
 
 def _read_record(path: Path) -> dict[str, Any] | None:
-    from PIL import Image
-
-    try:
-        with Image.open(path, formats=["PNG"]) as image:
-            text = image.info.get(RECORD_KEY)
-        record = json.loads(text) if text else None
-    except (ValueError, Image.DecompressionBombError):  # no JSON, or a PNG that we cannot have written
-        return None
-    return record if isinstance(record, dict) else None
+    with picture_file.opened(path) as image:
+        text = picture_file.record_text(image)
+    return None if text is None else parse_object(text)

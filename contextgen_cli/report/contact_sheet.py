@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contextgen_cli.records import picture_file
 from contextgen_cli.report.thumbnails import SHEET_KEY, on_all_cores, reduced
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ def draw(pictures: Sequence[tuple[str, Path]]) -> Sheet:
 
 
 def _small(path: Path, side: int) -> Image:
-    from PIL import Image
-
-    with Image.open(path, formats=["PNG"]) as image:
+    with picture_file.opened(path) as image:
         return reduced(image, side)
 
 

@@ -12,6 +12,7 @@ DEPTH = 24  # nested lists and mappings; a scene needs 5
 MATRIX_SCENES = 10_000  # scenes that one `matrix` may make
 NUMBER_DIGITS = 40
 REFERENCE_PIXELS = 64_000_000
+MOST_INSTANCES = 64
 SMALLEST_SIDE, LARGEST_SIDE = 64, 4096  # of a canvas, in pixels
 IMPORTED_MULTIPLE = 16  # of a canvas that an import chooses, in pixels: what models of today take
 TOKENS_PER_WORD = 1.3  # T5 on English prose; an estimate, as no tokenizer is at hand before a model is

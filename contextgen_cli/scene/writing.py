@@ -158,7 +158,5 @@ def _portable(path: Path | None, folder: Path) -> str | None:
 
 def from_record(record: Mapping[str, Any]) -> Scene:
     """The scene of a record; paths stay relative. KeyError, TypeError, ValueError or AttributeError if it is none."""
-    if record["version"] != FORMAT_VERSION:
-        raise ValueError(f"scene format version {record['version']}")
     references = (Reference.of_plain(name, value) for name, value in record["references"].items())
     return Scene.of_plain(record, references)

@@ -136,8 +136,12 @@ def test_a_ledger_that_is_none_is_told_with_what_to_do(tmp_path):
     assert refused.value.hint == "Move it away, or choose another folder with -o."
 
 
-def test_a_ledger_that_links_to_nowhere_is_told_with_what_to_do(tmp_path):
-    (tmp_path / LEDGER).symlink_to(tmp_path / "gone" / LEDGER)
-    with pytest.raises(OutputError, match="cannot be written") as refused:
+@pytest.mark.parametrize("target", ["gone/ledger.jsonl", "profile"])
+def test_a_ledger_that_is_a_link_is_not_written_through(tmp_path, target):
+    """Who can write into a shared folder must not choose which other file is written to."""
+    (tmp_path / "profile").write_text("mine\n")
+    (tmp_path / LEDGER).symlink_to(tmp_path / target)
+    with pytest.raises(OutputError, match=r"ledger\.jsonl: cannot be written: it is a link") as refused:
         append(tmp_path, [RENDERED])
-    assert refused.value.hint == "Bring the folder back, or remove the link that leads nowhere."
+    assert refused.value.hint == "Put the file itself there, or choose another folder with -o."
+    assert (tmp_path / "profile").read_text() == "mine\n"

@@ -90,7 +90,7 @@ def test_a_record_without_its_weights_is_refused(contextgen, picture):
         record = json.loads(image.info["contextgen"])
         del record["model"]
         picture.write_bytes(encode(image, record))
-    assert "KeyError('model')" in contextgen("inspect", picture).err
+    assert "`model` is missing" in contextgen("inspect", picture).err
 
 
 def test_one_bad_picture_does_not_hide_the_others(contextgen, picture, tmp_path):

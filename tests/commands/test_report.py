@@ -159,7 +159,7 @@ def test_pictures_that_remember_nothing_or_nonsense_or_are_broken(contextgen, ou
     assert "its record cannot be read" in entries["odd"]["problem"]
     for cut in ("cut", "picnic-3"):
         assert (entries[cut]["outcome"], entries[cut]["thumb"]) == ("damaged", None)
-    assert entries["text"]["problem"] == "it is no picture"
+    assert entries["text"]["problem"] == "it cannot be shown: not a picture"
 
 
 def test_a_picture_without_metadata_is_still_its_jobs(contextgen, out):

@@ -44,6 +44,7 @@ TESTED_IN = {
     "evaluation/test_synthetic_benchmark.py": "evaluation.synthetic.comparisons evaluation.synthetic.listing",
     "models/test_error_translation.py": "errors",
     "models/test_memory_reduction.py": "models.numerics",
+    "records/test_image_digests.py": "scene.stamps",
     "rules/test_packaging.py": "resources",
     "rules/test_schema_defaults.py": "scene.limits",
     "scene/check/test_bad_scenes.py": "scene.check.checks scene.check.collector scene.check.image_checks "

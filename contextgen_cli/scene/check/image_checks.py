@@ -14,6 +14,7 @@ from contextgen_cli.scene.drafting import Draft
 from contextgen_cli.scene.limits import ASPECT_TOLERANCE
 from contextgen_cli.scene.parse.nodes import Key, Spot, spot
 from contextgen_cli.scene.scene import Reference, Size
+from contextgen_cli.scene.stamps import stamp_of
 
 
 def check(draft: Draft, report: ProblemCollector, *, deep: bool, verified: MutableSet[str] | None = None) -> None:
@@ -99,7 +100,7 @@ def _layout(draft: Draft, path: Path, report: ProblemCollector, *, deep: bool) -
             hint = "give it the canvas' aspect ratio"
             report.warning("stretched-layout", message, spot(draft.root, "layout"), hint)
     if deep:
-        shows = _shows(path, _modified(path))
+        shows = _shows(path, stamp_of(path))
         if isinstance(shows, ImageError):
             _refuse(shows, spot(draft.root, "layout"), report)
         elif not shows:
@@ -112,17 +113,17 @@ def _decode(draft: Draft, reference: Reference, report: ProblemCollector, verifi
     key = stamp(reference)
     if key in verified:
         return
-    error = _reference_error(replace(reference, name=""), (_modified(reference.image), _modified(reference.mask)))
+    error = _reference_error(replace(reference, name=""), key)
     if error is None:
         verified.add(key)
     else:
-        key = "mask" if error.path == reference.mask else "image"
-        _refuse(error, _spot(draft, reference, key), report)
+        which = "mask" if error.path == reference.mask else "image"
+        _refuse(error, _spot(draft, reference, which), report)
 
 
 def stamp(reference: Reference) -> str:
     """What a reference's files are like now: another word for it once one of them has changed."""
-    files = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in _files(reference)]
+    files = [(str(path), stamp_of(path)) for path in _files(reference)]
     return f"{files} {reference.crop and reference.crop.pixels}"
 
 
@@ -130,12 +131,8 @@ def _files(reference: Reference) -> list[Path]:
     return [path for path in (reference.image, reference.mask) if path is not None]
 
 
-def _modified(path: Path | None) -> int:
-    return path.stat().st_mtime_ns if path is not None else 0
-
-
 @lru_cache(maxsize=4096)
-def _reference_error(reference: Reference, modified: tuple[int, int]) -> ImageError | None:
+def _reference_error(reference: Reference, stamp: str) -> ImageError | None:
     """What decoding the reference says; a picture that many scenes share is decoded once while unchanged."""
     try:
         images.silhouette(reference)
@@ -145,7 +142,7 @@ def _reference_error(reference: Reference, modified: tuple[int, int]) -> ImageEr
 
 
 @lru_cache(maxsize=256)
-def _shows(path: Path, modified: int) -> bool | ImageError:
+def _shows(path: Path, stamp: str) -> bool | ImageError:
     """Whether anything of the layout image is opaque, or what decoding it says."""
     try:
         return not images.is_empty(images.open_layout(path).getchannel("A"))

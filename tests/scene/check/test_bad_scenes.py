@@ -11,6 +11,8 @@ import pytest
 from good_scene import GOOD, Check
 from PIL import Image
 
+from contextgen_cli.scene.check import image_checks
+
 
 def edited(*changes: tuple[str, str]) -> str:
     text = GOOD
@@ -501,7 +503,8 @@ def test_what_an_earlier_run_decoded_is_not_decoded_again_unless_it_was_changed(
     data = bytearray(picture.read_bytes())
     data[len(data) // 2] ^= 0xFF
     picture.write_bytes(data)
-    os.utime(picture, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert check(GOOD, deep=True, verified=verified).problems == ()
-    os.utime(picture, ns=(state.st_atime_ns, state.st_mtime_ns + 1_000_000))
+    os.utime(picture, ns=(state.st_atime_ns, state.st_mtime_ns))  # as tools that copy do
     assert [problem.code for problem in check(GOOD, deep=True, verified=verified).errors] == ["damaged-image"]
+    (scene,) = check(GOOD).scenes
+    verified.update(map(image_checks.stamp, scene.references))
+    assert check(GOOD, deep=True, verified=verified).problems == ()
