@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import itertools
 import json
 import os
@@ -209,27 +210,28 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(descriptor)  # lets a lock go, too
 
 
-def has_locks(folder: Path) -> bool:
-    """Whether the folder's file system keeps others out; some of clusters and of containers do not."""
+def lock_warning(folder: Path) -> str | None:
+    """What to say where the file system cannot keep others out, as in some clusters and containers; else None."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
-            return _lock(file.fileno())
+            has_locks = _lock(file.fileno())
     except OSError:
-        return True  # whoever writes there will say what is wrong
+        return None  # whoever writes there will say what is wrong
+    words = "its file system has no locks: where several runs write there at once, lines of the ledger may be torn"
+    return None if has_locks else f"{folder}: {words}; pictures are safe"
 
 
 def _lock(descriptor: int) -> bool:
-    """Wait until nobody else holds the lock. Where there are no such locks, appending alone must do: False."""
-    try:
+    """Wait until nobody else holds the lock. False: there are none; then, as on Windows, appending must do."""
+    with contextlib.suppress(ImportError):
         import fcntl
 
-        fcntl.lockf(descriptor, fcntl.LOCK_EX)
-    except ImportError:
-        return False
-    except OSError as problem:
-        if problem.errno not in _NO_LOCKS:
-            raise
-        return False
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX)
+        except OSError as problem:
+            if problem.errno not in _NO_LOCKS:
+                raise
+            return False
     return True
 
 
@@ -251,18 +253,16 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines of a file with their numbers; of one that is too long its beginning, which is no line of ours.
 
     Raises:
-        OSError: it cannot be read, is no regular file, or has no end.
+        OSError: it cannot be read, is no regular file, or too large.
     """
     try:
-        file = open_regular(path)
+        opened = open_regular(path, _LARGEST)
     except (FileNotFoundError, NotADirectoryError):
         return
-    with file:
+    with io.BufferedReader(opened.detach(), _LONGEST_LINE) as file:
         for number in itertools.count(1):
             if not (line := file.readline(_LONGEST_LINE)):
                 return
             yield number, line
             while line and not line.endswith(b"\n"):
                 line = file.readline(_LONGEST_LINE)
-            if file.tell() > _LARGEST:
-                raise OSError(errno.EFBIG, f"larger than {_LARGEST >> 30} GiB")

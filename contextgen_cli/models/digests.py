@@ -18,8 +18,9 @@ _LARGE = 1 << 24  # smaller files are read faster than looked up
 
 def cached_digest(file: Path, compute: Callable[[Path], str]) -> str:
     """The digest of `file`, computed only if it is new or was changed since."""
-    if file.stat().st_size < _LARGE or (store := _store()) is None:
+    if file.stat().st_size < _LARGE:
         return compute(file)
+    store = _store()
     known = read_memory(store)
     key, stamp = str(file.resolve()), stamp_of(file)
     match known.get(key):
@@ -31,10 +32,6 @@ def cached_digest(file: Path, compute: Callable[[Path], str]) -> str:
     return digest
 
 
-def _store() -> Path | None:
-    """None where there is nowhere to remember: a user whom the system does not know has no home."""
-    try:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:
-        return None
+def _store() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "contextgen" / "digests.json"

@@ -94,7 +94,7 @@ class Destination:
     def parse(cls, text: str, *, embed_record: bool = True) -> Destination:
         if text == STDOUT:
             return cls(Path(), to_stdout=True, embed_record=embed_record)
-        path = Path(text).expanduser()
+        path = _without_tilde(text)
         if is_other_file(path):
             raise UsageError(
                 f"{text}: pictures are PNG files", hint=f"Write {path.with_suffix('.png')}, or name a folder."
@@ -155,6 +155,13 @@ class Destination:
         if _job_of(plain) == job_id:
             return _placed(plain)
         return _placed(with_id, evades=plain)
+
+
+def _without_tilde(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{text}: there is no such user", hint="Write the path out, or ./~ for such a name.") from None
 
 
 def is_other_file(path: Path, *own: str) -> bool:

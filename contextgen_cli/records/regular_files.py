@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 _PIECE = 1 << 20
 _NEVER_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading.
+def open_regular(path: Path, limit: int | None = None) -> io.BufferedReader:
+    """Open a file of at most `limit` bytes, if there is a limit, for reading.
 
     Raises:
-        OSError: there is none, it cannot be read, or it is no regular file.
+        OSError: there is none, it cannot be read, is no regular file, or is larger.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | _NEVER_WAIT)
@@ -28,6 +28,8 @@ def open_regular(path: Path) -> BinaryIO:
         raise OSError(errno.ENOENT, str(problem), str(path)) from problem
     try:
         refuse_irregular(descriptor, path)
+        if limit is not None and os.fstat(descriptor).st_size > limit:
+            raise OSError(errno.EFBIG, f"larger than {limit >> 20} MiB", str(path))
         return os.fdopen(descriptor, "rb")
     except OSError:
         os.close(descriptor)
@@ -47,10 +49,9 @@ def read_up_to(path: Path, limit: int) -> bytes:
     """The content of a file of at most `limit` bytes.
 
     Raises:
-        OSError: as `open_regular`, or it is larger.
+        OSError: as `open_regular`.
     """
-    with open_regular(path) as file:
-        _refuse_larger(file, limit)
+    with open_regular(path, limit) as file:
         return file.read()
 
 
@@ -58,17 +59,10 @@ def sha256_of_file(path: Path, limit: int | None = None) -> str:
     """The SHA-256 of a file's content; of a file of at most `limit` bytes, if there is one.
 
     Raises:
-        OSError: as `open_regular`, or it is larger.
+        OSError: as `open_regular`.
     """
     digest = hashlib.sha256()
-    with open_regular(path) as file:
-        if limit is not None:
-            _refuse_larger(file, limit)
+    with open_regular(path, limit) as file:
         while piece := file.read(_PIECE):
             digest.update(piece)
     return digest.hexdigest()
-
-
-def _refuse_larger(file: BinaryIO, limit: int) -> None:
-    if os.fstat(file.fileno()).st_size > limit:
-        raise OSError(errno.EFBIG, f"larger than {limit >> 20} MiB")

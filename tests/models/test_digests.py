@@ -72,15 +72,3 @@ def test_without_a_place_to_remember_it_is_read_each_time(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert digests.cached_digest(large, lambda file: "first") == "first"
     assert digests.cached_digest(large, lambda file: "second") == "second"
-
-
-def test_a_user_without_a_home_remembers_nothing(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr(Path, "home", nowhere)
-    assert digests.cached_digest(large, lambda file: "first") == "first"
-    assert digests.cached_digest(large, lambda file: "second") == "second"
-
-
-def nowhere() -> Path:
-    """What `Path.home` does for a uid that no passwd entry has, where HOME is not set."""
-    raise RuntimeError("Could not determine home directory.")

@@ -186,3 +186,47 @@ def test_what_a_living_process_is_writing_stays(tmp_path):
         of_the_first.touch()
         output.sweep(tmp_path)
         assert making.is_dir() and of_the_first.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs rights for links")
+def test_a_link_planted_where_a_file_is_made_is_never_written_through(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    monkeypatch.setattr("secrets.token_hex", lambda *_: "foreseen")
+    with output.new_folder(tmp_path / "a.png") as making:
+        planted = making.name
+    (tmp_path / "a.png").rmdir()
+    (tmp_path / planted).symlink_to(victim)
+    with pytest.raises(OutputError):
+        write(tmp_path / "a.png", b"new")
+    assert victim.read_bytes() == b"mine"
+
+
+def test_the_name_of_a_file_in_the_making_is_never_the_same(tmp_path):
+    names = []
+    for _ in range(2):
+        with output.new_folder(tmp_path / "set") as making:
+            names.append(making.name)
+        (tmp_path / "set").rmdir()
+    assert names[0] != names[1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs rights for links")
+def test_a_link_in_a_pictures_place_is_another_picture(tmp_path):
+    (tmp_path / "picnic-7.png").symlink_to(tmp_path / "nowhere")
+    placed = Destination.parse(str(tmp_path)).place("picnic", 7, JOB)
+    assert (placed.path.name, placed.evades) == ("picnic-7-aaaaaaaa.png", tmp_path / "picnic-7.png")
+    with pytest.raises(UsageError, match="holds another picture"):
+        Destination.parse(str(tmp_path / "picnic-7.png")).refuse_another(JOB)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no FIFOs")
+def test_a_fifo_in_a_pictures_place_is_another_picture(tmp_path):
+    os.mkfifo(tmp_path / "picnic-7.png")
+    placed = Destination.parse(str(tmp_path)).place("picnic", 7, JOB)
+    assert (placed.path.name, placed.exists) == ("picnic-7-aaaaaaaa.png", False)
+
+
+def test_a_home_that_nobody_has(tmp_path):
+    with pytest.raises(UsageError, match="there is no such user"):
+        Destination.parse("~no-such-user-here/out")

@@ -87,9 +87,17 @@ def find(model: str | Alias, *, offline: bool = False) -> Path:
     return folder
 
 
+def local_path(name: str) -> Path:
+    """The path that a name would be, `~` expanded where there is such a home."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
 def locate(model: str | Alias, *, offline: bool = False) -> Path:
     """As `find`, but nothing in the folder is looked at."""
-    if isinstance(model, str) and (folder := Path(model).expanduser()).is_dir():
+    if isinstance(model, str) and (folder := local_path(model)).is_dir():
         return folder
     match ALIASES.get(model, model) if isinstance(model, str) else model:
         case Alias(repo=None, name=name):
@@ -105,7 +113,7 @@ def find_adapter(adapter: str, *, offline: bool = False) -> Path:
     Raises:
         CheckpointError: the subclass tells what is missing.
     """
-    if (path := Path(adapter).expanduser()).exists():
+    if (path := local_path(adapter)).exists():
         adapter_files(path)
         return path
     if not _is_hub_id(adapter):
