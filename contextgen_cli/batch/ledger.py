@@ -20,7 +20,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from contextgen_cli.errors import ContextgenError, OutputError
 from contextgen_cli.records.foreign_json import parse
 from contextgen_cli.records.json_fields import Fields
 from contextgen_cli.records.output import NO_LINK, unwritable
+from contextgen_cli.records.places import without_places
 from contextgen_cli.records.regular_files import open_regular, refuse_irregular
 from contextgen_cli.scene.limits import LARGEST_SEED
 
@@ -36,6 +37,7 @@ FORMAT_VERSION = 1
 RENDERED, FAILED, CRASHED = OUTCOMES = ("rendered", "failed", "crashed")
 _LONGEST_LINE = 1 << 20  # bytes; ours have some hundreds
 _LONGEST_NAME = 255  # characters, as file systems allow
+_LONGEST_MESSAGE = 1 << 14  # characters
 _LARGEST = 1 << 30  # bytes of a ledger: more than two million attempts
 _MOST_NAMED, _MOST_SKIPPED = 10, 100_000  # lines that are no attempts: told one by one, passed over
 _FOREVER = 1e9  # seconds
@@ -62,6 +64,13 @@ class Reason:
         """Raises ValueError where it is none."""
         hint = record.text("hint", _LONGEST_LINE) if record.has("hint") else None
         return cls(record.text("class", _LONGEST_NAME), record.text("message", _LONGEST_LINE), hint)
+
+    def without_places(self, known: Mapping[Path, str]) -> Reason:
+        """The same in words that tell nothing of this machine, and are not without end."""
+        message, hint = (
+            text and without_places(text, known)[:_LONGEST_MESSAGE] for text in (self.message, self.hint or "")
+        )
+        return Reason(self.kind, message, hint or None)
 
     def to_record(self) -> dict[str, str | None]:
         return {"class": self.kind, "message": self.message, "hint": self.hint}
