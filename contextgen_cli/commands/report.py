@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ def command(out: Path, writing: Writing, sink: Output) -> int:
 
 def _page(out: Path, entries: Sequence[Entry], target: Path, writing: Writing, side: int) -> str:
     made = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    heading = page.Heading(out.resolve().name, made, __version__, writing.hosts)
+    title = os.fsencode(out.resolve().name).decode("utf-8", "replace")
+    heading = page.Heading(title, made, __version__, writing.hosts)
     subjects = Subjects(finder([out], writing.inputs), side)
     return page.render(entries, heading, subjects, ReplayCommands.of(out, catalogue.aliases()), target)
 

@@ -7,6 +7,7 @@ found by its content below the folders that the user names. What is found always
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -69,7 +70,7 @@ class Finder:
         for path in self._candidates(name):
             if (content := self._digest(path)) == digest:
                 return Found(name, path)
-            other = other or (path if content else None)
+            other = other or (path if content is not None else None)
         return Found(name, self._by_content.get(digest), other)
 
     def _candidates(self, name: str) -> Iterator[Path]:
@@ -89,15 +90,15 @@ class Finder:
         """Every image below the searched folders by its SHA-256; read only if a file is not where it was."""
         images = [path for folder in self._searched for path in folder.rglob("*") if path.suffix.lower() in _IMAGES]
         digests = ((self._digest(path), path) for path in sorted(images, reverse=True))
-        return {digest: path for digest, path in digests if digest is not None}
+        return {digest: path for digest, path in digests if digest}
 
     def _digest(self, path: Path) -> str | None:
-        """The SHA-256 of a file that can be an image, or None."""
+        """The SHA-256 of a regular file, empty for one that is too large for an image; None where there is none."""
         if path not in self._digests:
             try:
                 self._digests[path] = sha256_of_file(path, _LARGEST_FILE)
-            except OSError:
-                self._digests[path] = None
+            except OSError as problem:
+                self._digests[path] = "" if problem.errno == errno.EFBIG else None
         return self._digests[path]
 
 

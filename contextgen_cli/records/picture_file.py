@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RECORD_KEY = "contextgen"  # the text chunk of a picture's record
 LARGEST_PIXELS = LARGEST_SIDE**2
+_LARGEST_SHEET = 4 * LARGEST_PIXELS  # pixels of a contact sheet, the largest picture that we write
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LARGEST_BESIDE = 16 << 20  # bytes of chunks that are none of the pixels': the largest scene's record has room
 _MOST_BESIDE = 256  # of these; ours have 3
@@ -47,6 +48,7 @@ def opened(path: Path) -> Iterator[Image]:
     from PIL import Image, UnidentifiedImageError
 
     with open_regular(path) as file:
+        _check_size(file)
         _check_chunks(file)
         file.seek(0)
         try:
@@ -64,7 +66,7 @@ def refuse_large(image: Image) -> None:
         OddPicture: it has more pixels than the largest canvas, so that decoding it takes who knows how much.
     """
     if image.width * image.height > LARGEST_PIXELS:
-        raise OddPicture(f"{image.width}x{image.height} px are more than {LARGEST_SIDE}x{LARGEST_SIDE}")
+        raise _too_large(image.width, image.height)
 
 
 def record_text(image: Image) -> str | None:
@@ -73,10 +75,23 @@ def record_text(image: Image) -> str | None:
     return None if text is None else str(text)
 
 
+def _check_size(file: BinaryIO) -> None:
+    """Refuse by the header alone what Pillow would warn of, or refuse in words of its own."""
+    head = file.read(24)
+    if head[:8] != _SIGNATURE or len(head) < 24:
+        raise OddPicture("not a picture")
+    width, height = struct.unpack(">II", head[16:])
+    if width * height > _LARGEST_SHEET:
+        raise _too_large(width, height)
+    file.seek(len(_SIGNATURE))
+
+
+def _too_large(width: int, height: int) -> OddPicture:
+    return OddPicture(f"{width}x{height} px are more than {LARGEST_SIDE}x{LARGEST_SIDE}")
+
+
 def _check_chunks(file: BinaryIO) -> None:
     """Refuse what would take Pillow long or much memory, and a picture of two records: nobody knows which is meant."""
-    if file.read(len(_SIGNATURE)) != _SIGNATURE:
-        raise OddPicture("not a picture")
     beside: list[int] = []
     records = 0
     for _ in range(_MOST_CHUNKS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ from contextgen_cli.scene.limits import LARGEST_SEED
 from contextgen_cli.scene.scene import Scene
 
 _UNREADABLE = (KeyError, TypeError, ValueError)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST = 4096  # characters of a name, a digest, a version
 NOT_NUMERICS = ("format", "job", "scene", "seed", "model", "adapter", "inputs", "versions")  # of a record's keys
 
@@ -79,8 +81,8 @@ def _understood(record: Fields) -> PictureRecord:
     scene = recorded_scene(record.object("scene"))
     inputs = record.texts("inputs", _LONGEST)
     for path in scene.files:
-        if path.as_posix() not in inputs:
-            raise ValueError(f"`inputs` has nothing of {path.as_posix()}")
+        if not _SHA256.fullmatch(inputs.get(path.as_posix(), "")):
+            raise ValueError(f"`inputs` has no SHA-256 of {path.as_posix()}")
     return PictureRecord(
         job=record.text("job", _LONGEST),
         scene=scene,

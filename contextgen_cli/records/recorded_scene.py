@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from contextgen_cli.records.json_fields import Fields
 from contextgen_cli.scene import limits
-from contextgen_cli.scene.scene import FORMAT_VERSION, Scene
+from contextgen_cli.scene.scene import FORMAT_VERSION, Box, Scene
 from contextgen_cli.scene.writing import from_record
 
 LONGEST_PATH = 4096
@@ -75,13 +75,15 @@ def _check_references(references: Fields) -> set[str]:
 
 
 def _check_instances(fields: Fields, names: set[str]) -> None:
-    instances = fields.objects("instances", limits.MOST_INSTANCES)
+    instances = fields.objects("instances", limits.INSTANCES)
     if not instances:
         raise ValueError(f"`{fields.name('instances')}` is empty")
     for instance in instances:
         if instance.text("reference", _LONGEST_NAME) not in names:
             raise ValueError(f"`{instance.name('reference')}` is none of the references")
-        _check_box(instance.object("box"), -_FARTHEST, _FARTHEST)
+        _check_box(box := instance.object("box"), -_FARTHEST, _FARTHEST)
+        if Box(**box.values).area > limits.BOX_PIXELS:
+            raise ValueError(f"`{box.place}` has more than {limits.BOX_PIXELS} pixels")
 
 
 def _check_box(box: Fields, least: int, most: int) -> None:

@@ -153,8 +153,7 @@ class _Describer:
         """The layout image where there is one, else what it is made of: cut-outs at their places."""
         assert entry.record is not None
         scene, digests = entry.record.scene, entry.record.inputs
-        beside = None if entry.path is None else entry.path.with_name(f"{entry.path.stem}.layout.png")
-        kept = self.subjects.layout(beside) if beside is not None and beside.is_file() else None
+        kept = None if entry.path is None else self.subjects.kept_layout(entry.path)
         kept = kept or self.subjects.own_layout(scene, digests)
         if kept is not None:
             return {"image": self.assets.number(kept)}

@@ -62,6 +62,7 @@ def test_what_a_scene_file_says_is_taken(record) -> None:
         (["instances", 0, "box", "right"], float("nan")),
         (["instances", 0, "box", "left"], "8"),
         (["instances", 0, "box", "left"], True),
+        (["instances", 0, "box"], {"left": -9000, "top": -9000, "right": 9000, "bottom": 9000}),
         (["instances", 0, "fit"], "elsewhere"),
         (["instances", 0, "reference"], "nobody"),
         (["sampling"], None),

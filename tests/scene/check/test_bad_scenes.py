@@ -92,6 +92,13 @@ ERRORS: dict[str, tuple[str, str, int, int, str]] = {
         10,
         "outside the canvas",
     ),
+    "box of gigabytes": (
+        edited(("width: 128, height: 128}", "width: 65536, height: 65536}")),
+        "box-too-large",
+        9,
+        10,
+        "65536 x 65536 px, larger than any canvas",
+    ),
     "box outside": (edited(("{x: 0,", "{x: 256,")), "box-outside-canvas", 9, 10, "outside the canvas"),
     "unknown fit": (GOOD + "    fit: strech\n", "unknown-value", 12, 10, "did you mean `stretch`"),
     "no seeds": (GOOD + "seeds: []\n", "empty-list", 12, 8, "at least one"),
