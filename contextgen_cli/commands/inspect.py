@@ -48,7 +48,8 @@ def command(pictures: tuple[Path, ...], as_scene: bool, sink: Output) -> int:
             unreadable += 1
             continue
         between = ("---\n" if as_scene else "\n") if number else ""
-        sink.item({"type": "picture", "path": str(picture), **record}, text=between + told, folded=not as_scene)
+        ours = {"type": "picture", "path": str(picture)}  # which a record has no say in
+        sink.item({**ours, **record, **ours}, text=between + told, folded=not as_scene)
     counts = {"pictures": len(pictures) - unreadable, "unreadable": unreadable}
     return sink.summary(counts, exit_code=EXIT_USAGE if unreadable else EXIT_DONE)
 

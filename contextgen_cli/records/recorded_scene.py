@@ -70,7 +70,7 @@ def _check_references(references: Fields) -> set[str]:
         if reference.get("mask") is not None:
             check_path(reference, "mask")
         if reference.get("crop") is not None:
-            _check_box(reference.object("crop"), 0, _LARGEST_CROP)
+            _check_box(reference.object("crop"), 0, _LARGEST_CROP, limits.REFERENCE_PIXELS)
     return set(references.values)
 
 
@@ -81,16 +81,16 @@ def _check_instances(fields: Fields, names: set[str]) -> None:
     for instance in instances:
         if instance.text("reference", _LONGEST_NAME) not in names:
             raise ValueError(f"`{instance.name('reference')}` is none of the references")
-        _check_box(box := instance.object("box"), -_FARTHEST, _FARTHEST)
-        if Box(**box.values).area > limits.BOX_PIXELS:
-            raise ValueError(f"`{box.place}` has more than {limits.BOX_PIXELS} pixels")
+        _check_box(instance.object("box"), -_FARTHEST, _FARTHEST, limits.BOX_PIXELS)
 
 
-def _check_box(box: Fields, least: int, most: int) -> None:
-    """Edges within limits, with a pixel between them."""
-    left, top, right, bottom = (box.number(edge, least, most) for edge in ("left", "top", "right", "bottom"))
-    if not (round(left) < round(right) and round(top) < round(bottom)):
-        raise ValueError(f"`{box.place}` covers no pixel")
+def _check_box(fields: Fields, least: int, most: int, pixels: int) -> None:
+    """Edges within limits, with a pixel between them, and not more than so many."""
+    box = Box(*(fields.number(edge, least, most) for edge in ("left", "top", "right", "bottom")))
+    if not box.covers_pixels:
+        raise ValueError(f"`{fields.place}` covers no pixel")
+    if box.area > pixels:
+        raise ValueError(f"`{fields.place}` has more than {pixels} pixels")
 
 
 def _check_sampling(fields: Fields) -> None:

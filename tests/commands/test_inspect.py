@@ -138,6 +138,13 @@ def test_a_record_that_no_picture_has_is_told_by_its_key(contextgen, picture, ke
     assert f"{picture.name}: its record cannot be read: " in result.err and said in result.err
 
 
+def test_a_record_cannot_pass_for_another_line(contextgen, tmp_path):
+    path = tmp_path / "odd.png"
+    path.write_bytes(encode(Image.new("RGB", (8, 8)), {"type": "summary", "path": "elsewhere", "exit": 0}))
+    shown, _ = contextgen("inspect", path, "--json").records
+    assert (shown["type"], shown["path"]) == ("picture", str(path))
+
+
 @pytest.mark.parametrize("record", [{"job": "x"}, {"scene": {"version": 1}}, {"scene": []}])
 def test_a_record_of_another_version_is_refused_but_shown_as_json(contextgen, tmp_path, record):
     path = tmp_path / "odd.png"

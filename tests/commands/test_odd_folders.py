@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,12 @@ def test_a_record_that_names_what_is_no_image_has_none(contextgen, out, tmp_path
     assert notes == {name: f"{names[name]} is missing" for name in notes}
     assert "huge.png was changed since" in said["huge"]
     assert "fifo.png is missing" in said["fifo"]
+
+
+def test_a_name_of_several_lines_is_one_line_of_the_contact_sheet(contextgen, out):
+    job = paint(out, "late")
+    ledger.append(out, [replace(attempt(job), scene="la\nte\x1b")])
+    assert contextgen("report", "out", "--contact-sheet", "all.png").code == 0
 
 
 def test_a_folder_whose_name_is_no_utf8_has_its_page(tmp_path, monkeypatch):

@@ -64,6 +64,17 @@ def test_content_is_synced_before_its_name_and_the_name_before_the_end(tmp_path,
     assert synced == [(False, False), (True, True)]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="cannot open a folder")
+def test_where_no_folder_can_be_synced_a_file_is_written_all_the_same(tmp_path, monkeypatch):
+    def fsync(file: int) -> None:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write(tmp_path / "a.png", b"new")
+    assert (tmp_path / "a.png").read_bytes() == b"new"
+
+
 def raising(error: BaseException):
     def fail(*arguments: object, **settings: object) -> None:
         raise error

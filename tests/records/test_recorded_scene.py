@@ -56,6 +56,7 @@ def test_what_a_scene_file_says_is_taken(record) -> None:
         (["references", "crab", "mask"], 5),
         (["references", "crab", "crop", "right"], HUGE),
         (["references", "crab", "crop", "left"], -1),
+        (["references", "crab", "crop"], {"left": 0, "top": 0, "right": 9000, "bottom": 9000}),
         (["instances"], []),
         (["instances"], {}),
         (["instances", 0, "box", "right"], HUGE),

@@ -100,7 +100,7 @@ def _layout(draft: Draft, path: Path, report: ProblemCollector, *, deep: bool) -
             hint = "give it the canvas' aspect ratio"
             report.warning("stretched-layout", message, spot(draft.root, "layout"), hint)
     if deep:
-        shows = _shows(path, stamp_of(path))
+        shows = _shows(path, _modified(path))
         if isinstance(shows, ImageError):
             _refuse(shows, spot(draft.root, "layout"), report)
         elif not shows:
@@ -113,12 +113,12 @@ def _decode(draft: Draft, reference: Reference, report: ProblemCollector, verifi
     key = stamp(reference)
     if key in verified:
         return
-    error = _reference_error(replace(reference, name=""), key)
+    error = _reference_error(replace(reference, name=""), (_modified(reference.image), _modified(reference.mask)))
     if error is None:
         verified.add(key)
     else:
-        which = "mask" if error.path == reference.mask else "image"
-        _refuse(error, _spot(draft, reference, which), report)
+        key = "mask" if error.path == reference.mask else "image"
+        _refuse(error, _spot(draft, reference, key), report)
 
 
 def stamp(reference: Reference) -> str:
@@ -131,8 +131,12 @@ def _files(reference: Reference) -> list[Path]:
     return [path for path in (reference.image, reference.mask) if path is not None]
 
 
+def _modified(path: Path | None) -> int:
+    return path.stat().st_mtime_ns if path is not None else 0
+
+
 @lru_cache(maxsize=4096)
-def _reference_error(reference: Reference, stamp: str) -> ImageError | None:
+def _reference_error(reference: Reference, modified: tuple[int, int]) -> ImageError | None:
     """What decoding the reference says; a picture that many scenes share is decoded once while unchanged."""
     try:
         images.silhouette(reference)
@@ -142,7 +146,7 @@ def _reference_error(reference: Reference, stamp: str) -> ImageError | None:
 
 
 @lru_cache(maxsize=256)
-def _shows(path: Path, stamp: str) -> bool | ImageError:
+def _shows(path: Path, modified: int) -> bool | ImageError:
     """Whether anything of the layout image is opaque, or what decoding it says."""
     try:
         return not images.is_empty(images.open_layout(path).getchannel("A"))

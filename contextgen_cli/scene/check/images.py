@@ -24,7 +24,6 @@ from contextgen_cli.scene.check.problems import shown
 from contextgen_cli.scene.limits import REFERENCE_PIXELS
 from contextgen_cli.scene.parse.finding import near_file
 from contextgen_cli.scene.scene import Reference, Size
-from contextgen_cli.scene.stamps import stamp_of
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 _ORIENTATION_TAG = 0x0112
@@ -60,7 +59,7 @@ class ImageHeader:
 
 def header(path: Path) -> ImageHeader:
     """The header of an image file; ImageError where it is missing, no image or too large."""
-    return _header(path, _stat(path))
+    return _header(path, *_stat(path))
 
 
 def open_reference(reference: Reference) -> tuple[Image.Image, Image.Image]:
@@ -94,7 +93,7 @@ def silhouette(reference: Reference) -> tuple[Image.Image, Size]:
 
 
 @lru_cache(maxsize=8192)
-def _silhouette(reference: Reference, stamps: tuple[str | None, ...]) -> tuple[Image.Image, Size]:
+def _silhouette(reference: Reference, stamps: tuple[tuple[int, int] | None, ...]) -> tuple[Image.Image, Size]:
     mask = open_reference(reference)[1]
     small = mask.copy()
     small.thumbnail((_SILHOUETTE_SIDE, _SILHOUETTE_SIDE), Image.Resampling.BOX)
@@ -151,8 +150,8 @@ def _nothing_visible(reference: Reference, mask: Image.Image) -> ImageError:
     return ImageError("empty-mask", f"{where}{message}", reference.mask, hint=hint)
 
 
-def _stat(path: Path) -> str:
-    """The stamp of a file; ImageError where there is no file that could be an image."""
+def _stat(path: Path) -> tuple[int, int]:
+    """Modification time and size; ImageError where there is no file that could be an image."""
     try:
         state = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -165,7 +164,7 @@ def _stat(path: Path) -> str:
         raise ImageError("not-an-image", "not a regular file", path)
     if state.st_size == 0:
         raise ImageError("not-an-image", "an empty file", path)
-    return stamp_of(path)
+    return state.st_mtime_ns, state.st_size
 
 
 def _missing_hint(path: Path) -> str | None:
@@ -177,8 +176,8 @@ def _missing_hint(path: Path) -> str | None:
 
 
 @lru_cache(maxsize=8192)
-def _header(path: Path, stamp: str) -> ImageHeader:
-    """`stamp` is here so that a changed file is read again."""
+def _header(path: Path, modified: int, size: int) -> ImageHeader:
+    """`modified` and `size` are here so that a changed file is read again."""
     with _opened(path) as image:
         width, height = image.size
         if _orientation(image) in _SIDEWAYS:
