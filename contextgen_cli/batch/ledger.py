@@ -27,9 +27,9 @@ from pathlib import Path
 from contextgen_cli.errors import ContextgenError, OutputError
 from contextgen_cli.records.foreign_json import parse
 from contextgen_cli.records.json_fields import Fields
-from contextgen_cli.records.output import NO_LINK, unwritable
 from contextgen_cli.records.places import without_places
 from contextgen_cli.records.regular_files import open_regular, refuse_irregular
+from contextgen_cli.records.unwritable import NO_LINK, unwritable
 from contextgen_cli.scene.limits import LARGEST_SEED
 
 LEDGER = "ledger.jsonl"

@@ -26,6 +26,7 @@ from contextgen_cli.records import picture_file
 from contextgen_cli.records.foreign_json import parse_object
 from contextgen_cli.records.picture_file import RECORD_KEY
 from contextgen_cli.records.regular_files import open_regular
+from contextgen_cli.records.unwritable import NO_LINK, unwritable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -36,27 +37,9 @@ _OTHER_FILE = re.compile(  # what nobody calls a folder
     r"\.(jpe?g|webp|gif|bmp|tiff?|avif|heic|svg|pdf|psd|mp4|txt|md|html?|jsonl?|ya?ml|csv|toml|xml|log|zip|tar|gz)",
     re.IGNORECASE,
 )
-NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)  # for a file in a folder that others write to
 _PART = re.compile(r"\..+\.(?P<host>[A-Za-z0-9-]+)\.(?P<process>[0-9]+)\.part")
 _COMPRESSION = 4  # of 9: a third of the time of the usual 6, for files a few per cent larger
 _ID_LETTERS = 8  # of a job's id, where a name has to carry it
-
-_REASONS = {
-    errno.ENOSPC: ("the disk is full", "Make room, or choose another folder with -o."),
-    errno.EDQUOT: ("your disk quota is used up", "Make room, or choose another folder with -o."),
-    errno.EACCES: ("permission denied", "Choose a folder you may write to with -o."),
-    errno.EPERM: ("permission denied", "Choose a folder you may write to with -o."),
-    errno.EROFS: ("the file system is read-only", "Choose a folder you may write to with -o."),
-    errno.ENOENT: ("No such file or directory", "Bring the folder back, or remove the link that leads nowhere."),
-    errno.ENOTDIR: ("a part of the path is a file", "Choose another folder with -o."),
-    errno.EEXIST: ("it is a file", "Choose another folder with -o."),
-    errno.EISDIR: ("it is a folder", "Choose another file name with -o."),
-    errno.ELOOP: (
-        "it is a link, which is not followed",
-        "Put the file itself there, or choose another folder with -o.",
-    ),
-    errno.ENAMETOOLONG: ("the name is too long", "Give the scene a shorter name with `name:`."),
-}
 
 
 class Taken(OutputError):
@@ -323,12 +306,6 @@ def _linked(temporary: Path, path: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def unwritable(path: Path, problem: OSError) -> OutputError:
-    """Say what keeps `path` from being written, and what to do."""
-    reason, hint = _REASONS.get(problem.errno or 0, (problem.strerror or str(problem), None))
-    return OutputError(f"{path}: cannot be written: {reason}", hint=hint)
 
 
 def _write_synced(path: Path, data: bytes) -> None:
