@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 DEEPEST = 32  # nested lists and objects; a record needs 7
-_LARGEST_BITS = 64  # of a whole number
+_LONGEST_NUMBER = 20  # digits; 64 bits have no more
 
 
 def parse(text: str | bytes) -> Any:
@@ -23,10 +23,13 @@ def parse(text: str | bytes) -> Any:
     """
     written = text if isinstance(text, str) else text.decode("utf-8", "surrogateescape")
     try:
-        value = json.loads(written, object_pairs_hook=_unique)
+        value = _DECODER.decode(written)
     except RecursionError as problem:
         raise ValueError("nested too deeply") from problem
-    _refuse_odd(value)
+    if written.count("[") + written.count("{") > DEEPEST:
+        _refuse_deep(value)
+    if "\\u" in written:
+        json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")  # half a pair has no bytes
     return value
 
 
@@ -49,26 +52,30 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse_odd(value: Any) -> None:
+def _whole(digits: str) -> int:
+    if len(digits) > _LONGEST_NUMBER:
+        raise ValueError("a number is too large")
+    return int(digits)
+
+
+def _finite(written: str) -> float:
+    """Also of the words NaN and Infinity, which are no JSON."""
+    if not math.isfinite(number := float(written)):
+        raise ValueError(f"{written} is no number")
+    return number
+
+
+def _refuse_deep(value: Any) -> None:
     level = [value]
     for _ in range(DEEPEST):
-        level = [inner for each in level for inner in _parts(each)]
+        level = [inner for each in level if isinstance(each, dict | list) for inner in _within(each)]
         if not level:
             return
     raise ValueError("nested too deeply")
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    """What is within a value; one that is odd itself is refused."""
-    match value:
-        case str():
-            value.encode("utf-8", "surrogateescape")
-        case float() if not math.isfinite(value):
-            raise ValueError(f"{value} is no number")
-        case int() if value.bit_length() > _LARGEST_BITS:
-            raise ValueError("a number is too large")
-        case dict():
-            yield from value
-            yield from value.values()
-        case list():
-            yield from value
+def _within(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_whole, parse_float=_finite, parse_constant=_finite)

@@ -53,10 +53,10 @@ class Fields:
 
     def number(self, key: str, least: float, most: float) -> float:
         """A number within limits, kept as it is written: whole or not."""
-        value = self.get(key)
+        value: float = self.get(key)
         if type(value) not in (int, float) or not least <= value <= most:
             raise ValueError(f"`{self.name(key)}` is no number from {least:g} to {most:g}")
-        return float(value) if isinstance(value, float) else int(value)
+        return value
 
     def object(self, key: str) -> Fields:
         """An object."""
