@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from contextgen_cli.errors import EXIT_BUG, ContextgenError
-from contextgen_cli.scene.check.problems import UNSAFE, printable
+from contextgen_cli.scene.check.problems import printable
 from contextgen_cli.terminal import streams
 from contextgen_cli.terminal.wrapping import folded
 
@@ -53,6 +54,7 @@ _EXPECTED = (
     "Token indices sequence length is longer",
     "The following part of your input was truncated because CLIP",
 )
+_UNSAFE_IN_JSON = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # which it takes as they are
 _settings = ConsoleSettings()
 _live: Live | None = None
 
@@ -310,7 +312,7 @@ def legible(text: str) -> str:
 def _as_json(record: Mapping[str, Any]) -> str:
     """One line of UTF-8; control characters that JSON takes as they are, and bytes of files' names, are spelled out."""
     written = json.dumps(record, ensure_ascii=False)
-    return UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", written)
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", written)
 
 
 def _unbounded(console: Console) -> Any:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 STANDARD_INPUT = "<stdin>"
 ON_COMMAND_LINE = Path("--set")  # stands for the path of a problem that an assignment on the command line has
 EXCERPT_COLUMNS = 56  # of the source line: fits a terminal of 60 columns
-UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # would move the cursor or break a line
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # would move the cursor or break a line
 
 
 class Severity(str, Enum):
@@ -70,12 +70,12 @@ def as_text(problem: Problem) -> str:
 
 def printable(text: str) -> str:
     """`text` with control characters spelled out, so that a file cannot steer the terminal."""
-    return UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
+    return _UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
 
 
 def _excerpt(source_line: str, column: int | None) -> list[str]:
     """The part of the line around the column and a caret under it; a tab counts as one column."""
-    line = UNSAFE.sub(" ", source_line)
+    line = _UNSAFE.sub(" ", source_line)
     at = len(line) if column is None else min(column - 1, len(line))
     start = len(line) - len(line.lstrip())
     if _columns(line[start : at + 1]) > EXCERPT_COLUMNS * 3 // 4:
