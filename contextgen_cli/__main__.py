@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+from pathlib import Path
 
 from contextgen_cli.errors import EXIT_INTERRUPTED
 from contextgen_cli.terminal import interruption
+
+
+def settle_home() -> None:
+    """Give a user whom the system does not know, as in many containers, the home that Debian gives to nobody.
+
+    Our memories and the libraries' do without what they cannot keep, but not without an answer to where home is.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/nonexistent"
 
 
 def main() -> None:
     """Run the command line and exit with its code (see `contextgen_cli.errors`)."""
     try:
         interruption.listen()
+        settle_home()
         from contextgen_cli import cli
         from contextgen_cli.terminal import streams
 

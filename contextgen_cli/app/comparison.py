@@ -8,6 +8,9 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contextgen_cli.records import picture_file
+from contextgen_cli.records.regular_files import sha256_of_file
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -27,12 +30,14 @@ class Comparison:
 
     Attributes:
         differing: share of the pixels that are not the same.
-        largest: the largest difference, in levels of 255; None: the two are not of one size.
+        largest: the largest difference, in levels of 255; None: the two are not of one size, or one cannot be read.
+        problem: why not.
     """
 
     same_bytes: bool
     differing: float = 0.0
     largest: int | None = 0
+    problem: str | None = None
 
     @property
     def same_pixels(self) -> bool:
@@ -49,14 +54,16 @@ class Comparison:
 
 def compare(picture: Path, again: Path) -> Comparison:
     """Hold two PNG files against each other, byte by byte and pixel by pixel."""
-    if picture.read_bytes() == again.read_bytes():
+    if sha256_of_file(picture) == sha256_of_file(again):
         return Comparison(same_bytes=True)
-    from PIL import Image
-
-    with Image.open(picture) as one, Image.open(again) as other:
-        if one.size != other.size:
-            return Comparison(same_bytes=False, differing=1.0, largest=None)
-        return Comparison(False, *_difference(one.convert("RGB"), other.convert("RGB")))
+    try:
+        with picture_file.opened(picture) as one, picture_file.opened(again) as other:
+            if one.size != other.size:
+                return Comparison(same_bytes=False, differing=1.0, largest=None)
+            return Comparison(False, *_difference(one.convert("RGB"), other.convert("RGB")))
+    except OSError as problem:
+        words = problem.strerror or str(problem)
+        return Comparison(same_bytes=False, differing=1.0, largest=None, problem=words)
 
 
 def _difference(one: Image, other: Image) -> tuple[float, int]:

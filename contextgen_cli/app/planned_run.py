@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from contextgen_cli.app.listener import Forecast, RunListener, RunSummary, Tally
 from contextgen_cli.app.rank_renderer import RankRenderer
-from contextgen_cli.batch import launch
+from contextgen_cli.batch import launch, ledger
 from contextgen_cli.batch.job_store import JobStore
 from contextgen_cli.batch.launch import Engine, Interrupted, LocalEngine, Topology
 from contextgen_cli.batch.local_store import LocalJobStore
@@ -25,10 +25,18 @@ from contextgen_cli.models import devices
 from contextgen_cli.models.devices import Footprint
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
+from contextgen_cli.records.output import Destination
 
 
 def nothing() -> None:
     """What a front end does first in a process of a rank, if it has nothing to do."""
+
+
+def warn_of_no_locks(destination: Destination, listener: RunListener) -> None:
+    """Say once a run, whatever the number of its processes, that the ledger cannot be kept to one writer at a time."""
+    words = ledger.lock_warning(destination.folder) if destination.keeps_ledger else None
+    if words is not None:
+        listener.warned(words)
 
 
 @dataclass(frozen=True)

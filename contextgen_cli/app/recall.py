@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,6 @@ from contextgen_cli.records.output import read_record
 from contextgen_cli.records.record import PictureRecord, Weights, parse_record
 from contextgen_cli.scene.scene import Scene
 
-_FILE_NAME = re.compile(r"[\w][\w. -]*")  # a record may come from anybody: its name becomes that of a file
 _DIGEST_LETTERS = 12
 _OF_THE_RECORD = ("scene", "inputs", "model", "adapter")  # checked, and named as they were named then
 
@@ -45,8 +43,6 @@ def recall(picture: Path, finder: Finder) -> Replay:
     """
     record = read_record(picture)
     remembered = parse_record(record, picture)
-    if not _FILE_NAME.fullmatch(remembered.scene.name):
-        raise UsageError(f"{picture}: its scene has no name that a file can have: {remembered.scene.name!r}")
     located, lost = finder.locate(remembered.scene, remembered.inputs)
     if lost:
         raise SceneError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from contextgen_cli.app.cancellation import Cancellation
 from contextgen_cli.app.listener import Forecast, RunListener, RunSummary
-from contextgen_cli.app.planned_run import PlannedRun, nothing
+from contextgen_cli.app.planned_run import PlannedRun, nothing, warn_of_no_locks
 from contextgen_cli.app.rank_renderer import RankRenderer
 from contextgen_cli.batch import launch, resume
 from contextgen_cli.batch.hosts.launcher_env import LauncherEnv, launcher_env
@@ -169,6 +169,7 @@ class RenderRun:
         self._listener.planned(Forecast(run.status, run.footprints(), self._topology.ranks))
         destination.check(len(jobs))
         destination.refuse_another(jobs[0].id if jobs else "")
+        warn_of_no_locks(destination, self._listener)
         resume.tidy(run.status, self._job_options)
 
     # 6. Paint.

@@ -11,7 +11,7 @@ from typing import Protocol
 from contextgen_cli.app.cancellation import Cancellation
 from contextgen_cli.app.comparison import Comparison, Verdict, changes, compare
 from contextgen_cli.app.listener import RunListener, RunSummary, Tally
-from contextgen_cli.app.planned_run import PlannedRun
+from contextgen_cli.app.planned_run import PlannedRun, warn_of_no_locks
 from contextgen_cli.app.recall import Replay, job_of, recall_all, refuse_originals, settings_for
 from contextgen_cli.batch.launch import Topology
 from contextgen_cli.batch.plan import Job, Plan, job_record
@@ -111,6 +111,7 @@ class ReplayRun:
         destination.check(len(jobs))
         refuse_originals([destination.place(job.scene.name, job.seed, job.id).path for job in jobs], self._pictures)
         destination.refuse_another(jobs[0].id)
+        warn_of_no_locks(destination, self._listener)
         self._destination = destination
 
     # 3. Paint, and compare.

@@ -97,7 +97,9 @@ def _start(stated: Mapping[str, Any], folder: Path) -> Start:
 
 def _local(name: str, folder: Path) -> str:
     """A path relative to the file where there is one; an alias or a hub id otherwise."""
-    path = folder / Path(name).expanduser()
+    from contextgen.weights.checkpoints import local_path
+
+    path = folder / local_path(name)
     return str(path) if path.exists() else name
 
 

@@ -10,6 +10,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from contextgen_cli.batch.ledger import NO_LOCKS
+
 _FOLDER = Path(".contextgen", "claims")
 _PATIENCE = 1.0  # seconds, for a job that was found at work before
 _TRIES = 3  # whoever ends a run removes the empty folder
@@ -60,9 +62,13 @@ class Claims:
         return True  # the folder is gone: whoever writes the picture says so
 
     def _do_without(self, problem: OSError) -> None:
+        if problem.errno not in NO_LOCKS:  # else the run has said so (`ledger.lock_warning`)
+            self._say_why(problem)
+        self._folder = None
+
+    def _say_why(self, problem: OSError) -> None:
         reason = f"no job can be claimed here ({problem.strerror or problem})"
         self._notice(f"{self._folder}: {reason}: another run at the same time may paint the same pictures")
-        self._folder = None
 
     def _elsewhere_too(self, job_id: str, name: str) -> None:
         if not self._elsewhere:

@@ -12,20 +12,36 @@ The ledger is a memory, never the proof: a job is done where its whole picture i
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
+import itertools
 import json
 import os
+import sys
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from contextgen_cli.errors import ContextgenError, OutputError
-from contextgen_cli.records.output import unwritable
+from contextgen_cli.records.foreign_json import parse
+from contextgen_cli.records.json_fields import Fields
+from contextgen_cli.records.places import without_places
+from contextgen_cli.records.regular_files import open_regular, refuse_irregular
+from contextgen_cli.records.unwritable import NO_LINK, unwritable
+from contextgen_cli.scene.limits import LARGEST_SEED
 
 LEDGER = "ledger.jsonl"
 FORMAT_VERSION = 1
 RENDERED, FAILED, CRASHED = OUTCOMES = ("rendered", "failed", "crashed")
+_LONGEST_LINE = 1 << 20  # bytes; ours have some hundreds
+_LONGEST_NAME = 255  # characters, as file systems allow
+_LONGEST_MESSAGE = 1 << 14  # characters
+_LARGEST = 1 << 30  # bytes of a ledger: more than two million attempts
+_MOST_NAMED, _MOST_SKIPPED = 10, 100_000  # lines that are no attempts: told one by one, passed over
+_FOREVER = 1e9  # seconds
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 _within_process = threading.Lock()  # a POSIX lock is the process's: its threads are not kept apart by it
 
 
@@ -42,6 +58,19 @@ class Reason:
         if isinstance(error, ContextgenError):
             return cls(type(error).__name__, error.message, error.hint)
         return cls(type(error).__name__, str(error))
+
+    @classmethod
+    def from_record(cls, record: Fields) -> Reason:
+        """Raises ValueError where it is none."""
+        hint = record.text("hint", _LONGEST_LINE) if record.has("hint") else None
+        return cls(record.text("class", _LONGEST_NAME), record.text("message", _LONGEST_LINE), hint)
+
+    def without_places(self, known: Mapping[Path, str]) -> Reason:
+        """The same in words that tell nothing of this machine, and are not without end."""
+        message, hint = (
+            text and without_places(text, known)[:_LONGEST_MESSAGE] for text in (self.message, self.hint or "")
+        )
+        return Reason(self.kind, message, hint or None)
 
     def to_record(self) -> dict[str, str | None]:
         return {"class": self.kind, "message": self.message, "hint": self.hint}
@@ -75,27 +104,24 @@ class Attempt:
         return json.dumps(ordered, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Attempt:
-        """Raises KeyError, TypeError or ValueError where it is no attempt."""
-        error = record["error"]
-        reason = None if error is None else Reason(str(error["class"]), str(error["message"]), error.get("hint"))
-        if record["outcome"] not in OUTCOMES:
-            raise ValueError(f"no outcome: {record['outcome']!r}")
-        peak, tflop = record["peak_bytes"], record.get("tflop")
+    def from_record(cls, record: Fields) -> Attempt:
+        """Raises ValueError where it is no attempt."""
+        if (outcome := record.get("outcome")) not in OUTCOMES:
+            raise ValueError(f"no outcome: {outcome!r}")
         return cls(
-            job=str(record["job"]),
-            scene=str(record["scene"]),
-            seed=int(record["seed"]),
-            outcome=record["outcome"],
-            file=record["file"],
-            seconds=float(record["seconds"]),
-            peak_bytes=None if peak is None else int(peak),
-            host=str(record["host"]),
-            rank=int(record["rank"]),
-            at=str(record["at"]),
-            error=reason,
-            tflop=None if tflop is None else float(tflop),
-            version=int(record["version"]),
+            job=record.text("job", _LONGEST_NAME),
+            scene=record.text("scene", _LONGEST_NAME),
+            seed=record.whole("seed", 0, LARGEST_SEED),
+            outcome=outcome,
+            file=record.text("file", _LONGEST_NAME) if record.get("file") is not None else None,
+            seconds=float(record.number("seconds", 0, _FOREVER)),
+            peak_bytes=record.whole("peak_bytes", 0, LARGEST_SEED) if record.get("peak_bytes") is not None else None,
+            host=record.text("host", _LONGEST_NAME),
+            rank=record.whole("rank", 0, LARGEST_SEED),
+            at=record.text("at", _LONGEST_NAME),
+            error=Reason.from_record(record.object("error")) if record.get("error") is not None else None,
+            tflop=float(record.number("tflop", 0, sys.float_info.max)) if record.has("tflop") else None,
+            version=record.whole("version", 1, LARGEST_SEED),
         )
 
 
@@ -135,13 +161,23 @@ def read(folder: Path) -> Ledger:
         OutputError: there is one that cannot be read.
     """
     path = folder / LEDGER
-    attempts, warnings = [], []
-    for number, line in enumerate(_lines(path), start=1):
-        try:
-            attempts.append(Attempt.from_record(json.loads(line)))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            if line.strip():
-                warnings.append(f"{path}:{number}: no whole line: skipped")
+    attempts: list[Attempt] = []
+    skipped: list[int] = []
+    try:
+        for number, line in _lines(path):
+            try:
+                attempts.append(Attempt.from_record(Fields.of(parse(line))))
+            except ValueError:
+                skipped += [number] * bool(line.strip())
+                if number - len(attempts) > _MOST_SKIPPED:
+                    raise OSError(errno.EINVAL, f"more than {_MOST_SKIPPED} of its lines are no attempts") from None
+    except OSError as problem:
+        raise OutputError(
+            f"{path}: cannot be read: {problem.strerror or problem}",
+            hint="Move it away, or choose another folder with -o.",
+        ) from problem
+    warnings = [f"{path}:{number}: no whole line: skipped" for number in skipped[:_MOST_NAMED]]
+    warnings += [f"{path}: {len(skipped) - _MOST_NAMED} more lines skipped"] * (len(skipped) > _MOST_NAMED)
     return Ledger(tuple(attempts), tuple(warnings))
 
 
@@ -175,19 +211,37 @@ def locked(folder: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_LINK, 0o666)
     try:
+        refuse_irregular(descriptor, path)
         yield descriptor
     finally:
         os.close(descriptor)  # lets a lock go, too
 
 
-def _lock(descriptor: int) -> None:
-    """Wait until nobody else holds the lock. Where there are no such locks (Windows), appending alone must do."""
+def lock_warning(folder: Path) -> str | None:
+    """What to say where the file system cannot keep others out, as in some clusters and containers; else None."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            has_locks = _lock(file.fileno())
+    except OSError:
+        return None  # whoever writes there will say what is wrong
+    words = "its file system has no locks: where several runs write there at once, lines of the ledger may be torn"
+    return None if has_locks else f"{folder}: {words}, and equal pictures painted twice; pictures are safe"
+
+
+def _lock(descriptor: int) -> bool:
+    """Wait until nobody else holds the lock. False: there are none; then, as on Windows, appending must do."""
     with contextlib.suppress(ImportError):
         import fcntl
 
-        fcntl.lockf(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX)
+        except OSError as problem:
+            if problem.errno not in NO_LOCKS:
+                raise
+            return False
+    return True
 
 
 def _ends_with_line(descriptor: int) -> bool:
@@ -204,13 +258,20 @@ def _write_whole(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _lines(path: Path) -> list[bytes]:
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers; of one that is too long its beginning, which is no line of ours.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or too large.
+    """
     try:
-        return path.read_bytes().split(b"\n")
+        opened = open_regular(path, _LARGEST)
     except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as problem:
-        raise OutputError(
-            f"{path}: cannot be read: {problem.strerror or problem}",
-            hint="Move it away, or choose another folder with -o.",
-        ) from problem
+        return
+    with io.BufferedReader(opened.detach(), _LONGEST_LINE) as file:
+        for number in itertools.count(1):
+            if not (line := file.readline(_LONGEST_LINE)):
+                return
+            yield number, line
+            while line and not line.endswith(b"\n"):
+                line = file.readline(_LONGEST_LINE)

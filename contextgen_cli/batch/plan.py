@@ -16,11 +16,11 @@ from typing import Any
 from contextgen_cli.errors import SceneError, UsageError
 from contextgen_cli.records.record import Weights
 from contextgen_cli.records.recording import picture_record
+from contextgen_cli.records.regular_files import sha256_of_file
 from contextgen_cli.scene.limits import LARGEST_SEED
 from contextgen_cli.scene.scene import Reference, Sampling, Scene, Size
 
 NUMERICS = 1  # raised when the same job comes to other pixels
-_MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +124,10 @@ EVERYTHING = Portion()
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file that a scene names."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(_MEBIBYTE):
-                digest.update(block)
+        return sha256_of_file(path)
     except OSError as problem:
         raise SceneError(f"{path}: cannot be read: {problem.strerror}") from problem
-    return digest.hexdigest()
 
 
 def refuse_changed(job: Job) -> None:

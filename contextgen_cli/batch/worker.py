@@ -22,6 +22,7 @@ from contextgen_cli.batch.ledger import Attempt, Reason
 from contextgen_cli.batch.plan import Job, refuse_changed
 from contextgen_cli.errors import ContextgenError, EnvironmentProblem, OutOfMemory
 from contextgen_cli.records.output import Composition, Destination, PicturePlace, Taken, encode, is_whole, write
+from contextgen_cli.records.places import known_places
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -116,7 +117,7 @@ class Outcome:
             host=host or socket.gethostname(),
             rank=self.rank,
             at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds"),
-            error=self.reason,
+            error=None if self.reason is None else self.reason.without_places(known_places(self.job.scene, folder)),
             tflop=self.job.cost.tflop,
         )
 

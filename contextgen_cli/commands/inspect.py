@@ -13,6 +13,7 @@ from contextgen_cli.commands.shared.options import option
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, ContextgenError, UsageError
 from contextgen_cli.records.output import read_record
 from contextgen_cli.records.record import PictureRecord, Weights, parse_record
+from contextgen_cli.scene.check.problems import printable
 from contextgen_cli.scene.writing import to_yaml
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.sink import Output
@@ -47,7 +48,8 @@ def command(pictures: tuple[Path, ...], as_scene: bool, sink: Output) -> int:
             unreadable += 1
             continue
         between = ("---\n" if as_scene else "\n") if number else ""
-        sink.item({"type": "picture", "path": str(picture), **record}, text=between + told, folded=not as_scene)
+        ours = {"type": "picture", "path": str(picture)}  # which a record has no say in
+        sink.item({**ours, **record, **ours}, text=between + told, folded=not as_scene)
     counts = {"pictures": len(pictures) - unreadable, "unreadable": unreadable}
     return sink.summary(counts, exit_code=EXIT_USAGE if unreadable else EXIT_DONE)
 
@@ -73,11 +75,11 @@ def _as_text(picture: Path, remembered: PictureRecord) -> str:
         "versions": ", ".join(f"{name} {version}" for name, version in remembered.versions.items()),
     }
     instances = [
-        f"  {number} {instance.reference} at {instance.box.pixels}, fit {instance.fit.value}"
+        f"  {number} {printable(instance.reference)} at {instance.box.pixels}, fit {instance.fit.value}"
         for number, instance in enumerate(scene.instances, start=1)
     ]
-    inputs = [f"  {digest[:12]}  {name}" for name, digest in remembered.inputs.items()]
-    told = [f"{name + ':':<10}{value}" for name, value in lines.items()]
+    inputs = [printable(f"  {digest[:12]}  {name}") for name, digest in remembered.inputs.items()]
+    told = [f"{name + ':':<10}{printable(str(value))}" for name, value in lines.items()]
     return "\n".join([str(picture), *told, "instances, back to front:", *instances, "inputs:", *inputs])
 
 

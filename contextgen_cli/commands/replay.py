@@ -143,6 +143,8 @@ def _in_words(compared: Comparison) -> str:
         return "the same bytes"
     if compared.same_pixels:
         return "the same pixels, other bytes"
+    if compared.problem is not None:
+        return f"different: one of the two cannot be read ({compared.problem})"
     if compared.largest is None:
         return "different: another size"
     return f"different: {compared.differing:.2%} of the pixels, by {compared.largest} of 255 at most"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Writing:
     contact_sheet: Path | None
     inputs: tuple[Path, ...]
     only: tuple[str, ...]
+    hosts: bool
 
 
 writing_options = gather(
@@ -64,6 +66,7 @@ writing_options = gather(
     ),
     options.inputs_option,
     option("--only", multiple=True, metavar="GLOB", section=SCENES, help="Only scenes of such a name; repeatable."),
+    option("--hosts", is_flag=True, section=PICTURES, help="Say on which host each picture was painted."),
 )
 
 
@@ -98,7 +101,7 @@ def command(out: Path, writing: Writing, sink: Output) -> int:
     if not entries:
         raise UsageError(f"{out}: nothing to show", hint="There is no picture in it, and no ledger of a run.")
     # 3. Write the page, and the sheet.
-    html = _page(out, entries, target, writing.inputs, side)
+    html = _page(out, entries, target, writing, side)
     write(target, html.encode("utf-8"))
     if len(html) > _HEAVY:
         console.warn(f"{target} has {len(html) // _MEBIBYTE} MiB: --only GLOB makes a smaller one")
@@ -114,10 +117,11 @@ def command(out: Path, writing: Writing, sink: Output) -> int:
     return sink.summary({"entries": len(entries), **counts}, exit_code=EXIT_DONE)
 
 
-def _page(out: Path, entries: Sequence[Entry], target: Path, inputs: Sequence[Path], side: int) -> str:
+def _page(out: Path, entries: Sequence[Entry], target: Path, writing: Writing, side: int) -> str:
     made = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    heading = page.Heading(out.resolve().name, made, __version__)
-    subjects = Subjects(finder([out], inputs), side)
+    title = os.fsencode(out.resolve().name).decode("utf-8", "replace")
+    heading = page.Heading(title, made, __version__, writing.hosts)
+    subjects = Subjects(finder([out], writing.inputs), side)
     return page.render(entries, heading, subjects, ReplayCommands.of(out, catalogue.aliases()), target)
 
 

@@ -166,5 +166,7 @@ def _digest(path: Path) -> str:
 
 def _public_name(name: str) -> str:
     """A name that tells nothing of the machine: a folder's last part, or the alias or hub id as it is."""
-    path = Path(name).expanduser()
+    from contextgen.weights import checkpoints
+
+    path = checkpoints.local_path(name)
     return path.resolve().name if path.exists() else name

@@ -1,4 +1,4 @@
-"""The digests of a batch's images, remembered between runs by size and time of change, in the batch's folder.
+"""The digests of a batch's images, remembered between runs by their stamps, in the batch's folder.
 
 There every host that works on the batch finds them.
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from contextgen_cli.errors import OutputError
+from contextgen_cli.records.foreign_json import parse_object
 from contextgen_cli.records.output import sweep, write
+from contextgen_cli.records.regular_files import read_up_to
+from contextgen_cli.scene.stamps import stamp_of
 
 _MANY = 64  # images, of which a batch keeps a memory
+_LARGEST_MEMORY = 256 << 20  # bytes: a million images
 
 
 class ImageDigests:
@@ -24,7 +27,7 @@ class ImageDigests:
     def __init__(self, folder: Path, digest_of: Callable[[Path], str]) -> None:
         self._store = folder / ".contextgen" / "images.json"
         self._digest_of = digest_of
-        self._digests: dict[str, tuple[str, str]] = {}  # by path: size and time of change, and the SHA-256
+        self._digests: dict[str, tuple[str, str]] = {}  # by path: its stamp and the SHA-256
         self.verified: set[str] = set()
         with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # a memory that is none of ours
             known = read_memory(self._store)
@@ -40,10 +43,10 @@ class ImageDigests:
             SceneError: it cannot be read.
         """
         try:
-            state = path.stat()
+            stamp = stamp_of(path)
         except OSError:
             return self._digest_of(path)  # which says why
-        key, stamp = str(path), stamp_of(state)
+        key = str(path)
         if self._digests.get(key, ("", ""))[0] != stamp:
             self._digests[key] = stamp, self._digest_of(path)
             self._changed = True
@@ -59,15 +62,9 @@ class ImageDigests:
                 write(self._store, json.dumps(known).encode())
 
 
-def stamp_of(state: os.stat_result) -> str:
-    """What tells that a file was changed."""
-    return f"{state.st_size} {state.st_mtime_ns}"
-
-
 def read_memory(store: Path) -> dict[str, Any]:
     """What a file of digests holds; nothing where there is none, or none of ours."""
     try:
-        known = json.loads(store.read_text(encoding="utf-8"))
+        return parse_object(read_up_to(store, _LARGEST_MEMORY))
     except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}

@@ -7,15 +7,17 @@ found by its content below the folders that the user names. What is found always
 
 from __future__ import annotations
 
-import hashlib
+import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from contextgen_cli.records.regular_files import sha256_of_file
 from contextgen_cli.scene.scene import Reference, Scene
 
 _IMAGES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
+_LARGEST_FILE = 1 << 30  # bytes; the largest reference that is read has half as many, uncompressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Finder:
         for path in self._candidates(name):
             if (content := self._digest(path)) == digest:
                 return Found(name, path)
-            other = other or (path if content else None)
+            other = other or (path if content is not None else None)
         return Found(name, self._by_content.get(digest), other)
 
     def _candidates(self, name: str) -> Iterator[Path]:
@@ -80,7 +82,7 @@ class Finder:
     @cached_property
     def _below(self) -> list[Path]:
         """The folders in the bases, where scene files mostly lie."""
-        found = (path for base in self._bases if base.is_dir() for path in sorted(base.iterdir()))
+        found = (path for base in self._bases for path in _content(base))
         return [path for path in found if not path.name.startswith(".") and path.is_dir()]
 
     @cached_property
@@ -88,17 +90,23 @@ class Finder:
         """Every image below the searched folders by its SHA-256; read only if a file is not where it was."""
         images = [path for folder in self._searched for path in folder.rglob("*") if path.suffix.lower() in _IMAGES]
         digests = ((self._digest(path), path) for path in sorted(images, reverse=True))
-        return {digest: path for digest, path in digests if digest is not None}
+        return {digest: path for digest, path in digests if digest}
 
     def _digest(self, path: Path) -> str | None:
-        """The SHA-256 of a regular file, or None."""
+        """The SHA-256 of a regular file, empty for one that is too large for an image; None where there is none."""
         if path not in self._digests:
             try:
-                content = path.read_bytes() if path.is_file() else None
-            except (OSError, ValueError):
-                content = None
-            self._digests[path] = None if content is None else hashlib.sha256(content).hexdigest()
+                self._digests[path] = sha256_of_file(path, _LARGEST_FILE)
+            except OSError as problem:
+                self._digests[path] = "" if problem.errno == errno.EFBIG else None
         return self._digests[path]
+
+
+def _content(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:  # none, or not ours to look into
+        return []
 
 
 def finder(near: Iterable[Path], searched: Sequence[Path] = ()) -> Finder:

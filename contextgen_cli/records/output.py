@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import tempfile
@@ -21,11 +22,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.errors import OutputError, UsageError
+from contextgen_cli.records import picture_file
+from contextgen_cli.records.foreign_json import parse_object
+from contextgen_cli.records.picture_file import RECORD_KEY
+from contextgen_cli.records.regular_files import open_regular
+from contextgen_cli.records.unwritable import NO_LINK, unwritable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-RECORD_KEY = "contextgen"
 STDOUT = "-"
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk of every PNG
 _OTHER_FILE = re.compile(  # what nobody calls a folder
@@ -35,19 +40,6 @@ _OTHER_FILE = re.compile(  # what nobody calls a folder
 _PART = re.compile(r"\..+\.(?P<host>[A-Za-z0-9-]+)\.(?P<process>[0-9]+)\.part")
 _COMPRESSION = 4  # of 9: a third of the time of the usual 6, for files a few per cent larger
 _ID_LETTERS = 8  # of a job's id, where a name has to carry it
-
-_REASONS = {
-    errno.ENOSPC: ("the disk is full", "Make room, or choose another folder with -o."),
-    errno.EDQUOT: ("your disk quota is used up", "Make room, or choose another folder with -o."),
-    errno.EACCES: ("permission denied", "Choose a folder you may write to with -o."),
-    errno.EPERM: ("permission denied", "Choose a folder you may write to with -o."),
-    errno.EROFS: ("the file system is read-only", "Choose a folder you may write to with -o."),
-    errno.ENOENT: ("No such file or directory", "Bring the folder back, or remove the link that leads nowhere."),
-    errno.ENOTDIR: ("a part of the path is a file", "Choose another folder with -o."),
-    errno.EEXIST: ("it is a file", "Choose another folder with -o."),
-    errno.EISDIR: ("it is a folder", "Choose another file name with -o."),
-    errno.ENAMETOOLONG: ("the name is too long", "Give the scene a shorter name with `name:`."),
-}
 
 
 class Taken(OutputError):
@@ -85,7 +77,7 @@ class Destination:
     def parse(cls, text: str, *, embed_record: bool = True) -> Destination:
         if text == STDOUT:
             return cls(Path(), to_stdout=True, embed_record=embed_record)
-        path = Path(text).expanduser()
+        path = _without_tilde(text)
         if is_other_file(path):
             raise UsageError(
                 f"{text}: pictures are PNG files", hint=f"Write {path.with_suffix('.png')}, or name a folder."
@@ -128,7 +120,7 @@ class Destination:
         Raises:
             UsageError: it does, or something that is no picture of ours.
         """
-        if self.file is None or not self.file.exists():
+        if self.file is None or not os.path.lexists(self.file):
             return
         held = _job_of(self.file)
         if held != job_id:
@@ -141,11 +133,18 @@ class Destination:
         with_id = plain.with_name(f"{plain.stem}-{job_id[:_ID_LETTERS]}.png")
         if not self.embed_record and not self.file:
             return _placed(with_id)
-        if not plain.exists():
+        if not os.path.lexists(plain):
             return PicturePlace(plain, exists=False)  # not asked again: another run's picture may land there any moment
         if _job_of(plain) == job_id:
             return _placed(plain)
         return _placed(with_id, evades=plain)
+
+
+def _without_tilde(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{text}: there is no such user", hint="Write the path out, or ./~ for such a name.") from None
 
 
 def is_other_file(path: Path, *own: str) -> bool:
@@ -156,7 +155,7 @@ def is_other_file(path: Path, *own: str) -> bool:
 def is_whole(path: Path) -> bool:
     """Whether there is a PNG that was not cut short."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(-len(_PNG_END), os.SEEK_END)
             return file.read() == _PNG_END
     except OSError:  # shorter than that, or not there
@@ -255,7 +254,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """What a picture remembers.
+    """What a picture remembers, as plain JSON values; `parse_record` understands them.
 
     Raises:
         UsageError: there is no such picture, or it remembers nothing.
@@ -265,6 +264,10 @@ def read_record(path: Path) -> dict[str, Any]:
     except OSError as problem:
         reason = problem.strerror or "not a picture"
         raise UsageError(f"{path}: cannot be read: {reason}", hint="Give a PNG that render wrote.") from problem
+    except ValueError as problem:
+        raise UsageError(
+            f"{path}: its record cannot be read: {problem}", hint="Render never writes such a one: somebody changed it."
+        ) from problem
     if record is None:
         raise UsageError(
             f"{path}: remembers no scene",
@@ -274,8 +277,8 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def _temporary(path: Path) -> Path:
-    """Its name says who writes it, so that nobody removes what a living process is writing."""
-    return path.with_name(f".{path.name}.{_host()}.{os.getpid()}.part")
+    """Its name says who writes it, so that nobody removes what a living process is writing, and cannot be foreseen."""
+    return path.with_name(f".{secrets.token_hex(4)}.{path.name}.{_host()}.{os.getpid()}.part")
 
 
 def _host() -> str:
@@ -305,14 +308,10 @@ def _linked(temporary: Path, path: Path) -> bool:
     return True
 
 
-def unwritable(path: Path, problem: OSError) -> OutputError:
-    """Say what keeps `path` from being written, and what to do."""
-    reason, hint = _REASONS.get(problem.errno or 0, (problem.strerror or str(problem), None))
-    return OutputError(f"{path}: cannot be written: {reason}", hint=hint)
-
-
 def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
+    """Write a file that is not there yet: where somebody has put a link in its place, that is an error."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o666)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -324,6 +323,9 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as problem:
+        if problem.errno not in (errno.EINVAL, errno.ENOTSUP):  # of file systems that sync no folders
+            raise
     finally:
         os.close(descriptor)
 
@@ -356,24 +358,19 @@ def _quietly(undo: Callable[[], object]) -> None:
 
 def _placed(path: Path, evades: Path | None = None) -> PicturePlace:
     whole = is_whole(path)
-    return PicturePlace(path, whole, evades, broken=not whole and path.exists())
+    return PicturePlace(path, whole, evades, broken=not whole and os.path.lexists(path))
 
 
 def _job_of(path: Path) -> str | None:
     try:
         record = _read_record(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
-    return None if record is None else record.get("job")
+    job = None if record is None else record.get("job")
+    return job if isinstance(job, str) else None
 
 
 def _read_record(path: Path) -> dict[str, Any] | None:
-    from PIL import Image
-
-    try:
-        with Image.open(path, formats=["PNG"]) as image:
-            text = image.info.get(RECORD_KEY)
-        record = json.loads(text) if text else None
-    except (ValueError, Image.DecompressionBombError):  # no JSON, or a PNG that we cannot have written
-        return None
-    return record if isinstance(record, dict) else None
+    with picture_file.opened(path) as image:
+        text = picture_file.record_text(image)
+    return None if text is None else parse_object(text)

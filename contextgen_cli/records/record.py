@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from contextgen_cli.errors import UsageError
+from contextgen_cli.records.json_fields import Fields
+from contextgen_cli.records.recorded_scene import recorded_scene
+from contextgen_cli.scene.limits import LARGEST_SEED
 from contextgen_cli.scene.scene import Scene
-from contextgen_cli.scene.writing import from_record
 
-_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+_UNREADABLE = (KeyError, TypeError, ValueError)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_LONGEST = 4096  # characters of a name, a digest, a version
 NOT_NUMERICS = ("format", "job", "scene", "seed", "model", "adapter", "inputs", "versions")  # of a record's keys
 
 
@@ -64,51 +69,44 @@ def parse_record(record: Mapping[str, Any], picture: Path) -> PictureRecord:
         UsageError: it is of another version, or none of ours.
     """
     try:
-        return _understood(record)
+        return _understood(Fields(record))
     except _UNREADABLE as problem:
         raise UsageError(
-            f"{picture}: its record cannot be read: {problem!r}",
+            f"{picture}: its record cannot be read: {problem}",
             hint="It may come from another version of contextgen; `contextgen inspect --json` shows it as it is.",
         ) from problem
 
 
-def _understood(record: Mapping[str, Any]) -> PictureRecord:
-    adapter = record["adapter"]
-    understood = PictureRecord(
-        job=str(record["job"]),
-        scene=from_record(record["scene"]),
-        seed=int(record["seed"]),
-        model=_weights(record["model"]),
-        adapter=_weights(adapter) if adapter else None,
-        numerics={"dtype": str(record["dtype"]), **_numerics(record)},
-        inputs={str(name): str(digest) for name, digest in record["inputs"].items()},
-        versions={str(name): str(version) for name, version in record["versions"].items()},
+def _understood(record: Fields) -> PictureRecord:
+    scene = recorded_scene(record.object("scene"))
+    inputs = record.texts("inputs", _LONGEST)
+    for path in scene.files:
+        if not _SHA256.fullmatch(inputs.get(path.as_posix(), "")):
+            raise ValueError(f"`inputs` has no SHA-256 of {path.as_posix()}")
+    return PictureRecord(
+        job=record.text("job", _LONGEST),
+        scene=scene,
+        seed=record.whole("seed", 0, LARGEST_SEED),
+        model=_weights(record.object("model")),
+        adapter=_weights(record.object("adapter")) if record.get("adapter") is not None else None,
+        numerics={"dtype": record.text("dtype", _LONGEST), **_numerics(record.values)},
+        inputs=inputs,
+        versions=record.texts("versions", _LONGEST),
     )
-    _check(understood)
-    return understood
 
 
-def _weights(record: Mapping[str, str]) -> Weights:
-    return Weights(str(record["name"]), str(record["digest"]))
+def _weights(record: Fields) -> Weights:
+    name = record.text("name", _LONGEST)
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        raise ValueError(f"`{record.name('name')}` is a path")
+    return Weights(name, record.text("digest", _LONGEST))
 
 
 def _numerics(record: Mapping[str, Any]) -> dict[str, Any]:
     """What a record says of how its picture was computed, in a fixed order; its JSON is sorted by name."""
     found = {name: value for name, value in record.items() if name not in (*NOT_NUMERICS, "numerics")}
+    for name, value in found.items():
+        if isinstance(value, dict | list):
+            raise ValueError(f"`{name}` is no single value")
     last = ("approximations", "compiled")
     return dict(sorted(found.items(), key=lambda item: (last.index(item[0]) + 1 if item[0] in last else 0, item[0])))
-
-
-def _check(record: PictureRecord) -> None:
-    """Raise what a record raises that only looks like one: by then nobody expects it."""
-    scene = record.scene
-    if not (isinstance(scene.name, str) and isinstance(scene.prompt, str)):
-        raise TypeError("name and prompt are text")
-    if min(scene.canvas.width, scene.canvas.height) < 1:
-        raise ValueError(f"a canvas of {scene.canvas}")
-    for instance in scene.instances:
-        scene_has = {reference.name for reference in scene.references}
-        if instance.reference not in scene_has or not instance.box.covers_pixels:
-            raise ValueError(f"an instance of {instance.reference} at {instance.box}")
-    for path in scene.files:
-        record.digest(path)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contextgen_cli.records import picture_file
 from contextgen_cli.report.thumbnails import SHEET_KEY, on_all_cores, reduced
+from contextgen_cli.scene.check.problems import printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -75,14 +77,12 @@ def draw(pictures: Sequence[tuple[str, Path]]) -> Sheet:
     for number, ((name, _), picture) in enumerate(zip(held, small, strict=True)):
         left, top = grid.corner(number)
         sheet.paste(picture, (left + (grid.cell - picture.width) // 2, top + (grid.cell - picture.height) // 2))
-        _caption(pen, font, name, (left, top + grid.cell + 3), grid.cell)
+        _caption(pen, font, printable(name), (left, top + grid.cell + 3), grid.cell)
     return Sheet(_png(sheet), len(held))
 
 
 def _small(path: Path, side: int) -> Image:
-    from PIL import Image
-
-    with Image.open(path, formats=["PNG"]) as image:
+    with picture_file.opened(path) as image:
         return reduced(image, side)
 
 

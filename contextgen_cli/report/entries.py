@@ -47,7 +47,7 @@ class Entry:
 def pictures(folder: Path, ledger: Ledger) -> list[Path]:
     """The picture files of a folder, with those that its ledger names below it."""
     inside = [path for path in folder.glob("*.png") if not path.name.startswith(".")]
-    named = [path for attempt in ledger.attempts if (path := _file_of(folder, attempt)) and path.is_file()]
+    named = [path for attempt in ledger.attempts if (path := _file_of(folder, attempt)) and _is_file(path)]
     return sorted({path for path in [*inside, *named] if not _COMPANION.fullmatch(path.name)})
 
 
@@ -97,11 +97,11 @@ def _of_a_picture(path: Path, seen: OpenedPicture) -> Entry:
 
 def _record_of(path: Path | None, seen: OpenedPicture) -> tuple[PictureRecord | None, str | None]:
     if path is None or seen.record is None:
-        return None, None
+        return None, seen.record_problem and f"its record cannot be read: {seen.record_problem}"
     try:
         return parse_record(seen.record, path), None
     except UsageError as problem:
-        return None, problem.message
+        return None, problem.message.removeprefix(f"{path}: ")
 
 
 def _may_be(seen: OpenedPicture, job: str) -> bool:
@@ -111,10 +111,17 @@ def _may_be(seen: OpenedPicture, job: str) -> bool:
 
 def _file_of(folder: Path, attempt: Attempt) -> Path | None:
     """The file that an attempt names, if it is below the folder."""
-    if not isinstance(attempt.file, str) or "\0" in attempt.file:
+    if attempt.file is None or "\0" in attempt.file:
         return None
     inside = PurePosixPath(attempt.file)
     return None if inside.is_absolute() or ".." in inside.parts else folder / inside
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no file system has so long a name
+        return False
 
 
 def _order(entry: Entry) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from contextgen_cli.models.devices import gibibytes
+from contextgen_cli.records.places import without_places
 from contextgen_cli.report.entries import Entry
 from contextgen_cli.report.replay_command import ReplayCommands
 from contextgen_cli.report.subjects import Shown, Subjects, place, share
@@ -50,12 +51,14 @@ class Heading:
     title: str
     made: str  # UTC, ISO 8601
     version: str
+    hosts: bool = False  # name those that painted
 
 
 def render(entries: Iterable[Entry], heading: Heading, subjects: Subjects, commands: ReplayCommands, page: Path) -> str:
     """The page, for the place where it will be: pictures are linked relative to it."""
     assets = _Assets()
-    shown = [_Describer(subjects, commands, page.parent, assets).describe(entry) for entry in entries]
+    describer = _Describer(subjects, commands, page.parent, assets, heading.hosts)
+    shown = [describer.describe(entry) for entry in entries]
     data = {
         "title": heading.title,
         "made": heading.made,
@@ -100,6 +103,7 @@ class _Describer:
     commands: ReplayCommands
     folder: Path  # of the page
     assets: _Assets
+    hosts: bool  # whether the page says on which a picture was painted
 
     def describe(self, entry: Entry) -> dict[str, Any]:
         command, note = self.commands.command(entry)
@@ -111,10 +115,10 @@ class _Describer:
             "file": None if entry.path is None else self._link(entry.path),
             "thumb": entry.seen.thumbnail,
             "size": list(entry.seen.size),
-            "problem": entry.seen.problem or entry.record_problem,
+            "problem": self._told(entry.seen.problem or entry.record_problem),
             "command": command,
             "note": note,
-            "details": _details(entry),
+            "details": _details(entry, hosts=self.hosts),
         }
         return {**said, **self._of_the_attempt(entry), **self._of_the_scene(entry)}
 
@@ -124,7 +128,7 @@ class _Describer:
             return {"seconds": None, "at": "", "error": None}
         error = None
         if attempt.error is not None and attempt.outcome == entry.outcome:
-            error = [attempt.error.kind, attempt.error.message, attempt.error.hint]
+            error = [attempt.error.kind, self._told(attempt.error.message), self._told(attempt.error.hint)]
         seconds = attempt.seconds if 0 < attempt.seconds < float("inf") else None
         return {"seconds": seconds, "at": attempt.at, "error": error}
 
@@ -143,14 +147,13 @@ class _Describer:
 
     def _reference(self, shown: Shown) -> list[Any]:
         address = shown.cutout.address if shown.cutout else None
-        return [shown.name, self.assets.number(address), shown.note]
+        return [shown.name, self.assets.number(address), self._told(shown.note)]
 
     def _layout(self, entry: Entry, shown: dict[str, Shown]) -> dict[str, Any]:
         """The layout image where there is one, else what it is made of: cut-outs at their places."""
         assert entry.record is not None
         scene, digests = entry.record.scene, entry.record.inputs
-        beside = None if entry.path is None else entry.path.with_name(f"{entry.path.stem}.layout.png")
-        kept = self.subjects.layout(beside) if beside is not None and beside.is_file() else None
+        kept = None if entry.path is None else self.subjects.kept_layout(entry.path)
         kept = kept or self.subjects.own_layout(scene, digests)
         if kept is not None:
             return {"image": self.assets.number(kept)}
@@ -161,6 +164,10 @@ class _Describer:
         ]
         return {"pieces": pieces}
 
+    def _told(self, words: str | None) -> str | None:
+        """Words as a page may have them, which is sent to others."""
+        return words and without_places(words, {self.commands.folder.absolute(): "."})
+
     def _link(self, path: Path) -> str | None:
         try:
             relative = os.path.relpath(path, self.folder or ".")
@@ -169,9 +176,9 @@ class _Describer:
         return quote(Path(relative).as_posix(), errors="surrogateescape")
 
 
-def _details(entry: Entry) -> list[tuple[str, str]]:
+def _details(entry: Entry, *, hosts: bool) -> list[tuple[str, str]]:
     """All that is known of an entry, label by label."""
-    found = [*_details_of_the_record(entry), *_details_of_the_attempt(entry)]
+    found = [*_details_of_the_record(entry), *_details_of_the_attempt(entry, hosts=hosts)]
     return [(label, value) for label, value in found if value]
 
 
@@ -193,13 +200,13 @@ def _details_of_the_record(entry: Entry) -> Sequence[tuple[str, str]]:
     ]
 
 
-def _details_of_the_attempt(entry: Entry) -> Sequence[tuple[str, str]]:
+def _details_of_the_attempt(entry: Entry, *, hosts: bool) -> Sequence[tuple[str, str]]:
     attempt = entry.attempt
     if attempt is None:
         return []
     return [
         ("Ended", attempt.at.replace("T", " ").replace("+00:00", " UTC").replace("Z", " UTC")),
-        ("Where", f"{attempt.host}, rank {attempt.rank}" if attempt.host else ""),
+        ("Where", f"{attempt.host}, rank {attempt.rank}" if hosts and attempt.host else f"rank {attempt.rank}"),
         ("Peak memory", "" if attempt.peak_bytes is None else gibibytes(attempt.peak_bytes)),
         ("Attempts", str(entry.attempts) if entry.attempts > 1 else ""),
         *([] if entry.record else [("Seed", str(attempt.seed)), ("Job", attempt.job)]),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from contextgen_cli.errors import SceneError
 from contextgen_cli.models.catalogue import recorded_card
+from contextgen_cli.records import picture_file
 from contextgen_cli.records.inputs import Finder
 from contextgen_cli.report.thumbnails import data_address, reduced
 from contextgen_cli.scene.check.images import open_layout, open_reference
@@ -76,9 +77,18 @@ class Subjects:
         if scene.layout is None:
             return None
         path = self._finder.find(scene.layout.as_posix(), digests[scene.layout.as_posix()]).path
-        return None if path is None else self.layout(path)
+        return None if path is None else self._layout(path)
 
-    def layout(self, path: Path) -> str | None:
+    def kept_layout(self, picture: Path) -> str | None:
+        """The layout image that a run kept beside a picture, if it did."""
+        try:
+            with picture_file.opened(picture.with_name(f"{picture.stem}.layout.png")) as image:
+                picture_file.refuse_large(image)
+                return data_address(reduced(image, self._side))
+        except OSError:
+            return None
+
+    def _layout(self, path: Path) -> str | None:
         """A layout image, small; None if it cannot be read."""
         if path not in self._layouts:
             try:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from contextgen_cli.records.output import RECORD_KEY
+from contextgen_cli.records import picture_file
+from contextgen_cli.records.foreign_json import parse_object
+from contextgen_cli.records.picture_file import OddPicture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,6 +31,7 @@ class OpenedPicture:
 
     size: tuple[int, int] = (0, 0)
     record: dict[str, Any] | None = None
+    record_problem: str | None = None  # why there is no record, where something stands in its place
     thumbnail: str | None = None  # a data: address
     problem: str | None = None  # why there is no thumbnail
     is_sheet: bool = False
@@ -40,19 +42,25 @@ NOT_SEEN = OpenedPicture()
 
 def look(path: Path, side: int) -> OpenedPicture:
     """Read a picture: its record, and a thumbnail no larger than `side` pixels."""
-    from PIL import Image, UnidentifiedImageError
-
-    size, record = (0, 0), None
+    seen = NOT_SEEN
     try:
-        with Image.open(path, formats=["PNG"]) as image:
-            size, record = image.size, _record(image)
+        with picture_file.opened(path) as image:
             if SHEET_KEY in image.info:
-                return OpenedPicture(size, is_sheet=True)
-            return OpenedPicture(size, record, _jpeg(reduced(image, side)))
-    except UnidentifiedImageError:
-        return OpenedPicture(problem="it is no picture")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
-        return OpenedPicture(size, record, problem=f"it is not whole: {getattr(problem, 'strerror', None) or problem}")
+                return OpenedPicture(image.size, is_sheet=True)
+            seen = _with_record(OpenedPicture(image.size), picture_file.record_text(image))
+            picture_file.refuse_large(image)
+            return replace(seen, thumbnail=_jpeg(reduced(image, side)))
+    except OddPicture as problem:
+        return replace(seen, problem=f"it cannot be shown: {problem.strerror}")
+    except OSError as problem:
+        return replace(seen, problem=f"it is not whole: {problem.strerror or problem}")
+
+
+def _with_record(seen: OpenedPicture, text: str | None) -> OpenedPicture:
+    try:
+        return seen if text is None else replace(seen, record=parse_object(text))
+    except ValueError as problem:
+        return replace(seen, record_problem=str(problem))
 
 
 def reduced(image: Image, side: int) -> Image:
@@ -100,11 +108,3 @@ def _encoded(image: Image, kind: str, **settings: Any) -> str:
     buffer = io.BytesIO()
     image.save(buffer, kind, **settings)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getbuffer()).decode('ascii')}"
-
-
-def _record(image: Image) -> dict[str, Any] | None:
-    try:
-        record = json.loads(image.info.get(RECORD_KEY, "null"))
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None

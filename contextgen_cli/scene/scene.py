@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.errors import UsageError
+from contextgen_cli.scene.limits import BOX_PIXELS
 
 FORMAT_VERSION = 1
 DEFAULT_SEEDS = (0,)
@@ -57,6 +58,11 @@ class Box:
         """Whether a whole pixel is in it."""
         left, top, right, bottom = self.pixels
         return left < right and top < bottom
+
+    @property
+    def area(self) -> float:
+        """In canvas pixels."""
+        return (self.right - self.left) * (self.bottom - self.top)
 
     def scaled(self, x: float, y: float) -> Box:
         return Box(self.left * x, self.top * y, self.right * x, self.bottom * y)
@@ -156,13 +162,15 @@ class Scene:
         """The same scene on another canvas: boxes scale along.
 
         Raises:
-            UsageError: a box shrinks to nothing.
+            UsageError: a box shrinks to nothing, or grows beyond what a scene may ask for.
         """
         x, y = canvas.width / self.canvas.width, canvas.height / self.canvas.height
         instances = tuple(replace(instance, box=instance.box.scaled(x, y)) for instance in self.instances)
         for instance in instances:
             if not instance.box.covers_pixels:
                 raise UsageError(f"{self.name}: on {canvas} px, a box of `{instance.reference}` shrinks to nothing")
+            if instance.box.area > BOX_PIXELS:
+                raise UsageError(f"{self.name}: on {canvas} px, a box of `{instance.reference}` gets too large")
         return replace(self, canvas=canvas, instances=instances)
 
 

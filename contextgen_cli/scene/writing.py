@@ -136,7 +136,7 @@ def to_record(scene: Scene) -> dict[str, Any]:
 
 def _reference_record(reference: Reference, folder: Path) -> dict[str, Any]:
     return {
-        "image": _portable(reference.image, folder),
+        "image": portable(reference.image, folder),
         "mask": _portable(reference.mask, folder),
         "crop": _box_record(reference.crop) if reference.crop is not None else None,
     }
@@ -147,9 +147,13 @@ def _box_record(box: Box) -> dict[str, float]:
 
 
 def _portable(path: Path | None, folder: Path) -> str | None:
+    return None if path is None else portable(path, folder)
+
+
+def portable(path: Path, folder: Path) -> str:
     """Relative to the folder; the bare name where the two have nothing in common but the root."""
-    if path is None or not path.is_absolute():
-        return path.as_posix() if path is not None else None
+    if not path.is_absolute():
+        return path.as_posix()
     path = Path(os.path.normpath(path))
     if path.drive != folder.drive or os.path.commonpath([path, folder]) == path.anchor != str(folder):
         return path.name
@@ -158,7 +162,5 @@ def _portable(path: Path | None, folder: Path) -> str | None:
 
 def from_record(record: Mapping[str, Any]) -> Scene:
     """The scene of a record; paths stay relative. KeyError, TypeError, ValueError or AttributeError if it is none."""
-    if record["version"] != FORMAT_VERSION:
-        raise ValueError(f"scene format version {record['version']}")
     references = (Reference.of_plain(name, value) for name, value in record["references"].items())
     return Scene.of_plain(record, references)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from contextgen_cli.errors import EXIT_BUG, ContextgenError
+from contextgen_cli.scene.check.problems import printable
 from contextgen_cli.terminal import streams
 from contextgen_cli.terminal.wrapping import folded
 
@@ -52,6 +54,7 @@ _EXPECTED = (
     "Token indices sequence length is longer",
     "The following part of your input was truncated because CLIP",
 )
+_UNSAFE_IN_JSON = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # which it takes as they are
 _settings = ConsoleSettings()
 _live: Live | None = None
 
@@ -70,22 +73,24 @@ def verbosity() -> int:
 
 
 def emit(text: str) -> None:
-    """Write one piece of data and a line end."""
-    if _live is not None and sys.stdout.isatty():
-        _live.console.print(text, soft_wrap=True)  # above the moving display, not through it
-        return
+    """Write one piece of data and a line end: as it is, but on a terminal, which no file's name may steer."""
+    if sys.stdout.isatty():
+        text = legible(text)
+        if _live is not None:
+            _live.console.print(text, soft_wrap=True)  # above the moving display, not through it
+            return
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def emit_text(text: str) -> None:
     """Write data meant for people: folded between words on a terminal, as it is elsewhere."""
-    _print(_console(), text, sys.stdout)
+    _print(_console(), legible(text), sys.stdout)
 
 
 def emit_json(record: Mapping[str, Any]) -> None:
     """Write one JSON object on one line."""
-    emit(json.dumps(record, ensure_ascii=False))
+    emit(_as_json(record))
 
 
 def emit_bytes(data: bytes) -> None:
@@ -103,7 +108,7 @@ def emit_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, yiel
     from rich.cells import cell_len
     from rich.table import Table
 
-    cells = [[significant(cell) if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    cells = [[significant(cell) if isinstance(cell, float) else printable(str(cell)) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
     needed = [_LEGIBLE if column in yielding else width for column, width in zip(columns, widths, strict=True)]
     roomy = bool(yielding) and sum(needed) + 2 * (len(columns) - 1) <= _console().width
@@ -147,7 +152,7 @@ def note(text: str) -> None:
 
 def note_json(record: Mapping[str, Any]) -> None:
     """An event for a program that watches standard error."""
-    sys.stderr.write(json.dumps(record, ensure_ascii=False) + "\n")
+    sys.stderr.write(f"{_as_json(record)}\n")
     sys.stderr.flush()
 
 
@@ -273,6 +278,7 @@ def live(renderable: RenderableType) -> Iterator[Live]:
 def _say(text: str, *, label: str = "", style: str | None = None) -> None:
     from rich.text import Text
 
+    text = legible(text)
     console = _live.console if _live is not None else _console(stderr=True)
     line = Text.assemble((f"{label}: ", f"bold {style}"), text) if label else Text(text, style=style or "")
     _print(console, line, sys.stderr)
@@ -296,6 +302,17 @@ def _console(*, stderr: bool = False) -> Console:
     if _settings.color == "never":
         return Console(stderr=stderr, color_system=None, **plain)
     return Console(stderr=stderr, **plain)
+
+
+def legible(text: str) -> str:
+    """Words of several lines, in which nothing else can steer the terminal: whoever wrote a file may have tried."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _as_json(record: Mapping[str, Any]) -> str:
+    """One line of UTF-8; control characters that JSON takes as they are, and bytes of files' names, are spelled out."""
+    written = json.dumps(record, ensure_ascii=False)
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", written)
 
 
 def _unbounded(console: Console) -> Any:

@@ -145,3 +145,9 @@ def test_a_box_that_size_shrinks_to_nothing_is_refused(scene):
     small = replace(scene, instances=(replace(scene.instances[0], box=Box(0, 0, 2, 2)),))
     with pytest.raises(UsageError, match="shrinks to nothing"):
         make(small, size=Size(64, 16))
+
+
+def test_a_box_that_size_makes_larger_than_any_canvas_is_refused(scene):
+    wide = replace(scene, instances=(replace(scene.instances[0], box=Box(-900, 0, 900, 600)),))
+    with pytest.raises(UsageError, match="gets too large"):
+        make(wide, size=Size(4096, 4096))

@@ -349,3 +349,15 @@ def test_two_jobs_of_one_name_that_are_written_at_once_keep_their_own_layouts(tm
     for outcome in outcomes:
         layout = Image.open(outcome.path.with_name(f"{outcome.path.stem}.layout.png"))
         assert layout.getpixel((0, 0))[0] == int(outcome.job.id[:1], 16)
+
+
+def test_the_ledger_says_nothing_of_where_it_was_made(tmp_path):
+    messages = {"a": f"{tmp_path}/out/a-0.png: odd", "b": "/home/somebody/x/model.bin: odd", "c": "x" * 100_000}
+    painter = Painter({name: JobError(words, hint=words) for name, words in messages.items()})
+    (tmp_path / "out").mkdir()
+    outcomes = list(run(tmp_path / "out", {}, jobs=Plan(tuple(map(job, messages))), painter=painter)[1])
+    assert [outcome.reason.message for outcome in outcomes] == list(messages.values()), "a person is told where"
+    kept = [attempt.error for attempt in read(tmp_path / "out").attempts]
+    assert [error.message for error in kept][:2] == ["./a-0.png: odd", "…/model.bin: odd"]
+    assert all(error.hint == error.message for error in kept)
+    assert len(kept[2].message) == 1 << 14

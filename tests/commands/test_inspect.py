@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from painting import write_scene
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from contextgen_cli.records.output import encode
 
@@ -74,6 +77,74 @@ def test_a_picture_that_remembers_nothing(contextgen, tmp_path, name, content, s
     assert name in result.err
 
 
+ESCAPE = "\x1b]0;owned\x07\x1b[2J\x9b31mred\nseed: 9"
+
+
+def with_record(picture: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """The picture, its record changed."""
+    with Image.open(picture) as image:
+        record = json.loads(image.info["contextgen"])
+        change(record)
+        picture.write_bytes(encode(image, record))
+    return picture
+
+
+@pytest.mark.parametrize("more", [(), ("--json",), ("--scene",)], ids=str)
+def test_a_record_cannot_steer_the_terminal(contextgen, on_a_terminal, picture, more):
+    """Neither in words nor where they are passed on; a line of the prompt is no line of ours."""
+
+    def change(record: dict[str, Any]) -> None:
+        record["scene"]["prompt"] = record["versions"]["torch"] = ESCAPE
+        record["adapter"]["name"] = record["scene"]["instances"][0]["reference"] = "bag" + ESCAPE
+        record["scene"]["references"]["bag" + ESCAPE] = record["scene"]["references"].pop("bag")
+
+    result = contextgen("inspect", with_record(picture, change), *more)
+    assert result.code == 0, result.err
+    assert not set(result.out) & {"\x1b", "\x07", "\x9b"}
+    assert "\nseed: 9" not in result.out
+    assert "owned" in result.out
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "said"),
+    [
+        (["scene", "canvas", "width"], 10**6, "`scene.canvas.width` is no whole number from 64 to 4096"),
+        (["scene", "sampling", "steps"], 10**9, "`scene.sampling.steps` is no whole number from 1 to 1000"),
+        (["scene", "name"], "../../escape", "`scene.name` is no name that a file can have"),
+        (["scene", "prompt"], "\ud800", "surrogates"),
+        (["model", "name"], "/etc", "`model.name` is a path"),
+        (["model", "name"], "../models/x", "`model.name` is a path"),
+        (["seed"], -1, "`seed` is no whole number"),
+        (["job"], [], "`job` is no text"),
+        (["inputs"], {"refs/bag.png": 7}, "`inputs.refs/bag.png` is no text"),
+        (["attention"], {"a": 1}, "`attention` is no single value"),
+        (["versions"], [], "`versions` is no object"),
+    ],
+    ids=str,
+)
+def test_a_record_that_no_picture_has_is_told_by_its_key(contextgen, picture, keys, value, said):
+    def change(record: Any) -> None:
+        for key in keys[:-1]:
+            record = record[key]
+        record[keys[-1]] = value
+
+    text = json.loads(Image.open(picture).info["contextgen"])
+    change(text)
+    foreign = PngInfo()
+    foreign.add_itxt("contextgen", json.dumps(text))
+    Image.new("RGB", (8, 8)).save(picture, pnginfo=foreign)
+    result = contextgen("inspect", picture)
+    assert (result.code, result.out) == (2, "")
+    assert f"{picture.name}: its record cannot be read: " in result.err and said in result.err
+
+
+def test_a_record_cannot_pass_for_another_line(contextgen, tmp_path):
+    path = tmp_path / "odd.png"
+    path.write_bytes(encode(Image.new("RGB", (8, 8)), {"type": "summary", "path": "elsewhere", "exit": 0}))
+    shown, _ = contextgen("inspect", path, "--json").records
+    assert (shown["type"], shown["path"]) == ("picture", str(path))
+
+
 @pytest.mark.parametrize("record", [{"job": "x"}, {"scene": {"version": 1}}, {"scene": []}])
 def test_a_record_of_another_version_is_refused_but_shown_as_json(contextgen, tmp_path, record):
     path = tmp_path / "odd.png"
@@ -90,7 +161,7 @@ def test_a_record_without_its_weights_is_refused(contextgen, picture):
         record = json.loads(image.info["contextgen"])
         del record["model"]
         picture.write_bytes(encode(image, record))
-    assert "KeyError('model')" in contextgen("inspect", picture).err
+    assert "`model` is missing" in contextgen("inspect", picture).err
 
 
 def test_one_bad_picture_does_not_hide_the_others(contextgen, picture, tmp_path):

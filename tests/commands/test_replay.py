@@ -149,6 +149,18 @@ def test_other_pixels_are_told_and_other_versions(contextgen, place):
     assert "torch was 1.0, is " in result.err
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda png: png[: len(png) * 3 // 4], lambda png: png[:-90] + b"x" * 40 + png[-50:]]
+)
+def test_a_picture_whose_pixels_are_damaged_is_painted_again_and_differs(contextgen, place, damage):
+    picture = place / "out" / "picnic-7.png"
+    picture.write_bytes(damage(picture.read_bytes()))
+    result = contextgen("replay", picture, *TINY)
+    assert result.code == 1, result.err
+    assert "different: one of the two cannot be read (" in result.out
+    assert (place / "replays" / "picnic-7.png").is_file()
+
+
 def test_the_same_pixels_under_other_versions_are_a_success(contextgen, place):
     versions = {**read_record(place / "out" / "picnic-7.png")["versions"], "torch": "1.0"}
     remember_otherwise(place / "out" / "picnic-7.png", versions=versions)

@@ -79,7 +79,7 @@ def test_every_picture_with_all_that_is_known_of_it(contextgen, out):
     assert len(entry["layout"]["pieces"]) == 2
     assert entry["command"] == "contextgen replay out/picnic-3.png"
     details = dict(entry["details"])
-    assert (details["Seed"], details["Model"], details["Where"]) == ("3", "mini (5e5e5e5e5e5e)", "node-1, rank 0")
+    assert (details["Seed"], details["Model"], details["Where"]) == ("3", "mini (5e5e5e5e5e5e)", "rank 0")
     assert details["Ended"] == "2026-02-03 04:05:06 UTC"
     assert len(page.data["assets"]) == 2, "two references are embedded once each"
     assert Image.open(_opened(entry["thumb"])).size == (128, 96)
@@ -136,6 +136,20 @@ def test_no_place_of_this_machine_is_told(contextgen, out, tmp_path):
     assert Page(out / "report.html").entries["picnic-0"]["command"] == "contextgen replay out/picnic-0.png"
 
 
+def test_no_host_is_named_unless_it_is_asked_for(contextgen, out):
+    report(contextgen, "out")
+    assert "node-1" not in (out / "report.html").read_text("utf-8")
+    entries = report(contextgen, "out", "--hosts").entries
+    assert dict(entries["picnic-3"]["details"])["Where"] == "node-1, rank 0"
+
+
+def test_an_older_ledgers_places_are_not_told_either(contextgen, out):
+    words = f"{out}/late-1.png: odd; /home/somebody/model.bin: gone"
+    ledger.append(out, [made_up("late", 1, ledger.FAILED, words)])
+    error = report(contextgen, "out").entries["late-1"]["error"]
+    assert error[1] == "./late-1.png: odd; …/model.bin: gone"
+
+
 def test_a_folder_without_a_ledger(contextgen, out):
     (out / ledger.LEDGER).unlink()
     entries = report(contextgen, "out").entries
@@ -159,7 +173,7 @@ def test_pictures_that_remember_nothing_or_nonsense_or_are_broken(contextgen, ou
     assert "its record cannot be read" in entries["odd"]["problem"]
     for cut in ("cut", "picnic-3"):
         assert (entries[cut]["outcome"], entries[cut]["thumb"]) == ("damaged", None)
-    assert entries["text"]["problem"] == "it is no picture"
+    assert entries["text"]["problem"] == "it cannot be shown: not a picture"
 
 
 def test_a_picture_without_metadata_is_still_its_jobs(contextgen, out):

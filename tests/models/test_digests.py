@@ -33,6 +33,15 @@ def test_a_changed_file_is(large: Path, content: bytes, time: int) -> None:
     assert digests.cached_digest(large, lambda file: "second") == "second"
 
 
+def test_one_of_the_same_size_and_time_in_its_place_is_another(large: Path, tmp_path: Path) -> None:
+    digests.cached_digest(large, lambda file: "first")
+    state = large.stat()
+    (tmp_path / "copy").write_bytes(b"54321")
+    os.utime(tmp_path / "copy", ns=(state.st_atime_ns, state.st_mtime_ns))
+    (tmp_path / "copy").replace(large)
+    assert digests.cached_digest(large, lambda file: "second") == "second"
+
+
 def test_files_of_one_name_are_remembered_apart(large: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / large.name
     other.parent.mkdir()
@@ -43,11 +52,15 @@ def test_files_of_one_name_are_remembered_apart(large: Path, tmp_path: Path) -> 
     assert digests.cached_digest(large, lambda file: "again") == "first"
 
 
-@pytest.mark.parametrize("content", ["not json", "[]", "{"])
+@pytest.mark.parametrize(
+    "content",
+    ["not json", "[]", "{", "[" * 100_000, '{"WEIGHTS": 7}', '{"WEIGHTS": ["x"]}'],
+    ids=lambda text: text[:12],
+)
 def test_a_broken_memory_is_made_anew(large: Path, tmp_path: Path, content: str) -> None:
     store = tmp_path / "cache" / "contextgen" / "digests.json"
     store.parent.mkdir(parents=True)
-    store.write_text(content)
+    store.write_text(content.replace("WEIGHTS", str(large.resolve())))
     assert digests.cached_digest(large, lambda file: "first") == "first"
     assert digests.cached_digest(large, lambda file: "second") == "first"
 

@@ -47,6 +47,21 @@ def test_a_batch_reads_an_image_again_only_when_it_was_changed(batch: tuple[Path
     assert read[len(images) :] == images[:2]
 
 
+def test_an_image_replaced_by_one_of_the_same_size_and_time_is_another(batch: tuple[Path, list[Path]]) -> None:
+    out, images = batch
+    first = ImageDigests(out, lambda path: path.read_text())
+    assert {first.digest(image) for image in images} == {"image"}
+    first.keep()
+    state = images[0].stat()
+    (out.parent / "other").write_bytes(b"IMAGE")
+    os.utime(out.parent / "other", ns=(state.st_atime_ns, state.st_mtime_ns))
+    (out.parent / "other").replace(images[0])
+    images[1].write_bytes(b"again")
+    os.utime(images[1], ns=(images[1].stat().st_atime_ns, state.st_mtime_ns))
+    again = ImageDigests(out, lambda path: path.read_text())
+    assert [again.digest(image) for image in images[:3]] == ["IMAGE", "again", "image"]
+
+
 def test_few_images_leave_no_memory_and_a_batch_no_strays(batch: tuple[Path, list[Path]]) -> None:
     out, images = batch
     asked(few := ImageDigests(out, lambda path: "digest"), images[1:])
@@ -59,7 +74,11 @@ def test_few_images_leave_no_memory_and_a_batch_no_strays(batch: tuple[Path, lis
     assert [path.name for path in (out / ".contextgen").iterdir()] == ["images.json"]
 
 
-@pytest.mark.parametrize("content", ["not json", "[]", '{"digests": 7}', '{"digests": {"0.png": "x"}, "verified": []}'])
+@pytest.mark.parametrize(
+    "content",
+    ["not json", "[]", '{"digests": 7}', '{"digests": {"0.png": "x"}, "verified": []}', '{"a": ' + "[" * 100_000],
+    ids=["text", "list", "number", "odd", "deep"],
+)
 def test_a_batch_with_a_broken_memory_reads_its_images(batch: tuple[Path, list[Path]], content: str) -> None:
     out, images = batch
     (out / ".contextgen").mkdir()

@@ -64,6 +64,17 @@ def test_content_is_synced_before_its_name_and_the_name_before_the_end(tmp_path,
     assert synced == [(False, False), (True, True)]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="cannot open a folder")
+def test_where_no_folder_can_be_synced_a_file_is_written_all_the_same(tmp_path, monkeypatch):
+    def fsync(file: int) -> None:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write(tmp_path / "a.png", b"new")
+    assert (tmp_path / "a.png").read_bytes() == b"new"
+
+
 def raising(error: BaseException):
     def fail(*arguments: object, **settings: object) -> None:
         raise error
@@ -96,13 +107,13 @@ def test_names_where_pictures_remember_nothing(tmp_path):
     assert file.place("picnic", 7, JOB).path == tmp_path / "a.png"
 
 
-@pytest.mark.parametrize("text", ["not json", "[]"])
+@pytest.mark.parametrize("text", ["not json", "[]", '{"job": NaN}', '{"job": 1, "job": 2}', "[" * 100_000])
 def test_a_record_that_is_none_belongs_to_another(tmp_path, text):
     foreign = PngInfo()
     foreign.add_text(output.RECORD_KEY, text)
     PICTURE.save(tmp_path / "picnic-7.png", pnginfo=foreign)
     assert Destination.parse(str(tmp_path)).place("picnic", 7, JOB).evades == tmp_path / "picnic-7.png"
-    with pytest.raises(UsageError, match="remembers no scene"):
+    with pytest.raises(UsageError, match=r"picnic-7\.png: its record cannot be read"):
         read_record(tmp_path / "picnic-7.png")
 
 
@@ -186,3 +197,47 @@ def test_what_a_living_process_is_writing_stays(tmp_path):
         of_the_first.touch()
         output.sweep(tmp_path)
         assert making.is_dir() and of_the_first.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs rights for links")
+def test_a_link_planted_where_a_file_is_made_is_never_written_through(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    monkeypatch.setattr("secrets.token_hex", lambda *_: "foreseen")
+    with output.new_folder(tmp_path / "a.png") as making:
+        planted = making.name
+    (tmp_path / "a.png").rmdir()
+    (tmp_path / planted).symlink_to(victim)
+    with pytest.raises(OutputError):
+        write(tmp_path / "a.png", b"new")
+    assert victim.read_bytes() == b"mine"
+
+
+def test_the_name_of_a_file_in_the_making_is_never_the_same(tmp_path):
+    names = []
+    for _ in range(2):
+        with output.new_folder(tmp_path / "set") as making:
+            names.append(making.name)
+        (tmp_path / "set").rmdir()
+    assert names[0] != names[1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs rights for links")
+def test_a_link_in_a_pictures_place_is_another_picture(tmp_path):
+    (tmp_path / "picnic-7.png").symlink_to(tmp_path / "nowhere")
+    placed = Destination.parse(str(tmp_path)).place("picnic", 7, JOB)
+    assert (placed.path.name, placed.evades) == ("picnic-7-aaaaaaaa.png", tmp_path / "picnic-7.png")
+    with pytest.raises(UsageError, match="holds another picture"):
+        Destination.parse(str(tmp_path / "picnic-7.png")).refuse_another(JOB)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no FIFOs")
+def test_a_fifo_in_a_pictures_place_is_another_picture(tmp_path):
+    os.mkfifo(tmp_path / "picnic-7.png")
+    placed = Destination.parse(str(tmp_path)).place("picnic", 7, JOB)
+    assert (placed.path.name, placed.exists) == ("picnic-7-aaaaaaaa.png", False)
+
+
+def test_a_home_that_nobody_has(tmp_path):
+    with pytest.raises(UsageError, match="there is no such user"):
+        Destination.parse("~no-such-user-here/out")

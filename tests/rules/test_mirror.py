@@ -49,6 +49,8 @@ TESTED_IN = {
     "models/test_error_translation.py": "errors",
     "models/test_untrusted_folders.py": "backends.flux_kontext.components.configurations",
     "models/test_memory_reduction.py": "models.numerics",
+    "records/test_image_digests.py": "scene.stamps",
+    "records/test_output.py": "records.unwritable",
     "rules/test_packaging.py": "resources",
     "rules/test_schema_defaults.py": "scene.limits",
     "scene/check/test_bad_scenes.py": "scene.check.checks scene.check.collector scene.check.image_checks "

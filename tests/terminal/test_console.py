@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from painting import write_scene
 
+from contextgen_cli.errors import ContextgenError
 from contextgen_cli.terminal import console
 
 
@@ -129,3 +131,48 @@ def test_a_picture_is_not_written_to_a_terminal(on_a_terminal, tiny, scene):
     code, written = on_a_terminal("render", scene, *tiny, "-o", "-")
     assert code == 2
     assert "would write a PNG to the terminal" in written
+
+
+STEERING = "a\x1b[2J\x07\x9b1m\x7f\u2028b\udce9"
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        console.note,
+        console.warn,
+        lambda text: console.error(ContextgenError(text, hint=text), about=text),
+        console.emit_text,
+        lambda text: console.emit_table(["name"], [[text], [text]]),
+        lambda text: console.emit_json({text: text}),
+        lambda text: console.note_json({text: text}),
+        lambda text: console.report_bug(text, "trace"),
+    ],
+    ids=["note", "warn", "error", "text", "table", "json", "event", "bug"],
+)
+def test_no_foreign_text_steers_the_terminal(capsys, say):
+    say(STEERING)
+    out, err = capsys.readouterr()
+    assert not set(out + err) & set(STEERING[1:]) - set("[2J1mb")
+    assert "b" in out + err
+
+
+def test_json_says_all_the_same(capsys):
+    console.emit_json({"a": STEERING})
+    assert json.loads(capsys.readouterr().out) == {"a": STEERING}
+
+
+def test_lines_of_ours_stay_lines(capsys):
+    console.note("one\n  two")
+    assert capsys.readouterr().err == "one\n  two\n"
+
+
+def test_a_files_name_is_data_for_a_program_and_harmless_on_a_terminal(contextgen, on_a_terminal, tmp_path):
+    folder = tmp_path / "a\x1b[2Jb"
+    folder.mkdir()
+    path = write_scene(folder / "picnic.yaml", canvas={"width": 128, "height": 128})
+    command = ("compose", path, "-o", folder / "layout.png")
+    assert contextgen(*command).out == f"{folder / 'layout.png'}\n"
+    code, seen = on_a_terminal(*command, columns=500)
+    assert code == 0
+    assert "a\\x1b[2Jb" in seen and "\x1b[2J" not in seen

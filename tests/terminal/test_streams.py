@@ -101,3 +101,24 @@ def test_data_is_utf8_whatever_the_locale(tmp_path):
     assert "a snowman ☃ in snow" in run("inspect", picture).stdout.decode()
     assert "☃" in run("inspect", "--scene", picture).stdout.decode()
     assert run("compose", scene, "-o", "蟹.png", "-vv").stdout.decode() == "蟹.png\n"
+
+
+UNKNOWN_USER = """
+import pwd, sys
+def unknown(number):
+    raise KeyError(number)
+pwd.getpwuid = unknown
+from contextgen_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="knows its users in another way")
+@pytest.mark.parametrize("arguments", [["models"], ["doctor"], ["render", "picnic.yaml", "--dry-run"]], ids=" ".join)
+def test_a_user_whom_the_system_does_not_know_is_served_as_well(tmp_path, arguments):
+    """As in a container that is run with a number: no passwd entry, no HOME."""
+    write_scene(tmp_path / "picnic.yaml", canvas={"width": 128, "height": 128})
+    command = [sys.executable, "-c", UNKNOWN_USER, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert "mini" in done.stdout + done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,3 +51,15 @@ def test_lines_that_a_resumed_run_repeats_go_and_so_does_one_cut_short(tmp_path:
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [(line["step"], line["loss"]) for line in lines] == [(1, 0.5), (2, 0.5), (3, 0.25)]
     assert lines[0]["psnr"] == 30 and "figures" not in lines[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs rights for links")
+def test_metrics_are_never_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text('{"step": 1}\n')
+    metrics = Metrics(tmp_path, 0)
+    (tmp_path / "metrics.jsonl").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError):
+        metrics.add(RECORD)
+    with pytest.raises(OSError):
+        Metrics(tmp_path, 0)
+    assert (tmp_path / "victim").read_text() == '{"step": 1}\n'

@@ -12,9 +12,10 @@ from contextgen_cli.batch.plan import Job, job_record
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.commands.shared.run_output import RunOutput, tell_failure, tell_footprints
-from contextgen_cli.errors import ContextgenError
+from contextgen_cli.errors import UsageError
 from contextgen_cli.models.devices import Footprint, gibibytes
 from contextgen_cli.records.output import read_record
+from contextgen_cli.records.record import parse_record
 from contextgen_cli.records.recording import changes
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.progress import duration
@@ -115,9 +116,11 @@ def _changed(outcome: Outcome) -> str:
     """What sets the job apart from that of the picture whose name it evades."""
     assert outcome.evades is not None
     try:
-        found = changes(read_record(outcome.evades), job_record(outcome.job))
-    except (ContextgenError, KeyError, TypeError, AttributeError):  # no picture of ours, or of another version
+        record = read_record(outcome.evades)
+        parse_record(record, outcome.evades)
+    except UsageError:  # no picture of ours, or of another version
         return ""
+    found = changes(record, job_record(outcome.job))
     return f" (changed: {', '.join(found)})" if found else ""
 
 

@@ -93,6 +93,9 @@ def _box(draft: Draft, index: int, report: ProblemCollector) -> None:
     if not box.covers_pixels:
         hint = "right must be greater than left, and bottom greater than top, by a pixel at least"
         report.error("box-without-area", f"the box is {width:g} x {height:g} px", at, hint)
+    elif box.area > limits.BOX_PIXELS:
+        message = f"the box is {width:g} x {height:g} px, larger than any canvas"
+        report.error("box-too-large", message, at, "make it smaller, or crop the reference")
     elif _on_canvas(Box(*box.pixels), canvas) is None:
         message = f"the box lies outside the canvas of {canvas}: {_edges(box)}"
         report.error("box-outside-canvas", message, at)

@@ -14,6 +14,7 @@ from contextgen_cli.scene.drafting import Draft
 from contextgen_cli.scene.limits import ASPECT_TOLERANCE
 from contextgen_cli.scene.parse.nodes import Key, Spot, spot
 from contextgen_cli.scene.scene import Reference, Size
+from contextgen_cli.scene.stamps import stamp_of
 
 
 def check(draft: Draft, report: ProblemCollector, *, deep: bool, verified: MutableSet[str] | None = None) -> None:
@@ -122,7 +123,7 @@ def _decode(draft: Draft, reference: Reference, report: ProblemCollector, verifi
 
 def stamp(reference: Reference) -> str:
     """What a reference's files are like now: another word for it once one of them has changed."""
-    files = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in _files(reference)]
+    files = [(str(path), stamp_of(path)) for path in _files(reference)]
     return f"{files} {reference.crop and reference.crop.pixels}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -105,17 +106,27 @@ class Metrics:
         self._board = _open_board(folder / "tensorboard", step) if tensorboard else None
         if file.exists():
             kept = [line for line in file.read_text("utf-8").splitlines() if _step_of(line) <= step]
-            file.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+            with open(file, "w", encoding="utf-8", opener=never_a_link) as stream:
+                stream.writelines(f"{line}\n" for line in kept)
 
     def add(self, record: StepRecord) -> None:
         """Write a step."""
-        with self._file.open("a", encoding="utf-8") as stream:
+        with open(self._file, "a", encoding="utf-8", opener=never_a_link) as stream:
             stream.write(json.dumps(record.as_json) + "\n")
         if self._board is not None:
             for name in _ON_BOARD:
                 self._board.add_scalar(f"{record.stage}/{name}", record.as_json[name], record.step)
             for name, figure in record.figures.items():
                 self._board.add_scalar(f"{record.stage}/{name}", figure, record.step)
+
+
+def never_a_link(path: str, flags: int) -> int:
+    """An opener for `open`: where several write into one folder, nobody's link shall choose which file is written to.
+
+    Raises:
+        OSError: it is a link.
+    """
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _open_board(folder: Path, step: int) -> Any:

@@ -11,6 +11,7 @@ from PIL import Image
 from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.data.example import Example
 from contextgen.method.layout import Pixels
+from contextgen.training.callbacks import never_a_link
 from contextgen.training.preprocessing.samples import prepare
 
 _GAP = 4  # pixels
@@ -37,7 +38,8 @@ def paint_sheet(pipe: ContextGenPipeline, examples: Sequence[Example], steps: in
         ).images[0]
         columns.append((_picture(prepare(example, pipe.card).layout), painted, example.target))
     file.parent.mkdir(parents=True, exist_ok=True)
-    _sheet(columns).save(file)
+    with open(file, "wb", opener=never_a_link) as stream:
+        _sheet(columns).save(stream, "PNG")
 
 
 def _sheet(columns: Sequence[Sequence[Image.Image]]) -> Image.Image:

@@ -88,9 +88,17 @@ def find(model: str | Alias, *, offline: bool = False) -> Path:
     return folder
 
 
+def local_path(name: str) -> Path:
+    """The path that a name would be, `~` expanded where there is such a home."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
 def locate(model: str | Alias, *, offline: bool = False) -> Path:
     """As `find`, but nothing in the folder is looked at."""
-    if isinstance(model, str) and (path := Path(model).expanduser()).exists():
+    if isinstance(model, str) and (path := local_path(model)).exists():
         if path.is_dir():
             return path
         raise _single_file(path)
@@ -108,7 +116,7 @@ def find_adapter(adapter: str, *, offline: bool = False) -> Path:
     Raises:
         CheckpointError: the subclass tells what is missing.
     """
-    if (path := Path(adapter).expanduser()).exists():
+    if (path := local_path(adapter)).exists():
         adapter_tensors(path)
         return path
     if not _is_hub_id(adapter):

@@ -11,6 +11,8 @@ import pytest
 from good_scene import GOOD, Check
 from PIL import Image
 
+from contextgen_cli.scene.check import image_checks
+
 
 def edited(*changes: tuple[str, str]) -> str:
     text = GOOD
@@ -89,6 +91,13 @@ ERRORS: dict[str, tuple[str, str, int, int, str]] = {
         11,
         10,
         "outside the canvas",
+    ),
+    "box of gigabytes": (
+        edited(("width: 128, height: 128}", "width: 65536, height: 65536}")),
+        "box-too-large",
+        9,
+        10,
+        "65536 x 65536 px, larger than any canvas",
     ),
     "box outside": (edited(("{x: 0,", "{x: 256,")), "box-outside-canvas", 9, 10, "outside the canvas"),
     "unknown fit": (GOOD + "    fit: strech\n", "unknown-value", 12, 10, "did you mean `stretch`"),
@@ -496,12 +505,24 @@ def test_confine(folder: Path, check: Check) -> None:
 
 def test_what_an_earlier_run_decoded_is_not_decoded_again_unless_it_was_changed(check: Check, folder: Path) -> None:
     verified: set[str] = set()
-    assert check(GOOD, deep=True, verified=verified).problems == () and len(verified) == 2
+    (scene,) = check(GOOD, deep=True, verified=verified).scenes
+    assert verified == set(map(image_checks.stamp, scene.references)) and len(verified) == 2
     picture, state = folder / "crab.png", (folder / "crab.png").stat()
     data = bytearray(picture.read_bytes())
     data[len(data) // 2] ^= 0xFF
     picture.write_bytes(data)
-    os.utime(picture, ns=(state.st_atime_ns, state.st_mtime_ns))
+    verified |= set(map(image_checks.stamp, scene.references))
     assert check(GOOD, deep=True, verified=verified).problems == ()
     os.utime(picture, ns=(state.st_atime_ns, state.st_mtime_ns + 1_000_000))
     assert [problem.code for problem in check(GOOD, deep=True, verified=verified).errors] == ["damaged-image"]
+
+
+def test_a_file_replaced_by_one_of_the_same_size_and_time_is_another(check: Check, folder: Path) -> None:
+    """As tools that copy leave them."""
+    (scene,) = check(GOOD).scenes
+    before = {image_checks.stamp(reference) for reference in scene.references}
+    picture, state = folder / "crab.png", (folder / "crab.png").stat()
+    (folder / "other.png").write_bytes(picture.read_bytes()[::-1])
+    os.utime(folder / "other.png", ns=(state.st_atime_ns, state.st_mtime_ns))
+    (folder / "other.png").replace(picture)
+    assert len(before & {image_checks.stamp(reference) for reference in scene.references}) == 1
