@@ -15,12 +15,12 @@ from contextgen_cli.batch import launch, launcher_env, resume
 from contextgen_cli.batch.job_store import OVER, JobStore
 from contextgen_cli.batch.launch import RankPool, Topology
 from contextgen_cli.batch.launcher_env import LauncherEnv
-from contextgen_cli.batch.plan import EVERYTHING, Overrides, Portion, job_record, plan, sha256_of
+from contextgen_cli.batch.plan import EVERYTHING, Files, Overrides, Portion, job_record, plan, sha256_of
 from contextgen_cli.batch.worker import JobOptions
 from contextgen_cli.errors import EnvironmentProblem, UsageError
 from contextgen_cli.models.accelerate_config import suitable_ranks
 from contextgen_cli.models.numerics import Settings
-from contextgen_cli.models.renderer import ModelRenderer
+from contextgen_cli.models.renderer import ModelRenderer, readings
 from contextgen_cli.records.image_digests import ImageDigests
 from contextgen_cli.records.output import Destination
 from contextgen_cli.scene.check.suggestions import nearest
@@ -126,8 +126,8 @@ class RenderRun:
             settings = replace(settings, offline=True)  # a plan is no reason to fetch gigabytes
         renderer = self._renderer_for(settings)
         asked = chosen(scenes, request.only)
-        recipe, cost, digest = renderer.recipe, renderer.cost, self._images.digest
-        whole = plan(asked, request.overrides, recipe, cost, request.portion, digest)
+        recipe, cost, files = renderer.recipe, renderer.cost, Files(self._images.digest, readings)
+        whole = plan(asked, request.overrides, recipe, cost, request.portion, files)
         status = resume.plan_status(whole, self._job_options)
         for warning in [*renderer.warnings(whole), *status.past.warnings]:
             self._listener.warned(warning)

@@ -47,6 +47,7 @@ def job_from_json(data: bytes) -> Job:
         ),
         inputs=tuple((Path(path), digest) for path, digest in record["inputs"]),
         cost=JobCost(**record["cost"]),
+        readings=tuple(map(str, record["readings"])),
     )
 
 

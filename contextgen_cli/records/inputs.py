@@ -15,7 +15,7 @@ from pathlib import Path
 
 from contextgen_cli.scene.scene import Reference, Scene
 
-_IMAGES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
+_IMAGES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"))
 
 
 @dataclass(frozen=True, slots=True)

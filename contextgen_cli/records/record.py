@@ -12,7 +12,7 @@ from contextgen_cli.scene.scene import Scene
 from contextgen_cli.scene.writing import from_record
 
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
-NOT_NUMERICS = ("format", "job", "scene", "seed", "model", "adapter", "inputs", "versions")  # of a record's keys
+NOT_NUMERICS = frozenset(("format", "job", "scene", "seed", "model", "adapter", "inputs", "readings", "versions"))
 
 
 @dataclass(frozen=True, slots=True)

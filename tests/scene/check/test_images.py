@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from contextgen_cli.scene.check.images import ImageError, header, open_layout, open_reference
+from contextgen_cli.scene.check.image_files import ImageError, header
+from contextgen_cli.scene.check.images import open_layout, open_reference
 from contextgen_cli.scene.scene import Box, Reference, Size
 
 SIZE = (24, 16)
@@ -17,7 +18,8 @@ RED = (200, 40, 30)
 
 
 def opened(path: Path, mask: Path | None = None, crop: Box | None = None) -> tuple[Image.Image, Image.Image]:
-    return open_reference(Reference("it", path, mask, crop))
+    image, subject = open_reference(Reference("it", path, mask, crop))
+    return image.convert("RGB"), subject
 
 
 def pixel(image: Image.Image, x: int, y: int) -> object:
@@ -49,13 +51,13 @@ def test_a_format_that_is_not_read(tmp_path: Path) -> None:
         header(tmp_path / "it.png")
 
 
-def test_colours_under_transparency_are_kept(tmp_path: Path) -> None:
+def test_what_is_fully_transparent_has_no_colour_and_soft_values_stay(tmp_path: Path) -> None:
     image = Image.new("RGBA", SIZE, (*RED, 0))
     image.paste((1, 2, 3, 128), (0, 0, 12, 16))
     image.save(tmp_path / "it.png")
     rgb, alpha = opened(tmp_path / "it.png")
-    assert (pixel(rgb, 20, 3), pixel(alpha, 20, 3)) == (RED, 0)
-    assert (pixel(rgb, 3, 3), pixel(alpha, 3, 3)) == ((1, 2, 3), 128)  # soft values stay
+    assert (pixel(rgb, 20, 3), pixel(alpha, 20, 3)) == ((0, 0, 0), 0)
+    assert (pixel(rgb, 3, 3), pixel(alpha, 3, 3)) == ((1, 2, 3), 128)
 
 
 def modes() -> dict[str, tuple[Image.Image, dict[str, object], tuple[int, int, int]]]:
@@ -236,7 +238,7 @@ def test_no_warning_of_pillow_leaks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("most", "is_refused"), [(24 * 16 - 1, True), (24 * 16, False)])
 def test_a_picture_may_have_as_many_pixels_as_the_limit_says(mask, monkeypatch, most, is_refused) -> None:
-    monkeypatch.setattr("contextgen_cli.scene.check.images.REFERENCE_PIXELS", most)
+    monkeypatch.setattr("contextgen_cli.scene.check.image_files.REFERENCE_PIXELS", most)
     if not is_refused:
         assert header(mask).size == Size(*SIZE)
         return
