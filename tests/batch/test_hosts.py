@@ -55,7 +55,7 @@ def full_job():
     )
     numerics = {**bare.recipe.numerics, "approximations": "quantize=int8", "compiled": True}
     recipe = replace(bare.recipe, adapter=Weights("a", "1"), numerics=numerics)
-    return replace(bare, scene=scene, recipe=recipe, inputs=((Path("/r/ä.png"), "f0"),))
+    return replace(bare, scene=scene, recipe=recipe, inputs=((Path("/r/ä.png"), "f0"),), readings=("turned upright",))
 
 
 @pytest.mark.parametrize("sent", [job("a"), full_job()], ids=["bare", "full"])

@@ -13,6 +13,8 @@ from contextgen_cli.scene.limits import ASPECT_TOLERANCE
 from contextgen_cli.scene.parse.nodes import Key, Spot, spot
 from contextgen_cli.scene.scene import Reference, Size
 
+_CHECKS = 2  # raised when more of a picture is checked: what passed before has not passed that
+
 
 def check(draft: Draft, report: ProblemCollector, *, deep: bool, verified: MutableSet[str] | None = None) -> None:
     """Report what is wrong with the images of a document; what is `verified` was decoded by an earlier run."""
@@ -162,7 +164,7 @@ def _decode(draft: Draft, reference: Reference, report: ProblemCollector, verifi
 def stamp(reference: Reference) -> str:
     """What a reference's files are like now: another word for it once one of them has changed."""
     files = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in _files(reference)]
-    return f"{files} {reference.crop and reference.crop.pixels}"
+    return f"{_CHECKS} {files} {reference.crop and reference.crop.pixels}"
 
 
 def _files(reference: Reference) -> list[Path]:

@@ -1,7 +1,7 @@
 """Reads reference images, masks and layout images: decoded, upright and in sRGB, and looked at.
 
-What a picture is read as is `contextgen.pictures`' to say; so the library reads it in the same way. What is fully
-transparent is black, whatever colours a program has left there. An animation gives its first frame.
+What a picture is read as is `contextgen.pictures`' to say; so the library reads it in the same way. The colour
+that a program has left under what is fully transparent is read as black. An animation gives its first frame.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def _layout(path: Path) -> tuple[Image.Image, Readings]:
 
 
 def _picture(path: Path) -> tuple[ReadPicture, Readings]:
-    """A picture with nothing hidden in it."""
+    """A picture, and how it is read otherwise than by version 0.1.0."""
     with decoded(path) as image:
         how = _ways(image, path)
         try:
@@ -205,7 +205,7 @@ def _picture(path: Path) -> tuple[ReadPicture, Readings]:
         except UnreadablePixels as error:
             raise ImageError("odd-pixels", str(error), path, hint=_EIGHT_BITS) from None
         if picture.alpha is not None and clear_hidden(picture.image, picture.alpha):
-            how.append("without hidden colours")
+            how.append("cleared of a hidden colour")
         return picture, tuple(how)
 
 

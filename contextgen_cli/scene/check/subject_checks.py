@@ -51,10 +51,14 @@ def _specks(mask: Image.Image, corner: tuple[int, int]) -> Iterator[SubjectWarni
     core, specks = _without_specks(mask, whole)
     if 2 * _area(core) < _area(whole):
         count = sum(_count(mask, speck) for speck in specks)
-        left, top = specks[0][0] + corner[0], specks[0][1] + corner[1]
+        place = f"{specks[0][0] + corner[0]}, {specks[0][1] + corner[1]}"
+        what = (
+            f"a speck of {count} px at {place} makes"
+            if len(specks) == 1
+            else f"specks of {count} px, one at {place}, make"
+        )
         message = (
-            f"specks of {count} px in all, one at {left}, {top}, make the subject's box {_size(whole)} px "
-            f"instead of {_size(core)}: it will be drawn that much smaller"
+            f"{what} the subject's box {_size(whole)} px instead of {_size(core)}: it will be drawn that much smaller"
         )
         yield SubjectWarning("stray-specks", message, "erase them, or `crop` to the subject")
 
@@ -69,7 +73,7 @@ def _without_specks(mask: Image.Image, box: _Box) -> tuple[_Box, list[_Box]]:
             break
         speck = min(found, key=lambda end: _count(mask, end))
         room -= _count(mask, speck)
-        specks.append(speck)
+        specks.append(_tight(mask, speck))
         box = _rest(mask, box, speck)
     return box, specks
 
@@ -93,9 +97,13 @@ def _rest(mask: Image.Image, box: _Box, end: _Box) -> _Box:
         part = (end[2], top, right, bottom) if end[0] == left else (left, top, end[0], bottom)
     else:
         part = (left, end[3], right, bottom) if end[1] == top else (left, top, right, end[1])
-    inner = mask.crop(part).getbbox()
-    assert inner is not None, "more than a speck is left"
-    return part[0] + inner[0], part[1] + inner[1], part[0] + inner[2], part[1] + inner[3]
+    return _tight(mask, part)
+
+
+def _tight(mask: Image.Image, box: _Box) -> _Box:
+    inner = mask.crop(box).getbbox()
+    assert inner is not None, "something is in it"
+    return box[0] + inner[0], box[1] + inner[1], box[0] + inner[2], box[1] + inner[3]
 
 
 def _count(mask: Image.Image, box: _Box) -> int:

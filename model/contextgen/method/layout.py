@@ -17,9 +17,9 @@ from PIL import Image
 
 from contextgen.method.method_card import ModelCard
 from contextgen.method.placement import FITS, Edges, Extent, Placement, place
-from contextgen.pictures.bands import resized
 from contextgen.pictures.masks import HALF, mask_of
 from contextgen.pictures.reading import is_plain, read
+from contextgen.pictures.resizing import resized
 
 Pixels = npt.NDArray[np.float32]  # (H, W, 3) in [-1, 1]
 Mask = npt.NDArray[np.bool_]  # (H, W)

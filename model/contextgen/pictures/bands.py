@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image
 
-from contextgen.pictures.orientation import Edges, is_sideways, stored_rows, turned
+from contextgen.pictures.orientation import is_sideways, stored_rows, turned
 
 _PIXELS = 1 << 19  # of a band
 _BYTES = {"L": 1, "RGB": 3}
@@ -47,18 +47,3 @@ def packed(
     if release:
         image.close()
     return Image.frombytes(mode, size, pixels)
-
-
-def resized(
-    image: Image.Image, size: tuple[int, int], resample: Image.Resampling, box: Edges | None = None
-) -> Image.Image:
-    """To the byte what `image.convert("RGB").resize(size, resample, box)` gives, without the copy in RGB.
-
-    Pillow resizes along the rows first and then across them; so a band needs no other.
-    """
-    left, top, right, bottom = box or (0, 0, *image.size)
-    narrow = Image.new("RGB", (size[0], image.height))
-    for first, last in bands(*image.size):
-        band = image.crop((0, first, image.width, last)).convert("RGB")
-        narrow.paste(band.resize((size[0], last - first), resample, (left, 0, right, last - first)), (0, first))
-    return narrow.resize(size, resample, (0, top, size[0], bottom))

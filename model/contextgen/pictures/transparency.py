@@ -8,6 +8,7 @@ from contextgen.pictures.bands import mapped
 from contextgen.pictures.colours import SIXTEEN_BITS
 
 _KEY = "transparency"  # Pillow's name for the tone or colour that a file declares transparent
+_FILLED = 0.95  # share of what is hidden that has one value in each channel, where it is filled and no picture
 _SCALES = {"L;2": 85.0, "L;4": 17.0, "RGB;16B": 1 / 256}  # of a PNG's key, to the eight bits that Pillow makes of it
 
 
@@ -42,7 +43,11 @@ def alpha_of(image: Image.Image) -> Image.Image | None:
 
 
 def clear_hidden(image: Image.Image, alpha: Image.Image) -> bool:
-    """Make what is fully transparent black, in place, as most programs leave it; whether it was not.
+    """Make the colour that fills what is fully transparent black, in place, as most programs leave it; whether it was
+    another.
+
+    Nobody has seen that colour, and by resampling it comes into the subject's rim. Where a whole picture is hidden it
+    stays: that is a picture with a mask, whose surroundings the released code takes too.
 
     Args:
         image: RGBA, RGB or L.
@@ -52,8 +57,9 @@ def clear_hidden(image: Image.Image, alpha: Image.Image) -> bool:
         return False
     hidden = alpha.point([255] + [0] * 255)
     tones = image.histogram(mask=hidden)
-    colours = 1 if image.mode == "L" else 3
-    if not any(any(tones[256 * band + 1 : 256 * (band + 1)]) for band in range(colours)):
+    channels = [tones[at : at + 256] for at in range(0, 256 if image.mode == "L" else 768, 256)]
+    is_filled = all(max(channel) >= _FILLED * sum(channel) for channel in channels)
+    if not is_filled or not any(any(channel[1:]) for channel in channels):
         return False
     image.paste(0 if image.mode == "L" else (0,) * len(image.getbands()), mask=hidden)
     return True
