@@ -249,10 +249,16 @@ def test_an_instance_refuses_a_mask_of_several_things() -> None:
             Instance(Image.new("RGB", (64, 64)), mask, (0, 0, 64, 64))
 
 
-def test_an_instance_of_an_instances_pictures_is_the_same() -> None:
-    first = Instance(halves("LA", (90, 255), (9, 0)), box=(0, 0, 64, 64))
+@pytest.mark.parametrize("key", [None, (9, 9, 9)])
+def test_an_instance_of_an_instances_pictures_is_the_same(key: tuple[int, int, int] | None) -> None:
+    given = halves("RGB" if key else "LA", (90, 90, 90) if key else (90, 110), (9, 9, 9) if key else (9, 0))
+    given.info.update({"transparency": key} if key else {})
+    given.putpixel((0, 0), (1, 1, 1) if key else (1, 255))
+    first = Instance(given, box=(0, 0, 64, 64))
     again = replace(first, box=(0, 0, 32, 32))
-    assert again.image.tobytes() == first.image.tobytes() and again.mask.tobytes() == first.mask.tobytes()
+    assert first.image.mode == "RGBA" and first.mask is None and again.mask is None
+    assert again.image.tobytes() == first.image.tobytes()
+    assert given.info.get("transparency") == key and given.mode == ("RGB" if key else "LA")
 
 
 def test_a_given_layout_is_read_upright_and_in_srgb() -> None:

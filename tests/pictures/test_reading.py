@@ -51,6 +51,15 @@ def test_profile_and_orientation_together_and_never_twice(mode: str, profile: by
     assert found.alpha is None or read(found.alpha).image.size == (6, 8)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_palette_with_an_opacity_each_is_read_without_a_word_from_pillow() -> None:
+    palette = Image.new("P", (8, 6))
+    palette.putpalette([200, 40, 30, 1, 2, 3])
+    found = read(saved(palette, transparency=bytes((9, 255))))
+    assert found.image.getpixel((1, 1)) == (200, 40, 30) and found.alpha is not None
+    assert found.alpha.getextrema() == (9, 9)
+
+
 def test_a_picture_is_left_as_it_was_unless_it_may_be_released() -> None:
     image = saved(Image.new("RGBA", (8, 6), (40, 200, 60, 9)), icc_profile=profiles.swapped())
     read(image)

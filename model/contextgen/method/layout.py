@@ -51,12 +51,10 @@ class Instance:
 
     def __post_init__(self) -> None:
         if not is_plain(self.image):
-            picture = read(self.image)
-            object.__setattr__(self, "image", picture.image)
-            object.__setattr__(self, "mask", self.mask or picture.alpha)
+            object.__setattr__(self, "image", _plain(self.image, with_alpha=self.mask is None))
         if self.mask is not None:
             object.__setattr__(self, "mask", mask_of(self.mask))
-        elif "A" not in self.image.getbands():
+        elif self.image.mode != "RGBA":
             raise ValueError("the reference has neither a mask nor an alpha channel")
         if self.mask is not None and self.mask.size != self.image.size:
             raise ValueError(f"the mask is {self.mask.size}, the image {self.image.size}: they must be the same size")
@@ -184,6 +182,17 @@ def prepare_reference(instance: Instance, card: ModelCard, width: int, height: i
     if not reference.mask.any():
         raise ValueError(EMPTY_MASK)
     return reference
+
+
+def _plain(image: Image.Image, *, with_alpha: bool) -> Image.Image:
+    """A picture upright and in sRGB: in RGBA if it has transparency that is wanted."""
+    picture = read(image)
+    if picture.alpha is None or not with_alpha:
+        return picture.image
+    colours = picture.image.convert("RGB")
+    colours.info = {}
+    colours.putalpha(picture.alpha)
+    return colours
 
 
 def extent_of(mask: Image.Image, card: ModelCard, canvas: tuple[int, int]) -> Extent:

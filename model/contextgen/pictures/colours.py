@@ -9,8 +9,8 @@ from PIL import Image, ImageCms
 
 from contextgen.pictures.bands import mapped
 
-GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
-SIXTEEN_BITS = GREY[4:]
+SIXTEEN_BITS = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+GREY = ("1", "L", "LA", "La", *SIXTEEN_BITS)
 _COLOURS = ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "YCbCr")
 # The colours of a profile -> the mode in which it is applied, by the modes of pictures that may carry it.
 _APPLIED_IN = (
@@ -56,10 +56,13 @@ def in_srgb(band: Image.Image, transform: ImageCms.ImageCmsTransform | None) -> 
     """A picture in RGB, or in L where it is grey and nothing transforms it; its own transparency is left out."""
     if band.mode in ("RGBa", "La"):
         band = band.convert({"RGBa": "RGBA", "La": "LA"}[band.mode])
-    grey = in_eight_bits(band)
-    if transform is not None:
-        return ImageCms.applyTransform(grey.convert(transform.input_mode), transform) or band
-    return grey.convert("L" if band.mode in GREY else "RGB")
+    bare = in_eight_bits(band).copy()
+    bare.info = {}  # a transparent tone is no business of a conversion's
+    if transform is None:
+        return bare.convert("L" if band.mode in GREY else "RGB")
+    converted = ImageCms.applyTransform(bare.convert(transform.input_mode), transform)
+    assert converted is not None, "it was not asked to be done in place"
+    return converted
 
 
 def in_eight_bits(image: Image.Image) -> Image.Image:

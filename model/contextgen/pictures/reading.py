@@ -34,7 +34,10 @@ class ReadPicture:
 
 def is_plain(image: Image.Image) -> bool:
     """Whether nothing of a picture is to be read: it is upright, in sRGB, and any transparency is its alpha channel."""
-    return image.mode in _PLAIN and not is_keyed(image) and _stays(image)
+    if image.mode not in _PLAIN or is_keyed(image):
+        return False
+    image.load()  # EXIF may stand behind the pixels
+    return _stays(image)
 
 
 def read(image: Image.Image, *, release: bool = False) -> ReadPicture:
@@ -57,10 +60,14 @@ def read(image: Image.Image, *, release: bool = False) -> ReadPicture:
     if alpha is not None:
         alpha = turned(alpha, orientation)
         alpha.info = {}  # Pillow copies it: what was turned once would be turned again
-    return ReadPicture(_colours(image, orientation, transform, release), alpha)
+    colours = _colours(image, orientation, transform, release)
+    if release:
+        colours.info = {}
+    return ReadPicture(colours, alpha)
 
 
 def _stays(image: Image.Image) -> bool:
+    """Whether a decoded picture has its colours as they are wanted."""
     return image.mode in _PLAIN and orientation_of(image) == 1 and _transform(image) is None
 
 
@@ -91,5 +98,5 @@ def _converted_in_place(image: Image.Image, transform: ImageCms.ImageCmsTransfor
         if image.mode == "RGBA":
             colours.putalpha(band.getchannel("A"))
         image.paste(colours, (0, top))
-    del image.info["icc_profile"]
+    image.info = {}
     return image
