@@ -238,3 +238,49 @@ def test_a_broken_scene_is_refused_with_its_place(contextgen, tmp_path):
     assert result.code == 2
     assert "bad.yaml:3:" in result.err
     assert not (tmp_path / "out.png").exists()
+
+
+PEAK = """
+import resource, sys
+from contextgen_cli.cli import run
+code = run(["compose", sys.argv[1], "-o", sys.argv[2], "-q"])
+print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def peak_of(scene: Path, out: Path) -> int:
+    run = subprocess.run([sys.executable, "-c", PEAK, scene, out], capture_output=True, text=True, check=True)
+    code, peak = run.stdout.split()[-2:]
+    assert code == "0", run.stderr
+    return int(peak)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is told in kilobytes on Linux only")
+@pytest.mark.parametrize("kind", ["opacity", "mask", "turned"])
+def test_a_large_picture_is_in_memory_once(kind, tmp_path):
+    """So that one of 64 megapixels takes less than 500 MiB: Pillow keeps 4 bytes a pixel, 3 more are for the way."""
+    side, exif, images = 4000, Image.Exif(), {}
+    exif[0x0112] = 6
+    for name, size in (("large", side), ("small", 40)):
+        subject = Image.new("L", (size, size))
+        subject.paste(255, (size // 4, size // 4, size // 2, size // 2))
+        subject.save(tmp_path / f"{name}.mask.png", compress_level=1)
+        colours = Image.merge("RGB", (subject, Image.new("L", (size, size), 90), subject))
+        if kind == "opacity":
+            colours.putalpha(subject)
+            colours.save(tmp_path / f"{name}.png", compress_level=1)
+            images[name] = {"image": f"{name}.png"}
+        else:
+            colours.save(tmp_path / f"{name}.jpg", **({"exif": exif} if kind == "turned" else {}))
+            images[name] = {"image": f"{name}.jpg", "mask": f"{name}.mask.png"}
+    box = {"x": 8, "y": 16, "width": 56, "height": 64}
+    peaks = {
+        name: peak_of(
+            write_scene(
+                tmp_path / f"{name}.yaml", references={"it": image}, instances=[{"reference": "it", "box": box}]
+            ),
+            tmp_path / f"{name}.out.png",
+        )
+        for name, image in images.items()
+    }
+    assert peaks["large"] - peaks["small"] < 7.2 * side * side

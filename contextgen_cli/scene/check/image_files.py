@@ -119,7 +119,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """The opened, not yet decoded image; what goes wrong inside the block is the file's fault."""
     try:
         if image_pieces.too_many(path):
-            message = f"in more than {image_pieces.MOST} pieces beside its pixels"
+            message = f"it has more than {image_pieces.MOST:,} pieces beside its pixels"
             raise ImageError("damaged-image", message, path, hint="save it anew, without comments and other frames")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about size (we have our own limit) and about odd metadata
