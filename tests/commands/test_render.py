@@ -157,6 +157,7 @@ def test_a_picture_of_a_version_that_knew_no_profiles_does_not_count_as_done(
     result = contextgen("render", scene, *tiny, "-o", out)
     assert "(changed: pictures are converted to sRGB now)" in result.err
     new = read_record(Path(result.lines[0]))
+    assert contextgen("inspect", result.lines[0], "--json").records[0]["readings"] == ["converted to sRGB"]
     assert "readings" not in old and new["readings"] == ["converted to sRGB"] and new["job"] != old["job"]
     assert "already rendered" in contextgen("render", scene, *tiny, "-o", out).err
     again = contextgen("replay", out / "picnic-0.png", result.lines[0], *tiny[:6], "-o", tmp_path / "again", "--json")

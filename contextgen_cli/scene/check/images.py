@@ -38,6 +38,11 @@ _UPRIGHT = {  # EXIF orientation -> what ImageMagick calls the turn
 }
 
 Readings = tuple[str, ...]  # how a picture is read otherwise than by version 0.1.0
+_CONVERTED, _TURNED, _CLEARED = (  # job ids hold these words: they stay as they are
+    "converted to sRGB",
+    "turned upright",
+    "cleared of a hidden colour",
+)
 
 
 @dataclass(frozen=True)
@@ -105,11 +110,6 @@ def look_at_layout(path: Path) -> LayoutLook:
 def open_layout(path: Path) -> Image.Image:
     """The user's own layout image as RGBA."""
     return _layout(path)[0]
-
-
-def is_empty(mask: Image.Image) -> bool:
-    """Whether no pixel of a mask or an alpha channel is counted as opaque."""
-    return _brightest(mask) < HALF
 
 
 def no_mask(reference: Reference) -> ImageError:
@@ -182,7 +182,7 @@ def _cropped(picture: ReadPicture, reference: Reference) -> ReadPicture:
 
 
 def _not_empty(mask: Image.Image, reference: Reference) -> Image.Image:
-    if is_empty(mask):
+    if _brightest(mask) < HALF:
         raise _nothing_visible(reference, mask)
     return mask
 
@@ -205,7 +205,7 @@ def _picture(path: Path) -> tuple[ReadPicture, Readings]:
         except UnreadablePixels as error:
             raise ImageError("odd-pixels", str(error), path, hint=_EIGHT_BITS) from None
         if picture.alpha is not None and clear_hidden(picture.image, picture.alpha):
-            how.append("cleared of a hidden colour")
+            how.append(_CLEARED)
         return picture, tuple(how)
 
 
@@ -225,11 +225,11 @@ def _mask(reference: Reference) -> tuple[Image.Image, Readings]:
 
 def _ways(image: Image.Image, path: Path) -> list[str]:
     """How a decoded picture is read otherwise than by version 0.1.0, which knew neither profiles nor all EXIF."""
-    how = ["converted to sRGB"] if is_converted(image) else []
+    how = [_CONVERTED] if is_converted(image) else []
     if image.format == "PNG" and orientation_of(image) != 1:
         with opened(path) as again:
             if "exif" not in again.info:
-                how.append("turned upright")
+                how.append(_TURNED)
     return how
 
 

@@ -86,6 +86,8 @@ def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform |
         transform = _built(opened, applied_in)
     except (ImageCms.PyCMSError, OSError) as error:
         raise UnreadableProfile("its colour profile cannot be read") from error
+    except ImportError as error:
+        raise UnreadableProfile("its colour profile needs a Pillow with littlecms") from error
     return None if _is_srgb(transform) else transform
 
 

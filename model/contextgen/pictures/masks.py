@@ -53,13 +53,8 @@ def mask_of(image: Image.Image, *, release: bool = False) -> Image.Image:
     picture = read(image, release=release)
     grey = picture.image if release and picture.image.mode == "L" else picture.image.convert("L")
     grey.info = {}
-    if picture.alpha is not None and picture.alpha.getextrema() != (255, 255):
-        tones = grey.histogram(mask=picture.alpha.point([0] + [255] * 255))
-        if sum(count > 0 for count in tones) <= 1 and not (keyed and not any(tones[HALF:])):
-            return picture.alpha
-        if not keyed:  # else the tone that is declared transparent is stated too
-            hint = "save it as a grey picture without transparency: white is the subject"
-            raise MaskError("ambiguous-mask", "both its grey and its transparency vary", hint)
+    if picture.alpha is not None and _is_transparency(grey, picture.alpha, keyed=keyed):
+        return picture.alpha
     if picture.image.mode != "L" and _is_coloured(picture.image):
         raise _of_several("mask-colours", "the mask has colours", _colours(picture.image))
     if len(_areas(grey.histogram())) > 2 and len(areas := _areas(_flat(grey))) > 2:
@@ -75,6 +70,20 @@ def few_values(image: Image.Image, most: int = 64) -> list[int] | None:
     whole = image.convert("I" if image.mode in SIXTEEN_BITS else "L")
     found = whole.getcolors(most)
     return None if found is None else sorted(int(value) for _, value in found)  # type: ignore[arg-type]
+
+
+def _is_transparency(grey: Image.Image, alpha: Image.Image, *, keyed: bool) -> bool:
+    """Whether a mask is its transparency rather than its grey; of a `keyed` one, the transparent tone is stated too."""
+    if alpha.getextrema() == (255, 255):
+        return False
+    tones = grey.histogram(mask=alpha.point([0] + [255] * 255))
+    is_flat = sum(count > 0 for count in tones) <= 1
+    if keyed:
+        return is_flat and any(tones[HALF:])
+    if not is_flat:
+        hint = "save it as a grey picture without transparency: white is the subject"
+        raise MaskError("ambiguous-mask", "both its grey and its transparency vary", hint)
+    return True
 
 
 def _is_coloured(image: Image.Image) -> bool:
