@@ -50,6 +50,8 @@ MASKS = {
     "of a network, noisy": noisy,
     "white everywhere": lambda: Image.new("L", SIZE, 255),
     "enlarged by whole pixels": lambda: disc().resize((50, 38), Image.Resampling.BICUBIC).resize(SIZE, 0),
+    "of a detector, rectangular": lambda: bars([255]).resize((28, 28), Image.Resampling.BOX).resize((560, 420), 0),
+    "of a detector, enlarged": lambda: disc().resize((28, 28), Image.Resampling.BICUBIC).resize((560, 420), 0),
 }
 
 
@@ -67,6 +69,14 @@ def test_a_mask_in_colours_lists_them_and_says_how_to_choose_one() -> None:
     with pytest.raises(MaskError, match=r"#000000 \(61 %\), #800000 \(36 %\), #e0e0c0 \(3 %\)") as raised:
         mask_of(saved(voc))
     assert raised.value.code == "mask-colours" and "+opaque '#800000'" in raised.value.hint
+
+
+def test_a_thin_white_line_around_a_dark_object_is_no_subject() -> None:
+    voc = Image.new("L", SIZE)
+    voc.paste(220, (26, 26, 154, 124))
+    voc.paste(38, (30, 30, 150, 120))
+    with pytest.raises(MaskError, match=r"0 of 255 \(\d+ %\), 38 of 255 \(\d+ %\), 220 of 255"):
+        mask_of(saved(voc))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])

@@ -20,7 +20,9 @@ from contextgen.pictures.transparency import is_keyed
 HALF = 128  # masks are cut at one half of 255
 _CHROMA = 32  # levels between channels from which grey is a colour
 _GAP = 3  # levels: tones that are nearer are shades of one
-_SHARE = 0.004  # of a picture: what is smaller is no area
+_SHARE = 0.008  # of a picture: what is smaller is no area
+_FEW = 16  # tones: a mask with more is soft, or lossy
+_COARSE = 48  # samples a side: what is an area then is no edge, were the mask enlarged from 28 pixels a side
 _LISTED = 6
 _FLAT = 64  # colours: a file with more is lossy, or shaded
 _SAMPLE = 1024  # pixels a side, of a picture with too many colours to count each
@@ -57,7 +59,7 @@ def mask_of(image: Image.Image, *, release: bool = False) -> Image.Image:
         return picture.alpha
     if picture.image.mode != "L" and _is_coloured(picture.image):
         raise _of_several("mask-colours", "the mask has colours", _colours(picture.image))
-    if len(_areas(grey.histogram())) > 2 and len(areas := _areas(_flat(grey))) > 2:
+    if len(_areas(grey.histogram())) > 2 and len(areas := _tones(grey)) > 2:
         shades = [(f"{tone} of 255", f"#{tone:02x}{tone:02x}{tone:02x}", share) for tone, share in areas]
         raise _of_several("mask-tones", "the mask has several tones", shades)
     return grey
@@ -118,6 +120,18 @@ def _of_several(code: str, what: str, found: Sequence[tuple[str, str, float]]) -
     return MaskError(code, f"{what}: {listed}{more}", _CHOOSE.format(first))
 
 
+def _tones(grey: Image.Image) -> list[tuple[int, float]]:
+    """The tones of areas, each with its share of the picture.
+
+    Where a large one is white, thin ones are its edge. Else, of a mask of few tones, each counts: there may be a line
+    of white around objects that are none.
+    """
+    size = (min(_COARSE, grey.width), min(_COARSE, grey.height))
+    large = _areas(_flat(grey.resize(size, Image.Resampling.NEAREST)))
+    is_soft = sum(count > 0 for count in grey.histogram()) > _FEW
+    return large if is_soft or any(tone >= 255 - _GAP for tone, _ in large) else _areas(_flat(grey))
+
+
 def _flat(grey: Image.Image) -> list[int]:
     """The histogram of those pixels that are like all their neighbours: areas, not edges or shading."""
     least, most = (grey.filter(kind(3)) for kind in (ImageFilter.MinFilter, ImageFilter.MaxFilter))
@@ -128,7 +142,7 @@ def _areas(tones: Sequence[int]) -> list[tuple[int, float]]:
     """Tones that are well apart, each with its share of the picture; tones without a gap between them are one."""
     total = max(1, sum(tones))
     groups: list[list[int]] = []
-    for tone in (tone for tone, count in enumerate(tones) if count > total * _SHARE / 40):
+    for tone in (tone for tone, count in enumerate(tones) if count > total * _SHARE / 80):
         if groups and tone - groups[-1][-1] <= _GAP:
             groups[-1].append(tone)
         else:
