@@ -79,9 +79,9 @@ def _header(draft: Draft, path: Path, report: ProblemCollector, *where: Key) -> 
         return None
     if header.has_more:
         report.warning("animated-image", "an animation or several pages: only the first is used", at)
-    if header.profile_problem is not None:
-        hint = "the colours may be others: save it in sRGB"
-        report.warning("odd-profile", f"{header.profile_problem}: it is left out", at, hint)
+    for problem in header.left_out:
+        hint = "see that colours and sides are right; to be sure, save it anew, upright and in sRGB"
+        report.warning("odd-metadata", f"{problem}: it is left out", at, hint)
     return header
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from contextgen.pictures.colours import profile_problem
-from contextgen.pictures.orientation import is_sideways, orientation_of, upright_size
+from contextgen.pictures.orientation import exif_problem, is_sideways, orientation_of, upright_size
 from contextgen.pictures.transparency import has_alpha, scale_key
 from contextgen_cli.errors import SceneError
 from contextgen_cli.scene.check import foreign_files, image_pieces, jpeg_data
@@ -49,7 +49,7 @@ class ImageHeader:
         bands: channels of each pixel.
         has_more: whether other pictures follow, of an animation or on further pages.
         orientation: as EXIF numbers them, 1 to 8.
-        profile_problem: why its colour profile is left out.
+        left_out: what of it cannot be read, EXIF or colour profile, in words.
     """
 
     width: int
@@ -58,7 +58,7 @@ class ImageHeader:
     has_alpha: bool
     has_more: bool
     orientation: int
-    profile_problem: str | None
+    left_out: tuple[str, ...]
 
     @property
     def size(self) -> Size:
@@ -106,11 +106,11 @@ def _header(path: Path, modified: int, size: int) -> ImageHeader:
     with opened(path) as image:
         has_more = image.format != "MPO" and getattr(image, "is_animated", False)  # a phone's gain map is no page
         has_transparency = has_alpha(image)
-        problem = profile_problem(image)
         if image.format == "PNG" and image_pieces.has_late_exif(path):
             image.load()
+        left_out = tuple(problem for problem in (exif_problem(image), profile_problem(image)) if problem is not None)
         return ImageHeader(
-            *upright_size(image), len(image.getbands()), has_transparency, has_more, orientation_of(image), problem
+            *upright_size(image), len(image.getbands()), has_transparency, has_more, orientation_of(image), left_out
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from PIL import Image
 
 Edges = tuple[int, int, int, int]
@@ -9,6 +11,7 @@ Edges = tuple[int, int, int, int]
 _TAG = 0x0112
 _APP1 = "Raw profile type APP1"  # where ImageMagick once put EXIF in a PNG; Pillow knows its later place
 _EXIF = b"Exif\0\0"
+_UNREADABLE = (SyntaxError, ValueError, TypeError, LookupError, OverflowError, OSError, struct.error)
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -21,17 +24,21 @@ _TURNS = {
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation that is still to be applied, 1 to 8; 1: none.
-
-    Raises:
-        ValueError, SyntaxError: its EXIF is none.
-    """
-    if image.format == "TIFF":
-        return 1  # Pillow turns these itself, the size in the header included
-    if image.format == "PNG" and "exif" not in image.info and not _raw_profile(image):
-        return 1  # Pillow would decode the whole file in search of a late chunk
-    orientation = _stated(image)
+    """The EXIF orientation that is still to be applied, 1 to 8; 1: none, or none that can be read."""
+    try:
+        orientation = _stated(image)
+    except _UNREADABLE:
+        return 1
     return orientation if orientation in _TURNS else 1
+
+
+def exif_problem(image: Image.Image) -> str | None:
+    """What keeps the EXIF from being read, or None; the picture is then not turned."""
+    try:
+        _stated(image)
+    except _UNREADABLE:
+        return "its EXIF cannot be read"
+    return None
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
@@ -66,6 +73,10 @@ def stored_rows(size: tuple[int, int], orientation: int, top: int, bottom: int) 
 
 
 def _stated(image: Image.Image) -> int:
+    if image.format == "TIFF":
+        return 1  # Pillow turns these itself, the size in the header included
+    if image.format == "PNG" and "exif" not in image.info and not _raw_profile(image):
+        return 1  # Pillow would decode the whole file in search of a late chunk
     exif = image.getexif()
     if not exif and _APP1 in image.info:
         data = _unpacked(image.info[_APP1])

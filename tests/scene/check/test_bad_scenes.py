@@ -483,7 +483,7 @@ def test_a_mask_of_the_unturned_picture_is_told_how_to_turn(orientation, turn, f
 def test_a_profile_that_cannot_be_applied_is_warned_of(folder: Path, check: Check) -> None:
     Image.new("RGB", (150, 150), "brown").save(folder / "bag.jpg", icc_profile=b"junk" * 50)
     (problem,) = check(GOOD).warnings
-    assert (problem.code, problem.line, problem.column) == ("odd-profile", 6, 16)
+    assert (problem.code, problem.line, problem.column) == ("odd-metadata", 6, 16)
     assert problem.message == "its colour profile cannot be read: it is left out"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import profiles
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from contextgen_cli.scene.check.image_files import ImageError, decoded, header
 from contextgen_cli.scene.scene import Size
@@ -50,8 +51,18 @@ def test_a_gain_map_is_no_page(tmp_path: Path) -> None:
 def test_profiles_are_named_where_they_cannot_be_applied(tmp_path: Path) -> None:
     Image.new("RGB", SIZE).save(tmp_path / "good.png", icc_profile=profiles.swapped())
     Image.new("RGB", SIZE).save(tmp_path / "bad.jpg", icc_profile=b"junk" * 50)
-    assert header(tmp_path / "good.png").profile_problem is None
-    assert header(tmp_path / "bad.jpg").profile_problem == "its colour profile cannot be read"
+    assert header(tmp_path / "good.png").left_out == ()
+    assert header(tmp_path / "bad.jpg").left_out == ("its colour profile cannot be read",)
+
+
+def test_exif_that_cannot_be_read_turns_nothing_and_is_named(tmp_path: Path) -> None:
+    text = PngInfo()
+    text.add_text("Raw profile type exif", "\nexif\n 3\nno number\n")
+    Image.new("RGB", SIZE).save(tmp_path / "bad.png", pnginfo=text)
+    found = header(tmp_path / "bad.png")
+    assert found.orientation == 1 and found.left_out == ("its EXIF cannot be read",)
+    with decoded(tmp_path / "bad.png") as image:
+        assert image.size == SIZE
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp", "tif", "gif"])
