@@ -123,7 +123,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
             raise ImageError("damaged-image", message, path, hint="save it anew, without comments and other frames")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about size (we have our own limit) and about odd metadata
-            with Image.open(path, formats=FORMATS) as image:
+            with path.open("rb") as file:  # so that the image may be closed by who reads it
+                image = Image.open(file, formats=FORMATS)
                 if image.width * image.height > REFERENCE_PIXELS:
                     raise _too_large(path, f"{image.width}x{image.height} px")
                 yield image
