@@ -193,7 +193,7 @@ def _damage(tree: Any, chance: random.Random) -> Any:
         return [_damage(value, chance) if number == place else value for number, value in enumerate(tree)]
     way = chance.random()
     if isinstance(tree, dict) and way < 0.4:
-        return {**tree, chance.choice(["extra", "x", "", "name", "boxes"]): chance.choice(_NASTY)(chance)}
+        return {**tree, chance.choice(["extra", "x", "", "name", "boxes", "readings"]): chance.choice(_NASTY)(chance)}
     if isinstance(tree, dict) and tree and way < 0.6:
         return dict(list(tree.items())[1:])
     if isinstance(tree, list) and way < 0.4:

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from contextgen_cli.batch.plan import Job, Overrides, plan
+from contextgen_cli.batch.plan import Files, Job, Overrides, plan
 from contextgen_cli.errors import ContextgenError, SceneError, UsageError, WeightsError
 from contextgen_cli.models.loading import recorded_numerics
 from contextgen_cli.models.numerics import Settings
-from contextgen_cli.models.renderer import ModelRenderer
+from contextgen_cli.models.renderer import ModelRenderer, readings
 from contextgen_cli.records.inputs import Finder
 from contextgen_cli.records.output import read_record
 from contextgen_cli.records.record import PictureRecord, Weights, parse_record
@@ -86,7 +86,7 @@ def job_of(replay: Replay, renderer: ModelRenderer) -> Job:
     _check_same(replay.picture, "model", then.model, now.model)
     if then.adapter is not None and now.adapter is not None:
         _check_same(replay.picture, "adapter", then.adapter, now.adapter)
-    return plan([replay.scene], Overrides(), renderer.recipe, renderer.cost).jobs[0]
+    return plan([replay.scene], Overrides(), renderer.recipe, renderer.cost, files=Files(readings_of=readings)).jobs[0]
 
 
 def _unnamed(picture: Path, what: str, weights: Weights) -> WeightsError:

@@ -15,14 +15,14 @@ from contextgen_cli.batch import launch, resume
 from contextgen_cli.batch.hosts.launcher_env import LauncherEnv, launcher_env
 from contextgen_cli.batch.job_store import OVER, JobStore
 from contextgen_cli.batch.launch import LocalEngine, Topology
-from contextgen_cli.batch.plan import EVERYTHING, Overrides, Portion, job_record, plan, sha256_of
+from contextgen_cli.batch.plan import EVERYTHING, Files, Overrides, Portion, job_record, plan, sha256_of
 from contextgen_cli.batch.ray_engine.cluster import RayCluster
 from contextgen_cli.batch.worker import JobOptions
 from contextgen_cli.errors import EnvironmentProblem, UsageError
 from contextgen_cli.models.accelerate_config import suitable_ranks
 from contextgen_cli.models.devices import choose_device
 from contextgen_cli.models.numerics import Settings
-from contextgen_cli.models.renderer import ModelRenderer
+from contextgen_cli.models.renderer import ModelRenderer, readings
 from contextgen_cli.records.image_digests import ImageDigests
 from contextgen_cli.records.output import Destination
 from contextgen_cli.scene.check.suggestions import nearest
@@ -132,8 +132,8 @@ class RenderRun:
             settings = replace(settings, offline=True)  # a plan is no reason to fetch gigabytes
         renderer = self._renderer_for(settings) if request.ray is None else self._planner(request.ray, settings)
         asked = chosen(scenes, request.only)
-        recipe, cost, digest = renderer.recipe, renderer.cost, self._images.digest
-        whole = plan(asked, request.overrides, recipe, cost, request.portion, digest)
+        recipe, cost, files = renderer.recipe, renderer.cost, Files(self._images.digest, readings)
+        whole = plan(asked, request.overrides, recipe, cost, request.portion, files)
         status = resume.plan_status(whole, self._job_options)
         for warning in [*renderer.warnings(whole), *status.past.warnings]:
             self._listener.warned(warning)

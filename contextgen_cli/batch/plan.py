@@ -84,14 +84,20 @@ class JobCost:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to paint: a scene with every choice made, a seed, and the id of the two together."""
+    """One picture to paint: a scene with every choice made, a seed, and the id of the two together.
+
+    Attributes:
+        inputs: each file the scene names, with its SHA-256.
+        readings: how its files are read otherwise than by version 0.1.0.
+    """
 
     scene: Scene
     seed: int
     id: str
     recipe: Recipe
-    inputs: tuple[tuple[Path, str], ...]  # each file the scene names, with its SHA-256
+    inputs: tuple[tuple[Path, str], ...]
     cost: JobCost
+    readings: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -130,6 +136,19 @@ def sha256_of(path: Path) -> str:
         raise SceneError(f"{path}: cannot be read: {problem.strerror}") from problem
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """How the files that a scene names are known.
+
+    Attributes:
+        digest_of: the SHA-256 of one.
+        readings_of: how those of a scene are read otherwise than by version 0.1.0.
+    """
+
+    digest_of: Callable[[Path], str] = sha256_of
+    readings_of: Callable[[Scene], tuple[str, ...]] = lambda scene: ()
+
+
 def refuse_changed(job: Job) -> None:
     """Refuse files that are no longer those that the job was planned with: its picture would carry a wrong id.
 
@@ -149,10 +168,11 @@ def plan(
     recipe_of: Callable[[Scene], Recipe],
     cost_of: Callable[[Scene], JobCost],
     portion: Portion = EVERYTHING,
-    digest_of: Callable[[Path], str] = sha256_of,
+    files: Files | None = None,
 ) -> Plan:
     """Make the jobs: scene by scene, and within a scene seed by seed. Only what is asked for is read and priced."""
-    digests = _Digests(digest_of)
+    files = files or Files()
+    digests = _Digests(files.digest_of)
     jobs: list[Job] = []
     before = 0
     for scene in scenes:
@@ -163,10 +183,11 @@ def plan(
         if not seeds:
             continue
         inputs = tuple((path, digests[path]) for path in chosen.files)
-        cost, determining = cost_of(chosen), _determining(chosen, recipe, dict(inputs))
+        cost, readings = cost_of(chosen), files.readings_of(chosen)
+        determining = {**_determining(chosen, recipe, dict(inputs)), **_read_otherwise(readings)}
         for seed in seeds:
             job_id = _sha256_json({**determining, "seed": seed})
-            jobs.append(Job(replace(chosen, seeds=(seed,)), seed, job_id, recipe, inputs, cost))
+            jobs.append(Job(replace(chosen, seeds=(seed,)), seed, job_id, recipe, inputs, cost, readings))
     return Plan(tuple(jobs))
 
 
@@ -191,7 +212,7 @@ def choose(scene: Scene, overrides: Overrides, recipe: Recipe) -> Scene:
 
 def job_record(job: Job) -> dict[str, Any]:
     """What the job's picture will remember."""
-    return picture_record(job.id, job.scene, job.seed, job.recipe.to_record(), job.inputs)
+    return picture_record(job.id, job.scene, job.seed, job.recipe.to_record(), job.inputs, job.readings)
 
 
 def _determining(scene: Scene, recipe: Recipe, digests: Mapping[Path, str]) -> dict[str, Any]:
@@ -220,6 +241,11 @@ def _determining(scene: Scene, recipe: Recipe, digests: Mapping[Path, str]) -> d
         "adapter": recipe.adapter and recipe.adapter.digest,
         **recipe.numerics,
     }
+
+
+def _read_otherwise(readings: Sequence[str]) -> dict[str, Any]:
+    """Where version 0.1.0 read the same files as other pixels, the job is another; else its id is as it was."""
+    return {"readings": readings} if readings else {}
 
 
 class _Digests(dict[Path, str]):

@@ -68,6 +68,7 @@ def _job(record: dict[str, Any]) -> Job:
         ),
         inputs=tuple((Path(path), digest) for path, digest in record["inputs"]),
         cost=JobCost(**record["cost"]),
+        readings=tuple(map(str, record["readings"])),
     )
 
 

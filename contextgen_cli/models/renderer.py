@@ -14,7 +14,7 @@ from contextgen_cli.models.devices import Device, Footprint, choose_device, foot
 from contextgen_cli.models.loading import Model, check_here, find_model, open_painter
 from contextgen_cli.models.numerics import DTYPES, Settings
 from contextgen_cli.records.output import Composition
-from contextgen_cli.scene.check.images import open_layout, open_reference, silhouette
+from contextgen_cli.scene.check.images import look_at, look_at_layout, open_layout, open_reference
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -197,6 +197,14 @@ class ModelRenderer:
         return smaller if smaller and job.cost.bytes >= large else self.presets[name]
 
 
+def readings(scene: Scene) -> tuple[str, ...]:
+    """How files of a scene are read otherwise than by version 0.1.0, whose pictures of it are others then."""
+    used = {instance.reference for instance in scene.instances}
+    looks = [look_at(reference) for reference in scene.references if reference.name in used]
+    layout = () if scene.layout is None else look_at_layout(scene.layout).readings
+    return tuple(sorted({*layout, *(how for look in looks for how in look.readings)}))
+
+
 def compose(scene: Scene, backend: Backend) -> Image:
     """The layout image of a scene as a model sees it (RGBA); no torch."""
     return _seen(scene, backend).layout
@@ -229,14 +237,17 @@ def _instance(scene: Scene, placed: PlacedReference) -> Instance:
     from contextgen.method.layout import Instance
 
     image, mask = open_reference(scene.reference(placed.reference))
-    return Instance(image, mask, placed.box.pixels, placed.fit.value)
+    if image.mode == "L":
+        image = image.convert("RGB")
+    image.putalpha(mask)  # a mask of its own would be read again, as one that nobody has seen
+    return Instance(image, None, placed.box.pixels, placed.fit.value)
 
 
 def _silhouette(scene: Scene, placed: PlacedReference) -> Silhouette:
     from contextgen.backends.base import Silhouette
 
-    mask, size = silhouette(scene.reference(placed.reference))
-    return Silhouette(mask, (size.width, size.height), placed.box.pixels, placed.fit.value)
+    look = look_at(scene.reference(placed.reference))
+    return Silhouette(look.silhouette, (look.size.width, look.size.height), placed.box.pixels, placed.fit.value)
 
 
 def _ill_suited(scene: Scene, card: Card, model: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from contextgen_cli.records.regular_files import sha256_of_file
 from contextgen_cli.scene.scene import Reference, Scene
 
-_IMAGES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
+_IMAGES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"))
 _LARGEST_FILE = 1 << 30  # bytes; the largest reference that is read has half as many, uncompressed
 
 

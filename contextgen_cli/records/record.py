@@ -17,7 +17,7 @@ from contextgen_cli.scene.scene import Scene
 _UNREADABLE = (KeyError, TypeError, ValueError)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST = 4096  # characters of a name, a digest, a version
-NOT_NUMERICS = ("format", "job", "scene", "seed", "model", "adapter", "inputs", "versions")  # of a record's keys
+NOT_NUMERICS = frozenset(("format", "job", "scene", "seed", "model", "adapter", "inputs", "readings", "versions"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,9 @@ def _understood(record: Fields) -> PictureRecord:
     for path in scene.files:
         if not _SHA256.fullmatch(inputs.get(path.as_posix(), "")):
             raise ValueError(f"`inputs` has no SHA-256 of {path.as_posix()}")
+    readings = record.values.get("readings", [])
+    if not isinstance(readings, list) or not all(isinstance(how, str) for how in readings):
+        raise ValueError("`readings` is no list of texts")
     return PictureRecord(
         job=record.text("job", _LONGEST),
         scene=scene,

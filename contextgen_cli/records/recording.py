@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,12 @@ LIBRARIES = ("torch", "diffusers", "transformers", "pillow")  # whose versions m
 
 
 def picture_record(
-    job: str, scene: Scene, seed: int, recipe: Mapping[str, Any], inputs: Iterable[tuple[Path, str]]
+    job: str,
+    scene: Scene,
+    seed: int,
+    recipe: Mapping[str, Any],
+    inputs: Iterable[tuple[Path, str]],
+    readings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """All that is needed to paint a picture again, as plain JSON values; no paths of this machine.
 
@@ -25,6 +30,7 @@ def picture_record(
         job: its id.
         recipe: the weights and how they compute, as plain JSON values.
         inputs: each file that the scene names, with its SHA-256.
+        readings: how files are read otherwise than by version 0.1.0.
     """
     kept = to_record(scene)
     names = dict(_names(scene, kept))
@@ -34,6 +40,7 @@ def picture_record(
         "scene": kept,
         "seed": seed,
         **recipe,
+        **({"readings": list(readings)} if readings else {}),
         "inputs": {names[path]: digest for path, digest in inputs},
         "versions": {"contextgen": __version__, **{name: metadata.version(name) for name in LIBRARIES}},
     }
@@ -79,6 +86,7 @@ def _input_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[s
     yield from (f"{name} changed" for name in now if name in before and before[name] != now[name])
     yield from (f"{name} is new" for name in now if name not in before)
     yield from (f"{name} is gone" for name in before if name not in now)
+    yield from (f"pictures are {how} now" for how in new.get("readings", ()) if how not in old.get("readings", ()))
 
 
 def _recipe_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

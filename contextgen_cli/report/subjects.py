@@ -137,7 +137,7 @@ def _cut_out(image: Image, mask: Image, card: ModelCard, canvas: Size) -> Cutout
         extent = extent_of(mask, card, (canvas.width, canvas.height))
     except ValueError as problem:  # nothing is left of it in the model's size
         raise SceneError(str(problem)) from problem
-    subject = image.convert("RGB").crop(bounds)
+    subject = image.crop(bounds).convert("RGB")
     subject.putalpha(mask.crop(bounds))
     subject.thumbnail((_SIDE, _SIDE), reducing_gap=2)
     return Cutout(data_address(subject), extent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -14,5 +15,9 @@ def stamp_of(path: Path) -> str:
     Raises:
         OSError: there is no such file.
     """
-    state = path.stat()
+    return stamp_of_state(path.stat())
+
+
+def stamp_of_state(state: os.stat_result) -> str:
+    """The same of what the system has said of a file already."""
     return f"{state.st_size} {state.st_mtime_ns} {state.st_ino} {state.st_ctime_ns}"

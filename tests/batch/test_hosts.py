@@ -60,7 +60,13 @@ def full_job():
     )
     numerics = {**bare.recipe.numerics, "approximations": "quantize=int8", "compiled": True}
     recipe = replace(bare.recipe, adapter=Weights("a", "1"), numerics=numerics)
-    return replace(bare, scene=scene, recipe=recipe, inputs=tuple((path, "f0") for path in scene.files))
+    return replace(
+        bare,
+        scene=scene,
+        recipe=recipe,
+        inputs=tuple((path, "f0") for path in scene.files),
+        readings=("turned upright",),
+    )
 
 
 @pytest.mark.parametrize("sent", [job("a"), full_job()], ids=["bare", "full"])

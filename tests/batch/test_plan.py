@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from contextgen_cli.batch.plan import EVERYTHING, JobCost, Overrides, Plan, Portion, Recipe, Weights, plan
+from contextgen_cli.batch.plan import (
+    EVERYTHING,
+    Files,
+    JobCost,
+    Overrides,
+    Plan,
+    Portion,
+    Recipe,
+    Weights,
+    job_record,
+    plan,
+)
 from contextgen_cli.errors import SceneError, UsageError
 from contextgen_cli.scene.limits import LARGEST_SEED
 from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, Sampling, Scene, SceneSource, Size
@@ -43,6 +54,19 @@ def identity(scene: Scene, recipe: Recipe = RECIPE, **overrides: object) -> str:
 def test_ids_stay_what_they_are(scene):
     """Whoever changes this has every picture of every user rendered again."""
     assert identity(scene) == "87c827a282542f22129956783cc707d1d45e2c9481d06449bf57e4f8b9659bc6"
+
+
+def test_what_is_read_otherwise_than_once_is_another_job(scene):
+    def ids(*readings: str) -> str:
+        files = Files(readings_of=lambda scene: readings)
+        (job,) = plan([scene], Overrides(), lambda scene: RECIPE, lambda scene: JobCost(1, 1.0, 1), files=files).jobs
+        assert job.readings == readings and job_record(job).get("readings", []) == list(readings)
+        return job.id
+
+    assert ids() == identity(scene)
+    assert (
+        len({ids(), ids("converted to sRGB"), ids("turned upright"), ids("converted to sRGB", "turned upright")}) == 4
+    )
 
 
 SCENE_CHANGES = {

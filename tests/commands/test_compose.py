@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import profiles
 import pytest
 from painting import GOLDEN, TINY_MODEL, write_scene
 from PIL import Image, ImageChops
@@ -238,3 +239,88 @@ def test_a_broken_scene_is_refused_with_its_place(contextgen, tmp_path):
     assert result.code == 2
     assert "bad.yaml:3:" in result.err
     assert not (tmp_path / "out.png").exists()
+
+
+def composed(contextgen, path: Path, **changes) -> Image.Image:
+    out = path.with_suffix(".layout.png")
+    assert contextgen("compose", write_scene(path, **changes), "-o", out).code == 0
+    with Image.open(out) as layout:
+        layout.load()
+    return layout
+
+
+@pytest.mark.parametrize("size", [48, 400])
+def test_no_hidden_colour_comes_into_a_layout(contextgen, tmp_path, size):
+    layouts = set()
+    for hidden in ("black", "white", "magenta"):
+        image = Image.new("RGB", (size, size), hidden)
+        image.putalpha(0)
+        image.paste((40, 160, 220, 255), (size // 8, size // 8, size // 2, size // 2))
+        image.save(tmp_path / f"{hidden}.png")
+        layouts.add(
+            composed(
+                contextgen,
+                tmp_path / f"{hidden}.yaml",
+                references={"it": {"image": f"{hidden}.png"}},
+                instances=[{"reference": "it", "box": {"x": 8, "y": 16, "width": 56, "height": 64}}],
+            ).tobytes()
+        )
+    assert len(layouts) == 1
+
+
+def test_profiles_of_references_and_of_a_layout_of_ones_own_are_applied(contextgen, tmp_path):
+    green = Image.new("RGBA", (128, 96), (51, 204, 51, 255))
+    green.paste((0, 0, 0, 0), (0, 0, 20, 96))
+    green.save(tmp_path / "green.png", icc_profile=profiles.swapped())
+    references = {"it": {"image": "green.png"}}
+    instances = [{"reference": "it", "box": {"x": 32, "y": 16, "width": 64, "height": 64}}]
+    for layout in (None, "green.png"):
+        changes = {"references": references, "instances": instances, **({"layout": layout} if layout else {})}
+        red, others, *_ = composed(contextgen, tmp_path / f"{layout}.yaml", **changes).getpixel((64, 48))
+        assert abs(red - 204) <= 2 and abs(others - 51) <= 2
+
+
+PEAK = """
+import resource, sys
+from contextgen_cli.cli import run
+code = run(["compose", sys.argv[1], "-o", sys.argv[2], "-q"])
+print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def peak_of(scene: Path, out: Path) -> int:
+    run = subprocess.run([sys.executable, "-c", PEAK, scene, out], capture_output=True, text=True, check=True)
+    code, peak = run.stdout.split()[-2:]
+    assert code == "0", run.stderr
+    return int(peak)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is told in kilobytes on Linux only")
+@pytest.mark.parametrize("kind", ["opacity", "mask", "turned"])
+def test_a_large_picture_is_in_memory_once(kind, tmp_path):
+    """So that one of 64 megapixels takes less than 500 MiB: Pillow keeps 4 bytes a pixel, 3 more are for the way."""
+    side, exif, images = 4000, Image.Exif(), {}
+    exif[0x0112] = 6
+    for name, size in (("large", side), ("small", 40)):
+        subject = Image.new("L", (size, size))
+        subject.paste(255, (size // 4, size // 4, size // 2, size // 2))
+        subject.save(tmp_path / f"{name}.mask.png", compress_level=1)
+        colours = Image.merge("RGB", (subject, Image.new("L", (size, size), 90), subject))
+        if kind == "opacity":
+            colours.putalpha(subject)
+            colours.save(tmp_path / f"{name}.png", compress_level=1)
+            images[name] = {"image": f"{name}.png"}
+        else:
+            colours.save(tmp_path / f"{name}.jpg", **({"exif": exif} if kind == "turned" else {}))
+            images[name] = {"image": f"{name}.jpg", "mask": f"{name}.mask.png"}
+    box = {"x": 8, "y": 16, "width": 56, "height": 64}
+    peaks = {
+        name: peak_of(
+            write_scene(
+                tmp_path / f"{name}.yaml", references={"it": image}, instances=[{"reference": "it", "box": box}]
+            ),
+            tmp_path / f"{name}.out.png",
+        )
+        for name, image in images.items()
+    }
+    assert peaks["large"] - peaks["small"] < 7.2 * side * side

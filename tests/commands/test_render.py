@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import huggingface_hub
+import profiles
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
@@ -141,6 +142,27 @@ def test_a_changed_job_is_rendered_beside_the_old_picture(contextgen, tiny, scen
     assert new.name == f"picnic-0-{read_record(new)['job'][:8]}.png"
     assert (out / "picnic-0.png").read_bytes() == before
     assert len(names(out)) == 2
+
+
+def test_a_picture_of_a_version_that_knew_no_profiles_does_not_count_as_done(
+    contextgen, tiny, scene, tmp_path, monkeypatch
+):
+    out, crab = tmp_path / "out", tmp_path / "refs" / "crab.png"
+    with Image.open(crab) as image:
+        image.save(crab, icc_profile=profiles.swapped())
+    with monkeypatch.context() as then:
+        then.setattr("contextgen_cli.app.render.readings", lambda scene: ())
+        assert contextgen("render", scene, *tiny, "-o", out).code == 0
+    old = read_record(out / "picnic-0.png")
+    result = contextgen("render", scene, *tiny, "-o", out)
+    assert "(changed: pictures are converted to sRGB now)" in result.err
+    new = read_record(Path(result.lines[0]))
+    assert contextgen("inspect", result.lines[0], "--json").records[0]["readings"] == ["converted to sRGB"]
+    assert "readings" not in old and new["readings"] == ["converted to sRGB"] and new["job"] != old["job"]
+    assert "already rendered" in contextgen("render", scene, *tiny, "-o", out).err
+    again = contextgen("replay", out / "picnic-0.png", result.lines[0], *tiny[:6], "-o", tmp_path / "again", "--json")
+    assert "computes in another way" in again.err
+    assert [replay["same_bytes"] for replay in again.records[:-1]] == [False, True]
 
 
 def test_a_name_or_place_does_not_make_another_job(contextgen, tiny, tmp_path):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+
 import numpy as np
+import profiles
 import pytest
 from PIL import Image
 
@@ -205,3 +209,64 @@ def test_margins_of_a_picture_do_not_change_its_place_on_the_canvas() -> None:
 def test_empty_mask_is_refused_in_the_canvas_frame() -> None:
     with pytest.raises(ValueError, match="mask is empty"):
         prepare_reference(Instance(Image.new("RGBA", (8, 8)), box=(0, 0, 64, 64)), CANVAS_CARD, 128, 96)
+
+
+def halves(mode: str, left: object, right: object, size: tuple[int, int] = (64, 64)) -> Image.Image:
+    image = Image.new(mode, size, right)
+    image.paste(left, (0, 0, size[0] // 2, size[1]))
+    return image
+
+
+def test_an_instance_reads_pictures_of_every_kind_as_scenes_are_read() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = io.BytesIO()
+    halves("RGB", (51, 204, 51), (0, 0, 0), (80, 64)).save(turned, "JPEG", exif=exif, icc_profile=profiles.swapped())
+    instance = Instance(Image.open(turned), Image.new("1", (64, 80), 1), (0, 0, 64, 64))
+    assert (instance.image.mode, instance.image.size) == ("RGB", (64, 80))
+    assert instance.mask is not None and instance.mask.mode == "L"
+    red, green, _ = instance.image.getpixel((32, 20))
+    assert red > 180 and green < 90
+
+
+def test_an_instance_takes_transparency_however_a_file_keeps_it() -> None:
+    palette = halves("P", 0, 1)
+    palette.putpalette([200, 40, 30, 10, 20, 30])
+    palette.info["transparency"] = 1
+    for image in (palette, halves("LA", (90, 255), (9, 0)), halves("RGBA", (9, 9, 9, 255), (0, 0, 0, 0))):
+        prepared = prepare_reference(Instance(image, box=(0, 0, 64, 64)), CARD, 256, 256)
+        assert prepared.mask[:, :120].all() and not prepared.mask[:, 140:].any()
+
+
+def test_an_instance_refuses_a_mask_of_several_things() -> None:
+    colours = Image.new("RGB", (64, 64))
+    colours.paste((128, 0, 0), (0, 0, 30, 30))
+    labels = Image.new("L", (64, 64))
+    labels.paste(100, (0, 0, 30, 30))
+    labels.paste(200, (30, 0, 64, 30))
+    for mask in (colours, labels):
+        with pytest.raises(ValueError, match="the mask has"):
+            Instance(Image.new("RGB", (64, 64)), mask, (0, 0, 64, 64))
+
+
+@pytest.mark.parametrize("key", [None, (9, 9, 9)])
+def test_an_instance_of_an_instances_pictures_is_the_same(key: tuple[int, int, int] | None) -> None:
+    given = halves("RGB" if key else "LA", (90, 90, 90) if key else (90, 110), (9, 9, 9) if key else (9, 0))
+    given.info.update({"transparency": key} if key else {})
+    given.putpixel((0, 0), (1, 1, 1) if key else (1, 255))
+    first = Instance(given, box=(0, 0, 64, 64))
+    again = replace(first, box=(0, 0, 32, 32))
+    assert first.image.mode == "RGBA" and first.mask is None and again.mask is None
+    assert again.image.tobytes() == first.image.tobytes()
+    assert given.info.get("transparency") == key and given.mode == ("RGB" if key else "LA")
+
+
+def test_a_given_layout_is_read_upright_and_in_srgb() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = io.BytesIO()
+    layout = halves("RGBA", (51, 204, 51, 255), (0, 0, 0, 0), (96, 128))
+    layout.save(stored, "PNG", exif=exif, icc_profile=profiles.swapped())
+    drawn = given_layout(Image.open(stored), 128, 96).image
+    assert drawn.getpixel((64, 20))[3] == 255 and drawn.getpixel((64, 80))[3] == 0
+    assert drawn.getpixel((64, 20))[0] > 180

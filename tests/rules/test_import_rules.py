@@ -22,7 +22,7 @@ COMMAND_LINE = (
     {"scene"},
     {"errors", "resources", ""},
 )
-LIBRARY = ({""}, {"training", "evaluation"}, {"backends", "data"}, {"codec", "method"}, {"weights"})
+LIBRARY = ({""}, {"training", "evaluation"}, {"backends", "data"}, {"codec", "method"}, {"weights"}, {"pictures"})
 FORBIDDEN = {  # beside the floors: what a package must never know
     "contextgen_cli.app": r"contextgen_cli\.terminal(\..*)?",
     "contextgen_cli.report": r"contextgen_cli\.terminal(\..*)?",
@@ -30,14 +30,16 @@ FORBIDDEN = {  # beside the floors: what a package must never know
     "contextgen_cli.terminal": r"contextgen_cli\.batch\.(?!plan|worker)\w+",
     "contextgen_cli.batch": r"contextgen_cli\.scene\.(?!scene|limits)\w+|contextgen(\..*)?",
     "contextgen_cli.records": r"contextgen(\..*)?",
-    "contextgen_cli.scene": r"contextgen(\..*)?",
+    "contextgen_cli.scene": r"contextgen(\.(?!pictures\.).*)?",  # what a picture is read as holds for all who read one
     "contextgen.method": r"torch|diffusers",
+    "contextgen.pictures": r"torch|diffusers",
 }
 HEAVY = {"torch", "diffusers", "transformers", "numpy", "accelerate", "safetensors", "contextgen"}
 LIGHT = {
     "contextgen.backends.choices",
     "contextgen.backends.flux_kontext.flux_numerics",
 }  # of the library: the lists that options are made of
+LIGHT |= {f"contextgen.pictures.{name}" for name in ("colours", "masks", "orientation", "reading", "transparency")}
 
 
 def place(module: str) -> tuple[str, str]:

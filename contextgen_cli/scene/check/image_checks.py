@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import MutableSet
-from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
-from contextgen_cli.scene.check import images
+from contextgen_cli.scene.check import image_files, images
 from contextgen_cli.scene.check.collector import ProblemCollector
-from contextgen_cli.scene.check.images import ImageError, ImageHeader
+from contextgen_cli.scene.check.image_files import ImageError, ImageHeader
 from contextgen_cli.scene.drafting import Draft
 from contextgen_cli.scene.limits import ASPECT_TOLERANCE
 from contextgen_cli.scene.parse.nodes import Key, Spot, spot
 from contextgen_cli.scene.scene import Reference, Size
 from contextgen_cli.scene.stamps import stamp_of
+
+_CHECKS = 2  # raised when more of a picture is checked: what passed before has not passed that
 
 
 def check(draft: Draft, report: ProblemCollector, *, deep: bool, verified: MutableSet[str] | None = None) -> None:
@@ -40,9 +40,27 @@ def _reference(draft: Draft, reference: Reference, report: ProblemCollector) -> 
         _refuse(images.no_mask(reference), _spot(draft, reference, "image"), report)
     if image is None:
         return None
-    if mask is not None and mask.size != image.size:
-        _refuse(images.sizes_differ(reference, image.size, mask.size), _spot(draft, reference, "mask"), report)
+    if mask is not None:
+        _held_together(draft, reference, image, mask, report)
     return image.size if reference.crop is None else _cropped(draft, reference, image, report)
+
+
+def _held_together(
+    draft: Draft, reference: Reference, image: ImageHeader, mask: ImageHeader, report: ProblemCollector
+) -> None:
+    """Whether a mask can be of the picture, and of the picture this way up."""
+    at = _spot(draft, reference, "mask")
+    if mask.size != image.size:
+        _refuse(images.sizes_differ(reference, image, mask), at, report)
+    elif image.orientation != mask.orientation and image.stored_size == mask.stored_size:
+        whose, other, orientation = "image", "mask", image.orientation
+        if orientation == 1:
+            whose, other, orientation = "mask", "image", mask.orientation
+        message = (
+            f"the {whose} is turned by its EXIF orientation ({orientation}), the {other} is not: it fits both ways"
+        )
+        hint = "see that the mask is drawn on the upright picture; to be sure, save both upright and without the tag"
+        report.warning("turned-apart", message, at, hint)
 
 
 def _refuse(error: ImageError, at: Spot, report: ProblemCollector) -> None:
@@ -56,13 +74,15 @@ def _spot(draft: Draft, reference: Reference, key: str) -> Spot:
 def _header(draft: Draft, path: Path, report: ProblemCollector, *where: Key) -> ImageHeader | None:
     at = spot(draft.root, *where)
     try:
-        header = images.header(path)
+        header = image_files.header(path)
     except ImageError as error:
         _refuse(error, at, report)
         return None
-    if header.frames > 1:
-        message = f"an animation or several pages ({header.frames}): only the first is used"
-        report.warning("animated-image", message, at)
+    if header.has_more:
+        report.warning("animated-image", "an animation or several pages: only the first is used", at)
+    for problem in header.left_out:
+        hint = "see that colours and sides are right; to be sure, save it anew, upright and in sRGB"
+        report.warning("odd-metadata", f"{problem}: it is left out", at, hint)
     return header
 
 
@@ -100,55 +120,53 @@ def _layout(draft: Draft, path: Path, report: ProblemCollector, *, deep: bool) -
             hint = "give it the canvas' aspect ratio"
             report.warning("stretched-layout", message, spot(draft.root, "layout"), hint)
     if deep:
-        shows = _shows(path, _modified(path))
-        if isinstance(shows, ImageError):
-            _refuse(shows, spot(draft.root, "layout"), report)
-        elif not shows:
-            message = "the layout image is transparent everywhere: it gives the model nothing"
-            hint = "make the subjects opaque, or remove `layout`"
-            report.warning("empty-layout", message, spot(draft.root, "layout"), hint)
+        _looked_at(draft, path, report)
+    elif not header.has_alpha:
+        _opaque_layout(draft, report)
+
+
+def _looked_at(draft: Draft, path: Path, report: ProblemCollector) -> None:
+    try:
+        look = images.look_at_layout(path)
+    except ImageError as error:
+        _refuse(error, spot(draft.root, "layout"), report)
+        return
+    if look.is_empty:
+        message = "the layout image is transparent everywhere: it gives the model nothing"
+        hint = "make the subjects opaque, or remove `layout`"
+        report.warning("empty-layout", message, spot(draft.root, "layout"), hint)
+    if look.is_opaque:
+        _opaque_layout(draft, report)
+
+
+def _opaque_layout(draft: Draft, report: ProblemCollector) -> None:
+    message = "the layout image is opaque everywhere: the model is given every pixel"
+    hint = "make transparent what it may invent, such as the background"
+    report.warning("opaque-layout", message, spot(draft.root, "layout"), hint)
 
 
 def _decode(draft: Draft, reference: Reference, report: ProblemCollector, verified: MutableSet[str]) -> None:
+    """Decode a reference; what is found without fault or warning need not be decoded by the next run."""
     key = stamp(reference)
     if key in verified:
         return
-    error = _reference_error(replace(reference, name=""), (_modified(reference.image), _modified(reference.mask)))
-    if error is None:
+    try:
+        warnings = images.look_at(reference).warnings
+    except ImageError as error:
+        _refuse(error, _spot(draft, reference, "mask" if error.path == reference.mask else "image"), report)
+        return
+    for each in warnings:
+        at = _spot(draft, reference, "image" if reference.mask is None else "mask")
+        report.warning(each.code, each.message, at, each.hint)
+    if not warnings:
         verified.add(key)
-    else:
-        key = "mask" if error.path == reference.mask else "image"
-        _refuse(error, _spot(draft, reference, key), report)
 
 
 def stamp(reference: Reference) -> str:
     """What a reference's files are like now: another word for it once one of them has changed."""
     files = [(str(path), stamp_of(path)) for path in _files(reference)]
-    return f"{files} {reference.crop and reference.crop.pixels}"
+    return f"{_CHECKS} {files} {reference.crop and reference.crop.pixels}"
 
 
 def _files(reference: Reference) -> list[Path]:
     return [path for path in (reference.image, reference.mask) if path is not None]
-
-
-def _modified(path: Path | None) -> int:
-    return path.stat().st_mtime_ns if path is not None else 0
-
-
-@lru_cache(maxsize=4096)
-def _reference_error(reference: Reference, modified: tuple[int, int]) -> ImageError | None:
-    """What decoding the reference says; a picture that many scenes share is decoded once while unchanged."""
-    try:
-        images.silhouette(reference)
-    except ImageError as error:
-        return error
-    return None
-
-
-@lru_cache(maxsize=256)
-def _shows(path: Path, modified: int) -> bool | ImageError:
-    """Whether anything of the layout image is opaque, or what decoding it says."""
-    try:
-        return not images.is_empty(images.open_layout(path).getchannel("A"))
-    except ImageError as error:
-        return error

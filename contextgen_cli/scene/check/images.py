@@ -1,108 +1,236 @@
-"""Reads reference images, masks and layout images: by their header alone, or decoded and converted.
+"""Reads reference images, masks and layout images: decoded, upright and in sRGB, and looked at.
 
-A mask file's grey value is the mask: white is the subject. Where the file is of one flat tone and its
-transparency varies, the transparency is the mask; where both vary it is refused, as nobody can know which was
-meant. EXIF orientation is applied to image and mask, each by its own. An animation gives its first frame.
+What a picture is read as is `contextgen.pictures`' to say; so the library reads it in the same way. The colour
+that a program has left under what is fully transparent is read as black. An animation gives its first frame.
 """
 
 from __future__ import annotations
 
-import stat
-import struct
-import warnings
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from contextgen_cli.errors import SceneError
-from contextgen_cli.scene.check.problems import shown
-from contextgen_cli.scene.limits import REFERENCE_PIXELS
-from contextgen_cli.scene.parse.finding import near_file
+from contextgen.pictures.colours import is_converted
+from contextgen.pictures.masks import HALF, MaskError, few_values, mask_of
+from contextgen.pictures.orientation import orientation_of
+from contextgen.pictures.reading import ReadPicture, UnreadablePixels, read
+from contextgen.pictures.transparency import clear_hidden
+from contextgen_cli.scene.check.image_files import ImageError, ImageHeader, decoded, header, opened, stamp
+from contextgen_cli.scene.check.subject_checks import SubjectWarning, warnings_of
 from contextgen_cli.scene.scene import Reference, Size
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-_ORIENTATION_TAG = 0x0112
-_SIDEWAYS = range(5, 9)  # the EXIF orientations that swap width and height
 _SILHOUETTE_SIDE = 128  # pixels: a price is a forecast
-_HALF = 128  # masks are cut at one half of 255
+_LISTED = 6  # values of a mask that are told
+_NEGLIGIBLE = 0.01  # share of a subject that may be transparent in its picture
 _GET_A_MASK = "add `mask:`; any background remover, such as rembg, writes one, or save a PNG with transparency"
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
+_EIGHT_BITS = "save it with 8 or 16 bits a channel"
+_UPRIGHT = {  # EXIF orientation -> what ImageMagick calls the turn
+    2: "-flop",
+    3: "-rotate 180",
+    4: "-flip",
+    5: "-transpose",
+    6: "-rotate 90",
+    7: "-transverse",
+    8: "-rotate 270",
+}
+
+Readings = tuple[str, ...]  # how a picture is read otherwise than by version 0.1.0
+_CONVERTED, _TURNED, _CLEARED = (  # job ids hold these words: they stay as they are
+    "converted to sRGB",
+    "turned upright",
+    "cleared of a hidden colour",
+)
 
 
-class ImageError(SceneError):
-    """An image file that a scene names cannot be used: `path`; `code` as in `Problem`."""
+@dataclass(frozen=True)
+class ReferenceLook:
+    """What decoding a reference tells.
 
-    def __init__(self, code: str, what: str, path: Path, *, hint: str | None = None) -> None:
-        super().__init__(f"{what}: {shown(path)}", hint=hint)
-        self.code = code
-        self.path = path
+    Attributes:
+        silhouette: a thumbnail of its mask (L).
+        size: of what is used of the picture.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class ImageHeader:
-    """What a file says before anything is decoded. The sides are as seen: EXIF orientation applied."""
-
-    width: int
-    height: int
-    has_alpha: bool
-    frames: int
-
-    @property
-    def size(self) -> Size:
-        return Size(self.width, self.height)
+    silhouette: Image.Image
+    size: Size
+    readings: Readings
+    warnings: tuple[SubjectWarning, ...]
 
 
-def header(path: Path) -> ImageHeader:
-    """The header of an image file; ImageError where it is missing, no image or too large."""
-    return _header(path, *_stat(path))
+@dataclass(frozen=True)
+class LayoutLook:
+    """What decoding a layout image tells: whether anything of it is opaque, or all."""
+
+    is_empty: bool
+    is_opaque: bool
+    readings: Readings
+
+
+@dataclass(frozen=True)
+class _Opened:
+    image: Image.Image  # RGB, RGBA or L
+    mask: Image.Image
+    readings: Readings
+    transparent: float = 0.0  # share of the subject that is transparent in its picture
 
 
 def open_reference(reference: Reference) -> tuple[Image.Image, Image.Image]:
-    """The reference as (RGB image, L mask) of the same size, cropped. Soft mask values are kept as they are.
+    """The reference as (image in RGB, RGBA or L; L mask) of the same size, cropped. Soft mask values are kept.
 
-    The colours under transparent pixels are those of the file. ImageError says what cannot be used, and why.
+    ImageError says what cannot be used, and why.
     """
-    rgb, alpha = _decoded(reference.image)
-    mask = alpha if reference.mask is None else _mask(reference.mask)
-    if mask is None:
-        raise no_mask(reference)
-    if reference.mask is None and _darkest(mask) >= _HALF:
-        raise _opaque(reference)
-    if mask.size != rgb.size:
-        raise sizes_differ(reference, Size(*rgb.size), Size(*mask.size))
-    if reference.crop is not None:
-        rgb, mask = rgb.crop(reference.crop.pixels), mask.crop(reference.crop.pixels)
-    if is_empty(mask):
-        raise _nothing_visible(reference, mask)
-    return rgb, mask
+    found = _open(reference)
+    return found.image, found.mask
 
 
-def silhouette(reference: Reference) -> tuple[Image.Image, Size]:
-    """A thumbnail of the reference's mask (L), and the size of what is used of the picture: enough to price it.
+def look_at(reference: Reference) -> ReferenceLook:
+    """What decoding a reference tells: enough to price it, and to say what is odd.
 
     Pictures are decoded once for the many scenes that may share them. ImageError as `open_reference` raises it.
     """
     paths = (reference.image, reference.mask)
-    stamps = tuple(None if path is None else _stat(path) for path in paths)
-    return _silhouette(replace(reference, name=""), stamps)
+    stamps = tuple(None if path is None else stamp(path) for path in paths)
+    look = _look(replace(reference, name=""), stamps)
+    if isinstance(look, ImageError):
+        raise look.with_traceback(None)
+    return look
+
+
+def look_at_layout(path: Path) -> LayoutLook:
+    """What decoding a layout image tells, once while it is unchanged."""
+    look = _look_at_layout(path, stamp(path))
+    if isinstance(look, ImageError):
+        raise look.with_traceback(None)
+    return look
+
+
+def open_layout(path: Path) -> Image.Image:
+    """The user's own layout image as RGBA."""
+    return _layout(path)[0]
+
+
+def no_mask(reference: Reference) -> ImageError:
+    """The error for an opaque image without a mask file."""
+    message = "the image has no transparency, and there is no `mask`"
+    return ImageError("no-mask", message, reference.image, hint=_GET_A_MASK)
+
+
+def sizes_differ(reference: Reference, image: ImageHeader, mask: ImageHeader) -> ImageError:
+    """The error for a mask of another size than its image."""
+    assert reference.mask is not None
+    message = f"the mask is {mask.size} px, but the image {image.size}"
+    if mask.size != image.stored_size or mask.orientation != 1:
+        return ImageError("mask-size", message, reference.mask, hint="save the mask in the image's size")
+    message += f", since its EXIF orientation ({image.orientation}) turns it: the mask fits the picture unturned"
+    hint = f"turn the mask too, for example `magick MASK {_UPRIGHT[image.orientation]} NEW`"
+    return ImageError("mask-size", message, reference.mask, hint=hint)
 
 
 @lru_cache(maxsize=8192)
-def _silhouette(reference: Reference, stamps: tuple[tuple[int, int] | None, ...]) -> tuple[Image.Image, Size]:
-    mask = open_reference(reference)[1]
+def _look(reference: Reference, stamps: tuple[str | None, ...]) -> ReferenceLook | ImageError:
+    try:
+        found = _open(reference)
+    except ImageError as error:
+        return error
+    mask, readings, transparent = found.mask, found.readings, found.transparent
+    del found  # and with it the picture, which may be large
     small = mask.copy()
     small.thumbnail((_SILHOUETTE_SIDE, _SILHOUETTE_SIDE), Image.Resampling.BOX)
-    return small, Size(*mask.size)
+    corner = (0, 0) if reference.crop is None else reference.crop.pixels[:2]
+    warnings = (*warnings_of(mask, corner), *_transparent(transparent))
+    return ReferenceLook(small, Size(*mask.size), readings, warnings)
 
 
-def is_empty(mask: Image.Image) -> bool:
-    """Whether no pixel of a mask or an alpha channel is counted as opaque."""
-    return _brightest(mask) < _HALF
+@lru_cache(maxsize=256)
+def _look_at_layout(path: Path, stamped: str) -> LayoutLook | ImageError:
+    try:
+        image, readings = _layout(path)
+    except ImageError as error:
+        return error
+    least, most = image.getextrema()[3]  # type: ignore[misc]
+    return LayoutLook(int(most) < HALF, int(least) >= HALF, readings)
+
+
+def _open(reference: Reference) -> _Opened:
+    if reference.mask is None:
+        picture, readings = _picture(reference.image)
+        if picture.alpha is None:
+            raise no_mask(reference)
+        if _darkest(picture.alpha) >= HALF:
+            raise _opaque(reference)
+        picture = _cropped(picture, reference)
+        assert picture.alpha is not None
+        return _Opened(picture.image, _not_empty(picture.alpha, reference), readings)
+    image_header, mask_header = header(reference.image), header(reference.mask)
+    if image_header.size != mask_header.size:
+        raise sizes_differ(reference, image_header, mask_header)
+    early = None if mask_header.bands == 1 else _mask(reference)  # what is larger on the way goes first
+    picture, readings = _picture(reference.image)
+    picture = _cropped(picture, reference)
+    mask, how = early or _mask(reference)
+    return _Opened(picture.image, _not_empty(mask, reference), readings + how, _share_hidden(mask, picture.alpha))
+
+
+def _cropped(picture: ReadPicture, reference: Reference) -> ReadPicture:
+    if reference.crop is None:
+        return picture
+    box, alpha = reference.crop.pixels, picture.alpha
+    return ReadPicture(picture.image.crop(box), None if alpha is None else alpha.crop(box))
+
+
+def _not_empty(mask: Image.Image, reference: Reference) -> Image.Image:
+    if _brightest(mask) < HALF:
+        raise _nothing_visible(reference, mask)
+    return mask
+
+
+def _layout(path: Path) -> tuple[Image.Image, Readings]:
+    picture, readings = _picture(path)
+    if picture.image.mode == "RGBA":
+        return picture.image, readings
+    image = picture.image.convert("RGB") if picture.image.mode == "L" else picture.image
+    image.putalpha(picture.alpha or Image.new("L", image.size, 255))
+    return image, readings
+
+
+def _picture(path: Path) -> tuple[ReadPicture, Readings]:
+    """A picture, and how it is read otherwise than by version 0.1.0."""
+    with decoded(path) as image:
+        how = _ways(image, path)
+        try:
+            picture = read(image, release=True)
+        except UnreadablePixels as error:
+            raise ImageError("odd-pixels", str(error), path, hint=_EIGHT_BITS) from None
+        if picture.alpha is not None and clear_hidden(picture.image, picture.alpha):
+            how.append(_CLEARED)
+        return picture, tuple(how)
+
+
+def _mask(reference: Reference) -> tuple[Image.Image, Readings]:
+    path = reference.mask
+    assert path is not None
+    with decoded(path) as image:
+        how = _ways(image, path)
+        try:
+            mask = mask_of(image, release=True)
+        except UnreadablePixels as error:
+            raise ImageError("odd-pixels", str(error), path, hint=_EIGHT_BITS) from None
+        except MaskError as error:
+            raise ImageError(error.code, str(error), path, hint=error.hint) from None
+    return mask if reference.crop is None else mask.crop(reference.crop.pixels), tuple(how)
+
+
+def _ways(image: Image.Image, path: Path) -> list[str]:
+    """How a decoded picture is read otherwise than by version 0.1.0, which knew neither profiles nor all EXIF."""
+    how = [_CONVERTED] if is_converted(image) else []
+    if image.format == "PNG" and orientation_of(image) != 1:
+        with opened(path) as again:
+            if "exif" not in again.info:
+                how.append(_TURNED)
+    return how
 
 
 def _darkest(mask: Image.Image) -> int:
@@ -113,23 +241,19 @@ def _brightest(mask: Image.Image) -> int:
     return int(mask.getextrema()[1])  # type: ignore[arg-type]
 
 
-def open_layout(path: Path) -> Image.Image:
-    """The user's own layout image as RGBA."""
-    rgb, alpha = _decoded(path)
-    rgb.putalpha(Image.new("L", rgb.size, 255) if alpha is None else alpha)
-    return rgb
+def _share_hidden(mask: Image.Image, alpha: Image.Image | None) -> float:
+    """How much of a subject is fully transparent in its picture."""
+    if alpha is None or _darkest(alpha) > 0:
+        return 0.0
+    hidden = mask.histogram(mask=alpha.point([255] + [0] * 255))
+    return sum(hidden[HALF:]) / max(1, sum(mask.histogram()[HALF:]))
 
 
-def no_mask(reference: Reference) -> ImageError:
-    """The error for an opaque image without a mask file."""
-    message = "the image has no transparency, and there is no `mask`"
-    return ImageError("no-mask", message, reference.image, hint=_GET_A_MASK)
-
-
-def sizes_differ(reference: Reference, image: Size, mask: Size) -> ImageError:
-    """The error for a mask of another size than its image."""
-    message = f"the mask is {mask} px, but the image {image}"
-    return ImageError("mask-size", message, reference.mask or reference.image, hint="save the mask in the image's size")
+def _transparent(share: float) -> Iterator[SubjectWarning]:
+    if share > _NEGLIGIBLE:
+        message = f"{share:.0%} of the subject is fully transparent in the image, where it has no colour"
+        hint = "leave `mask` out to use the transparency, or give the picture without it"
+        yield SubjectWarning("transparent-subject", message.replace("%", " %"), hint)
 
 
 def _opaque(reference: Reference) -> ImageError:
@@ -145,126 +269,27 @@ def _nothing_visible(reference: Reference, mask: Image.Image) -> ImageError:
     if reference.mask is None:
         message = f"no pixel's opacity {faint}" if most else "the image is fully transparent"
         return ImageError("empty-mask", f"{where}{message}", reference.image, hint="make the subject opaque")
+    assert reference.mask is not None
+    if (values := _numbers(reference.mask)) is not None:
+        return ImageError("empty-mask", f"{where}{_listed(values)}", reference.mask, hint=_of_numbers(values))
     message = f"no pixel of the mask {faint}" if most else "the mask is black everywhere"
     hint = "white is the subject, black the background"
     return ImageError("empty-mask", f"{where}{message}", reference.mask, hint=hint)
 
 
-def _stat(path: Path) -> tuple[int, int]:
-    """Modification time and size; ImageError where there is no file that could be an image."""
-    try:
-        state = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise ImageError("no-such-image", "no such file", path, hint=_missing_hint(path)) from None
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    if stat.S_ISDIR(state.st_mode):
-        raise ImageError("not-an-image", "a folder, not an image", path, hint="name a file in it")
-    if not stat.S_ISREG(state.st_mode):
-        raise ImageError("not-an-image", "not a regular file", path)
-    if state.st_size == 0:
-        raise ImageError("not-an-image", "an empty file", path)
-    return state.st_mtime_ns, state.st_size
+def _numbers(path: Path) -> list[int] | None:
+    """The values of a mask that is dark everywhere, where they are few: numbers of objects, not opacity."""
+    with decoded(path) as image:
+        values = few_values(image)
+    return values if values is not None and len(values) > 1 else None
 
 
-def _missing_hint(path: Path) -> str | None:
-    if ":/" in path.as_posix():  # of `://`, a path keeps one slash
-        return "download it first: a scene names files, not addresses"
-    if "~" in path.parts:
-        return "`~` is not expanded in scenes: write the path relative to the scene file"
-    return near_file(path)
+def _listed(values: list[int]) -> str:
+    more = f" and {len(values) - _LISTED} more" if len(values) > _LISTED else ""
+    return f"the mask has the values {', '.join(map(str, values[:_LISTED]))}{more} only, which are all black"
 
 
-@lru_cache(maxsize=8192)
-def _header(path: Path, modified: int, size: int) -> ImageHeader:
-    """`modified` and `size` are here so that a changed file is read again."""
-    with _opened(path) as image:
-        width, height = image.size
-        if _orientation(image) in _SIDEWAYS:
-            width, height = height, width
-        return ImageHeader(width, height, _has_alpha(image), getattr(image, "n_frames", 1))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The opened, not yet decoded image; what goes wrong inside the block is the file's fault."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about size (we have our own limit) and about odd metadata
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > REFERENCE_PIXELS:
-                    raise _too_large(path, f"{image.width}x{image.height} px")
-                yield image
-    except Image.DecompressionBombError:
-        raise _too_large(path, "absurdly large") from None
-    except UnidentifiedImageError:
-        hint = f"use one of {', '.join(FORMATS)}"
-        raise ImageError("not-an-image", "not an image, or of a kind not read here", path, hint=hint) from None
-    except PermissionError as error:
-        raise _unreadable(path, error) from None
-    except _DAMAGED as error:
-        hint = "get the file again, or save it anew"
-        raise ImageError("damaged-image", f"damaged ({_reason(error)})", path, hint=hint) from None
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def _too_large(path: Path, what: str) -> ImageError:
-    limit = f"{REFERENCE_PIXELS // 1_000_000} megapixels"
-    return ImageError("image-too-large", f"{what}, more than {limit}", path, hint="make it smaller")
-
-
-def _unreadable(path: Path, error: Exception) -> ImageError:
-    return ImageError("unreadable-image", f"cannot be read ({_reason(error)})", path)
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation that is still to be applied; 1: none."""
-    if image.format == "TIFF":
-        return 1  # Pillow turns these itself, the size in the header included
-    if "exif" not in image.info and image.format == "PNG":
-        return 1  # Pillow would decode the whole file in search of a late chunk
-    return int(image.getexif().get(_ORIENTATION_TAG, 1))
-
-
-def _has_alpha(image: Image.Image) -> bool:
-    return image.mode not in ("I", "I;16", "I;16B", "I;16L", "F") and image.has_transparency_data
-
-
-def _decoded(path: Path) -> tuple[Image.Image, Image.Image | None]:
-    """The image in RGB and its alpha channel if it has one."""
-    _stat(path)
-    with _opened(path) as opened:
-        opened.verify()  # decoding alone takes pixels whose checksum is wrong
-    with _opened(path) as opened:
-        is_turned = _orientation(opened) != 1
-        opened.load()
-        image = _eight_bit(ImageOps.exif_transpose(opened) if is_turned else opened, opened.format, path)
-        if not _has_alpha(image):
-            return image.convert("RGB"), None
-        rgba = image.convert("RGBA")
-        return rgba.convert("RGB"), rgba.getchannel("A")
-
-
-def _eight_bit(image: Image.Image, file_format: str | None, path: Path) -> Image.Image:
-    """Grey of 16 bits scaled, not clipped, to 8."""
-    if image.mode.startswith("I;16") or (image.mode == "I" and file_format == "PNG"):
-        return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
-    if image.mode in ("I", "F"):
-        hint = "save it with 8 or 16 bits a channel"
-        raise ImageError("odd-pixels", "its pixels are 32-bit numbers", path, hint=hint)
-    return image
-
-
-def _mask(path: Path) -> Image.Image:
-    rgb, alpha = _decoded(path)
-    grey = rgb.convert("L")
-    if alpha is None or alpha.getextrema() == (255, 255):
-        return grey
-    tones = grey.histogram(mask=alpha.point(lambda value: 255 if value else 0))
-    if sum(count > 0 for count in tones) <= 1:
-        return alpha
-    hint = "save it as a grey picture without transparency: white is the subject"
-    raise ImageError("ambiguous-mask", "both its grey and its transparency vary", path, hint=hint)
+def _of_numbers(values: list[int]) -> str:
+    if len(values) == 2:
+        return "multiply it by 255, for example `magick MASK -auto-level NEW`: white is the subject"
+    return "a mask is white on one subject: make the value of yours 255 and all others 0"

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 
 from contextgen_cli.scene import limits
-from contextgen_cli.scene.check import images
 from contextgen_cli.scene.check.collector import ProblemCollector
-from contextgen_cli.scene.check.images import ImageError
+from contextgen_cli.scene.check.image_files import ImageError, header
 from contextgen_cli.scene.drafting import Draft
 from contextgen_cli.scene.limits import ModelLimits
 from contextgen_cli.scene.parse.nodes import KeyPath, Node, children, items, key_spot, spot
@@ -72,7 +71,7 @@ def _too_many(draft: Draft, report: ProblemCollector, model: ModelLimits) -> Non
 def _small_references(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
     for name, reference in draft.references.items() if model.smallest_reference > 1 else ():
         try:
-            size = images.header(reference.image).size
+            size = header(reference.image).size
         except ImageError:
             continue  # which is said already
         if min(size.width, size.height) < model.smallest_reference:

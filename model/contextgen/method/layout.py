@@ -17,6 +17,9 @@ from PIL import Image
 
 from contextgen.method.method_card import ModelCard
 from contextgen.method.placement import FITS, Edges, Extent, Placement, place
+from contextgen.pictures.masks import HALF, mask_of
+from contextgen.pictures.reading import is_plain, read
+from contextgen.pictures.resizing import resized
 
 Pixels = npt.NDArray[np.float32]  # (H, W, 3) in [-1, 1]
 Mask = npt.NDArray[np.bool_]  # (H, W)
@@ -29,14 +32,16 @@ class Instance:
     """One subject at one place.
 
     Attributes:
-        image: the subject's picture (RGB; an RGBA picture brings its own mask).
-        mask: where the subject is (L, same size; soft values allowed); None takes the alpha channel of `image`.
+        image: the subject's picture, in any mode of Pillow's. It is kept upright and in sRGB: RGB, RGBA or L.
+        mask: where the subject is (same size; soft values allowed), kept as L; None takes the transparency of `image`.
         box: left, top, right, bottom on the canvas, in pixels.
         fit: `area` keeps the aspect and gives the subject the box's area, `stretch` fills the box exactly, `image`
             fits the whole reference picture, background included, into the box.
 
     Raises:
         ValueError: no mask and no alpha, mask and image of different size, an empty box or an unknown fit.
+        contextgen.pictures.masks.MaskError: `mask` is a picture of several things.
+        contextgen.pictures.reading.UnreadablePixels: the pixels are numbers of 32 bits.
     """
 
     image: Image.Image
@@ -45,7 +50,11 @@ class Instance:
     fit: str = "area"
 
     def __post_init__(self) -> None:
-        if self.mask is None and "A" not in self.image.getbands():
+        if not is_plain(self.image):
+            object.__setattr__(self, "image", _plain(self.image, with_alpha=self.mask is None))
+        if self.mask is not None:
+            object.__setattr__(self, "mask", mask_of(self.mask))
+        elif self.image.mode != "RGBA":
             raise ValueError("the reference has neither a mask nor an alpha channel")
         if self.mask is not None and self.mask.size != self.image.size:
             raise ValueError(f"the mask is {self.mask.size}, the image {self.image.size}: they must be the same size")
@@ -78,7 +87,7 @@ class PreparedReference:
     @cached_property
     def extent(self) -> Extent:
         """How far the subject reaches."""
-        return _extent(self.mask)
+        return _extent(self.soft_mask)
 
     @property
     def image(self) -> Image.Image:
@@ -150,10 +159,10 @@ def compose(references: Sequence[PreparedReference], instances: Sequence[Instanc
 
 def given_layout(image: Image.Image, width: int, height: int) -> Layout:
     """The user's own composite, resized to the canvas; its alpha says what is given."""
-    rgba = image.convert("RGBA")
-    colours = rgba.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-    alpha = rgba.getchannel("A").resize((width, height), Image.Resampling.NEAREST)
-    given = np.asarray(alpha) > 127
+    picture = read(image)
+    colours = resized(picture.image, (width, height), Image.Resampling.LANCZOS)
+    alpha = picture.alpha or Image.new("L", picture.image.size, 255)
+    given = np.asarray(alpha.resize((width, height), Image.Resampling.NEAREST)) > 127
     return Layout(_from_bytes(colours) * given[..., None], given)
 
 
@@ -163,16 +172,27 @@ def prepare_reference(instance: Instance, card: ModelCard, width: int, height: i
     Raises:
         ValueError: the mask is empty at that size.
     """
-    mask = (instance.mask or instance.image.getchannel("A")).convert("L")
+    mask = instance.mask or instance.image.getchannel("A")
     soft = _as_seen(mask, card, (width, height))
     if card.reference_frame == "canvas":
         reference = _drawn_for_its_box(instance, soft, card.token_side, (width, height))
     else:
-        colours = instance.image.convert("RGB").resize(soft.size, Image.Resampling.BICUBIC)
+        colours = resized(instance.image, soft.size, Image.Resampling.BICUBIC)
         reference = PreparedReference(_from_bytes(colours), soft)
     if not reference.mask.any():
         raise ValueError(EMPTY_MASK)
     return reference
+
+
+def _plain(image: Image.Image, *, with_alpha: bool) -> Image.Image:
+    """A picture upright and in sRGB: in RGBA if it has transparency that is wanted."""
+    picture = read(image)
+    if picture.alpha is None or not with_alpha:
+        return picture.image
+    colours = picture.image.convert("RGB")
+    colours.info = {}
+    colours.putalpha(picture.alpha)
+    return colours
 
 
 def extent_of(mask: Image.Image, card: ModelCard, canvas: tuple[int, int]) -> Extent:
@@ -187,7 +207,7 @@ def extent_of(mask: Image.Image, card: ModelCard, canvas: tuple[int, int]) -> Ex
     Raises:
         ValueError: the mask is empty at that size.
     """
-    return _extent(np.asarray(_as_seen(mask, card, canvas)) > 127)
+    return _extent(_as_seen(mask, card, canvas))
 
 
 def foresee(
@@ -204,7 +224,7 @@ def foresee(
         ValueError: the mask is empty.
     """
     side = card.token_side
-    subject = _extent(np.asarray(mask) > 127)
+    subject = _extent(mask)
     if card.reference_frame != "canvas":
         wide, high = reference_size(size, card, *canvas)
         return Outline(np.asarray(mask.resize((wide // side, high // side), Image.Resampling.BICUBIC)) > 0)
@@ -227,10 +247,10 @@ def _drawn_for_its_box(
     instance: Instance, mask: Image.Image, token_side: int, canvas: tuple[int, int]
 ) -> PreparedReference:
     """The subject alone, at its size on the canvas, in a frame of whole canvas tokens."""
-    subject = _extent(np.asarray(mask) > 127)
+    subject = _extent(mask)
     placement = place(subject, instance.box, instance.fit, canvas)
     soft, corner, (left, top) = _token_frame(placement, token_side)
-    colours = instance.image.convert("RGB").resize(placement.size, Image.Resampling.BICUBIC, subject.edges)
+    colours = resized(instance.image, placement.size, Image.Resampling.BICUBIC, subject.edges)
     pixels = np.zeros((soft.height, soft.width, 3), np.float32)
     pixels[top : top + colours.height, left : left + colours.width] = _from_bytes(colours)
     soft.paste(mask.resize(placement.size, Image.Resampling.BICUBIC, subject.edges), (left, top))
@@ -256,12 +276,12 @@ def _whole_tokens(side: float, card: ModelCard) -> int:
     return max(1, math.ceil(int(side) / card.token_side)) * card.token_side
 
 
-def _extent(mask: Mask) -> Extent:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+def _extent(mask: Image.Image) -> Extent:
+    """How far a mask (L) reaches, cut at one half."""
+    edges = mask.point([0] * HALF + [255] * (256 - HALF)).getbbox()
+    if edges is None:
         raise ValueError(EMPTY_MASK)
-    height, width = mask.shape
-    return Extent((width, height), (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1))
+    return Extent(mask.size, edges)
 
 
 def _stamp(pixels: Pixels, mask: Mask, corner: tuple[int, int], canvas: Pixels, given: Mask) -> None:

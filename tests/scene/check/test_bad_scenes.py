@@ -451,6 +451,74 @@ def test_a_layout_that_gives_nothing_is_warned_of(alpha: int, folder: Path, chec
     assert not check(text).problems  # known only when decoded
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_layout_that_gives_everything_is_warned_of(deep: bool, folder: Path, check: Check) -> None:
+    Image.new("RGB", (256, 128), "green").save(folder / "lay.jpg")
+    (problem,) = check(GOOD + "layout: lay.jpg\n", deep=deep).warnings
+    assert (problem.code, problem.line, problem.column) == ("opaque-layout", 12, 9)
+    Image.new("RGBA", (256, 128), (9, 9, 9, 255)).save(folder / "lay.png")
+    assert [problem.code for problem in check(GOOD + "layout: lay.png\n", deep=True).warnings] == ["opaque-layout"]
+
+
+def turned(size: tuple[int, int], path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", size, "brown").save(path, exif=exif)
+
+
+@pytest.mark.parametrize(("size", "orientation"), [((150, 150), 6), ((150, 150), 2), ((180, 150), 3)])
+def test_a_mask_that_fits_a_turned_picture_both_ways_is_warned_of(size, orientation, folder, check) -> None:
+    turned(size, folder / "bag.jpg", orientation)
+    mask = Image.new("L", size)
+    mask.paste(255, (30, 30, 90, 120))
+    mask.save(folder / "bag_mask.png")
+    (problem,) = check(GOOD).warnings
+    assert (problem.code, problem.line, problem.column) == ("turned-apart", 6, 31)
+    assert f"the image is turned by its EXIF orientation ({orientation})" in problem.message
+    turned(size, folder / "bag_mask.jpg", orientation)
+    assert not check(edited(("bag_mask.png", "bag_mask.jpg"))).problems
+
+
+@pytest.mark.parametrize(("orientation", "turn"), [(6, "-rotate 90"), (8, "-rotate 270"), (5, "-transpose")])
+def test_a_mask_of_the_unturned_picture_is_told_how_to_turn(orientation, turn, folder, check) -> None:
+    turned((180, 150), folder / "bag.jpg", orientation)
+    Image.new("L", (180, 150), 255).save(folder / "bag_mask.png")
+    for deep in (False, True):
+        (problem,) = check(GOOD, deep=deep).errors
+        assert problem.code == "mask-size" and "the mask fits the picture unturned" in problem.message
+        assert turn in str(problem.hint)
+
+
+def test_a_profile_that_cannot_be_applied_is_warned_of(folder: Path, check: Check) -> None:
+    Image.new("RGB", (150, 150), "brown").save(folder / "bag.jpg", icc_profile=b"junk" * 50)
+    (problem,) = check(GOOD).warnings
+    assert (problem.code, problem.line, problem.column) == ("odd-metadata", 6, 16)
+    assert problem.message == "its colour profile cannot be read: it is left out"
+
+
+def test_what_is_odd_about_a_subject_is_warned_of_on_every_run(folder: Path, check: Check) -> None:
+    with Image.open(folder / "crab.png") as image:
+        image.load()
+    image.putpixel((199, 0), (9, 9, 9, 255))
+    image.putpixel((0, 159), (9, 9, 9, 255))
+    image.save(folder / "crab.png")
+    verified: set[str] = set()
+    for _ in range(2):
+        (problem,) = check(GOOD, deep=True, verified=verified).warnings
+        assert (problem.code, problem.line, problem.column) == ("stray-specks", 5, 17)
+    assert len(verified) == 1  # the bag
+    assert [problem.code for problem in check(GOOD, deep=True, strict=True).errors] == ["stray-specks"]
+
+
+def test_a_mask_in_colours_is_refused_at_its_place(folder: Path, check: Check) -> None:
+    mask = Image.new("RGB", (150, 150))
+    mask.paste((128, 0, 0), (30, 30, 120, 120))
+    mask.save(folder / "bag_mask.png")
+    (problem,) = check(GOOD, deep=True).errors
+    assert (problem.code, problem.line, problem.column) == ("mask-colours", 6, 31)
+    assert "#800000 (36 %)" in problem.message and "bag_mask.png" in problem.message
+
+
 def test_a_small_reference_will_be_enlarged(folder: Path, check: Check) -> None:
     Image.new("RGBA", (40, 40), "red").save(folder / "small.png")
     (problem,) = check(edited(("crab.png", "small.png"))).warnings

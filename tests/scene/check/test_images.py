@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 
+import profiles
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from contextgen_cli.scene.check.images import ImageError, header, open_layout, open_reference
+from contextgen_cli.scene.check.image_files import ImageError, header
+from contextgen_cli.scene.check.images import look_at, open_layout, open_reference
 from contextgen_cli.scene.scene import Box, Reference, Size
 
 SIZE = (24, 16)
@@ -17,7 +19,8 @@ RED = (200, 40, 30)
 
 
 def opened(path: Path, mask: Path | None = None, crop: Box | None = None) -> tuple[Image.Image, Image.Image]:
-    return open_reference(Reference("it", path, mask, crop))
+    image, subject = open_reference(Reference("it", path, mask, crop))
+    return image.convert("RGB"), subject
 
 
 def pixel(image: Image.Image, x: int, y: int) -> object:
@@ -49,13 +52,13 @@ def test_a_format_that_is_not_read(tmp_path: Path) -> None:
         header(tmp_path / "it.png")
 
 
-def test_colours_under_transparency_are_kept(tmp_path: Path) -> None:
+def test_what_is_fully_transparent_has_no_colour_and_soft_values_stay(tmp_path: Path) -> None:
     image = Image.new("RGBA", SIZE, (*RED, 0))
     image.paste((1, 2, 3, 128), (0, 0, 12, 16))
     image.save(tmp_path / "it.png")
     rgb, alpha = opened(tmp_path / "it.png")
-    assert (pixel(rgb, 20, 3), pixel(alpha, 20, 3)) == (RED, 0)
-    assert (pixel(rgb, 3, 3), pixel(alpha, 3, 3)) == ((1, 2, 3), 128)  # soft values stay
+    assert (pixel(rgb, 20, 3), pixel(alpha, 20, 3)) == ((0, 0, 0), 0)
+    assert (pixel(rgb, 3, 3), pixel(alpha, 3, 3)) == ((1, 2, 3), 128)
 
 
 def modes() -> dict[str, tuple[Image.Image, dict[str, object], tuple[int, int, int]]]:
@@ -205,6 +208,57 @@ def test_an_image_without_transparency_needs_a_mask(tmp_path: Path) -> None:
     assert "background remover" in str(raised.value.hint)
 
 
+def test_a_hidden_colour_comes_into_no_subject(tmp_path: Path) -> None:
+    for name, hidden in (("black", (0, 0, 0, 0)), ("magenta", (255, 0, 255, 0))):
+        image = Image.new("RGBA", SIZE, hidden)
+        image.paste((*RED, 255), (0, 0, 12, 16))
+        image.save(tmp_path / f"{name}.png")
+    looks = [look_at(Reference("it", tmp_path / f"{name}.png")) for name in ("black", "magenta")]
+    assert [look.readings for look in looks] == [(), ("cleared of a hidden colour",)]
+    pictures = [open_reference(Reference("it", tmp_path / f"{name}.png"))[0] for name in ("black", "magenta")]
+    assert pictures[0].tobytes() == pictures[1].tobytes()
+
+
+def test_how_a_picture_is_read_otherwise_than_once(tmp_path: Path, mask: Path) -> None:
+    Image.new("RGB", SIZE, RED).save(tmp_path / "plain.png", icc_profile=profiles.srgb())
+    Image.new("RGB", SIZE, RED).save(tmp_path / "wide.png", icc_profile=profiles.swapped())
+    text = PngInfo()
+    text.add_text("Raw profile type exif", f"\nexif\n32\n{exif(3).tobytes().hex()}\n")
+    Image.new("RGB", SIZE, RED).save(tmp_path / "raw.png", pnginfo=text)
+    Image.new("RGB", SIZE, RED).save(tmp_path / "turned.png", exif=exif(3))
+    found = {name: look_at(Reference("it", tmp_path / f"{name}.png", mask)).readings for name in READINGS}
+    assert found == READINGS
+
+
+READINGS = {"plain": (), "turned": (), "wide": ("converted to sRGB",), "raw": ("turned upright",)}
+
+
+def exif(orientation: int) -> Image.Exif:
+    written = Image.Exif()
+    written[0x0112] = orientation
+    return written
+
+
+def test_a_mask_of_numbers_says_what_it_has(tmp_path: Path) -> None:
+    Image.new("RGB", SIZE, RED).save(tmp_path / "it.png")
+    numbers = Image.new("L", SIZE)
+    for values, words, hint in (((1,), "the values 0, 1 only", "multiply it by 255"), ((1, 2), "0, 1, 2 only", "255")):
+        for value in values:
+            numbers.paste(value, (4 * value, 0, 4 * value + 4, 16))
+        numbers.save(tmp_path / "numbers.png")
+        with pytest.raises(ImageError, match=words) as raised:
+            opened(tmp_path / "it.png", tmp_path / "numbers.png")
+        assert raised.value.code == "empty-mask" and hint in str(raised.value.hint)
+
+
+def test_a_subject_that_its_picture_hides_is_warned_of(tmp_path: Path, mask: Path) -> None:
+    image = Image.new("RGBA", SIZE)
+    image.paste((*RED, 255), (0, 0, 6, 16))
+    image.save(tmp_path / "it.png")
+    (warning,) = look_at(Reference("it", tmp_path / "it.png", mask)).warnings
+    assert warning.code == "transparent-subject" and warning.message.startswith("50 % of the subject")
+
+
 def test_layout(tmp_path: Path) -> None:
     Image.new("RGB", SIZE, RED).save(tmp_path / "lay.jpg")
     assert open_layout(tmp_path / "lay.jpg").getextrema()[3] == (255, 255)
@@ -219,14 +273,6 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert header(tmp_path / "it.png").size == Size(640, 480)
 
 
-def test_a_changed_file_of_the_same_length_is_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "it.bmp"
-    for time, size in enumerate([(24, 16), (16, 24)]):
-        Image.new("RGB", size).save(path)
-        os.utime(path, (time, time))
-        assert header(path).size == Size(*size)
-
-
 def test_no_warning_of_pillow_leaks(tmp_path: Path) -> None:
     Image.new("1", (14_000, 14_000)).save(tmp_path / "big.png")
     with warnings.catch_warnings(), pytest.raises(ImageError, match="64 megapixels"):
@@ -236,7 +282,7 @@ def test_no_warning_of_pillow_leaks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("most", "is_refused"), [(24 * 16 - 1, True), (24 * 16, False)])
 def test_a_picture_may_have_as_many_pixels_as_the_limit_says(mask, monkeypatch, most, is_refused) -> None:
-    monkeypatch.setattr("contextgen_cli.scene.check.images.REFERENCE_PIXELS", most)
+    monkeypatch.setattr("contextgen_cli.scene.check.image_files.REFERENCE_PIXELS", most)
     if not is_refused:
         assert header(mask).size == Size(*SIZE)
         return
