@@ -46,6 +46,15 @@ class Loaded:
     files: int = 0
 
     @property
+    def error_count(self) -> int:
+        """Of all errors, also those that no problem tells."""
+        return sum(problem.count for problem in self.errors)
+
+    @property
+    def warning_count(self) -> int:
+        return sum(problem.count for problem in self.warnings)
+
+    @property
     def errors(self) -> tuple[Problem, ...]:
         return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contextgen.backends.base import Backend, Capabilities, Cost, Opening, Painter, Picture, Seen, Sketch
 from contextgen.backends.choices import DTYPES, LEAST_MEMORY_LAST, ContextParallel, Numerics
 from contextgen.backends.flux_kontext.flux_numerics import PARALLELS, QUANTIZATIONS, FluxNumerics
+from contextgen.backends.tokenization import PromptTokens, open_tokenizer, tokenized
 from contextgen.backends.unsupported import NotOffered
 from contextgen.method.method_card import ModelCard
 from contextgen.weights.card import CARD_FILE, MalformedCard, read_card
 from contextgen.weights.checkpoint_errors import FolderIncomplete
 from contextgen.weights.model_folder import components, count_numbers
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 _COMPONENTS = ("scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "transformer", "vae")
 _REPAIR = "Fetch the folder again, or copy the part that is missing."
@@ -96,6 +100,17 @@ class FluxKontext(Backend):
         """Whether the folder's card says how the model was trained; what was measured of it says nothing of that."""
         path = self.folder / CARD_FILE
         return path.is_file() and json.loads(path.read_text("utf-8")).keys() != {"mag_ratios"}
+
+    def read_prompt(self, prompt: str) -> PromptTokens | None:
+        """T5's reading, which brings every word to the blocks. Of CLIP's, of 77 tokens, one vector is made beside it:
+        what is beyond those alone is not lost."""
+        if self._tokenizer is None:
+            return None
+        return tokenized(self._tokenizer, self.card.framed(prompt), self.card.text_length)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer | None:
+        return None if self._folder is None else open_tokenizer(self._folder / "tokenizer_2")
 
     def parts(self) -> Mapping[str, int]:
         """The transformer without its `modulation`, which is a part of its own."""
