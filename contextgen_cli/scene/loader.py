@@ -120,6 +120,8 @@ def _rows(root: Node, source: SceneSource, report: ProblemCollector, options: Lo
     rows = matrix.rows(root, report)
     for index, row in enumerate(rows):
         in_matrix = matrix.MATRIX in children(root)
+        if report.leaves(len(rows) - index):
+            return
         row_source = replace(source, matrix_row=index, values=row.values) if in_matrix else source
         read = _checked(row.root, row_source, report, options)
         if read is not None:
@@ -136,7 +138,10 @@ def _checked(root: Node, source: SceneSource, report: ProblemCollector, options:
         model_checks.check(drafted, report, limits)
     if not options.confine or checks.is_confined(drafted, report):
         image_checks.check(drafted, report, deep=options.deep, verified=options.verified)  # else not even touched
-    return drafted if report.error_count == errors and not broken else None
+    if report.error_count == errors and not broken:
+        return drafted
+    report.is_broken()
+    return None
 
 
 def _named(found: Sequence[_Read]) -> tuple[Scene, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 
 from contextgen_cli.scene import limits
@@ -35,8 +36,12 @@ def _references_declared(draft: Draft, report: ProblemCollector) -> None:
     for index, instance in draft.instances.items():
         if instance.reference not in declared:
             at = spot(draft.root, "instances", index, "reference")
-            hint = did_you_mean(instance.reference, declared) or f"declared: {', '.join(declared) or 'none'}"
+            hint = partial(_declared_names, instance.reference, declared)
             report.error("unknown-reference", f"no reference is named `{instance.reference}`", at, hint)
+
+
+def _declared_names(name: str, declared: Collection[str]) -> str:
+    return did_you_mean(name, declared) or f"declared: {', '.join(declared) or 'none'}"
 
 
 def _references_used(draft: Draft, report: ProblemCollector) -> None:

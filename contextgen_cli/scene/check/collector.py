@@ -30,13 +30,14 @@ class ProblemCollector:
         self._told: dict[Severity, list[Problem]] = {severity: [] for severity in Severity}
         self._twisted: dict[Place, tuple[str, int | None]] = {}
         self._error_count = 0
+        self._broken_scenes = self._unchecked_scenes = 0
 
     @property
     def problems(self) -> list[Problem]:
         """Those that are told, and at the end how many there are beside them."""
         told = [problem for each in self._told.values() for problem in each]
         told.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
-        return told + [problem for severity in Severity for problem in self._others(severity)]
+        return told + [problem for severity in Severity for problem in self._others(severity)] + self._unchecked()
 
     @property
     def error_count(self) -> int:
@@ -64,6 +65,16 @@ class ProblemCollector:
         if index is not None:
             errors = self._told[Severity.ERROR]
             errors[index] = replace(errors[index], hint=hint)
+
+    def is_broken(self) -> None:
+        """A scene of this source has errors."""
+        self._broken_scenes += 1
+
+    def leaves(self, scenes: int) -> bool:
+        """Whether so many scenes need not be checked: very many have errors already, and none will be used."""
+        is_enough = self._broken_scenes >= limits.PROBLEMS
+        self._unchecked_scenes += scenes * is_enough
+        return is_enough
 
     def _add(self, severity: Severity, code: str, message: str, at: Spot | None, hint: Hint) -> int | None:
         """Which of those told it is; None: it is known, or one too many."""
@@ -98,6 +109,13 @@ class ProblemCollector:
         message = f"{count:,} more {severity.value}{'s' * (count > 1)} in this file"
         hint = f"the first {limits.PROBLEMS} are told; what is wrong with them may be wrong with the others"
         return [Problem(severity, "more-problems", message, self._path, hint=hint, count=count)]
+
+    def _unchecked(self) -> list[Problem]:
+        if not self._unchecked_scenes:
+            return []
+        message = f"{self._unchecked_scenes:,} more scenes in this file are not checked"
+        hint = f"{limits.PROBLEMS} have errors: mend those first"
+        return [Problem(Severity.ERROR, "unchecked-scenes", message, self._path, hint=hint)]
 
     def _clamped(self, place: Place) -> Place:
         """A parser may point behind the end of a file; the end of its last written line says more."""

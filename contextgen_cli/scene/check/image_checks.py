@@ -45,7 +45,7 @@ def _reference(draft: Draft, reference: Reference, report: ProblemCollector) -> 
 
 
 def _refuse(error: ImageError, at: Spot, report: ProblemCollector) -> None:
-    report.error(error.code, error.message, at, error.hint)
+    report.error(error.code, error.message, at, lambda: error.hint)
 
 
 def _spot(draft: Draft, reference: Reference, key: str) -> Spot:

@@ -11,10 +11,10 @@ import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -37,7 +37,7 @@ _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowErro
 class ImageError(SceneError):
     """An image file that a scene names cannot be used: `path`; `code` as in `Problem`."""
 
-    def __init__(self, code: str, what: str, path: Path, *, hint: str | None = None) -> None:
+    def __init__(self, code: str, what: str, path: Path, *, hint: str | Callable[[], str | None] | None = None) -> None:
         super().__init__(f"{what}: {shown(path)}", hint=hint)
         self.code = code
         self.path = path
@@ -155,7 +155,7 @@ def _stat(path: Path) -> tuple[int, int]:
     try:
         state = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise ImageError("no-such-image", "no such file", path, hint=_missing_hint(path)) from None
+        raise ImageError("no-such-image", "no such file", path, hint=partial(_missing_hint, path)) from None
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
     if stat.S_ISDIR(state.st_mode):

@@ -137,8 +137,20 @@ def _wrong_number_of_items(error: Violation, subject: str) -> Explanation:
 
 
 def _repeated_items(error: Violation, subject: str) -> Explanation:
-    repeated = next(item for item in error.instance if error.instance.count(item) > 1)
-    return "repeated-item", f"{subject} holds {repeated} twice", "each would paint the same picture"
+    twice = repeated(error.instance)
+    return "repeated-item", f"{subject} holds {twice} twice", "each would paint the same picture"
+
+
+def repeated(items: Sequence[object]) -> str | float | None:
+    """The first text or number that is in the list before; lists and mappings, which no list of ours may hold, pass."""
+    seen = set()
+    for item in items:
+        if isinstance(item, str | int | float):
+            key = isinstance(item, bool), item  # to Python, true is 1
+            if key in seen:
+                return item
+            seen.add(key)
+    return None
 
 
 def _unexplained(error: Violation, subject: str) -> Explanation:

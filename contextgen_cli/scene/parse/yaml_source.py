@@ -20,7 +20,8 @@ from contextgen_cli.scene.parse.nodes import MappingEntry, Node, Place, Spot, do
 from contextgen_cli.scene.parse.scalars import control_character, resolved
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DOCUMENT_START = re.compile(r"^(?:%[^\n]*\n)*---(?=\s|$)", re.MULTILINE)
+_DOCUMENT_START = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+_EMPTY_DOCUMENT = re.compile(r"---\s*")
 
 _EXPLANATIONS = (  # a part of the parser's words, code, ours, hint
     ("tab character", "yaml-tab", "a tab is no indentation in YAML", "indent with spaces"),
@@ -45,15 +46,28 @@ _EXPLANATIONS = (  # a part of the parser's words, code, ours, hint
 def documents(text: str, report: ProblemCollector) -> Iterator[Node | None]:
     """One node for each document, None for one that cannot be read; a broken one does not hide the next."""
     for chunk, first_line in _chunks(text):
-        yield from _Builder(report, first_line, chunk).documents()
+        if _EMPTY_DOCUMENT.fullmatch(chunk):
+            yield Node(None, Place(first_line + 1, len("---") + 1))
+        else:
+            yield from _Builder(report, first_line, chunk).documents()
 
 
 def _chunks(text: str) -> Iterator[tuple[str, int]]:
-    """The text cut before each `---`, with the number of lines before the piece."""
-    starts = [match.start() for match in _DOCUMENT_START.finditer(text)]
-    edges = sorted({0, *starts, len(text)})
-    for start, end in pairwise(edges):
-        yield text[start:end], text.count("\n", 0, start)
+    """The text cut before each `---` and the directives above it, with the number of lines before the piece."""
+    edges = [0]
+    for match in _DOCUMENT_START.finditer(text):
+        edges.append(_above_directives(text, match.start(), edges[-1]))
+    line = 0
+    for start, end in pairwise([*dict.fromkeys(edges), len(text)]):
+        yield text[start:end], line
+        line += text.count("\n", start, end)
+
+
+def _above_directives(text: str, at: int, least: int) -> int:
+    """Where the lines that begin with `%` begin which end at `at`."""
+    while at > least and text[(before := max(least, text.rfind("\n", 0, at - 1) + 1))] == "%":
+        at = before
+    return at
 
 
 @dataclass

@@ -65,14 +65,15 @@ def tokenized(tokenizer: Tokenizer, framed: Sequence[str], most: int, unknown: s
     """
     before, prompt, behind = framed
     encoding = tokenizer.encode(before + prompt + behind)
+    ids, offsets = encoding.ids, encoding.offsets
     words = [index for index, special in enumerate(encoding.special_tokens_mask) if not special]
-    room = max(0, most - (len(encoding.ids) - len(words)))
+    room = max(0, most - (len(ids) - len(words)))
     start, end = len(before), len(before) + len(prompt)
-    read_to = encoding.offsets[words[room]][0] if len(words) > room else end
+    read_to = offsets[words[room]][0] if len(words) > room else end
     missing = tokenizer.token_to_id(unknown)
-    missed = [encoding.offsets[index][1] - 1 - start for index in words[:room] if encoding.ids[index] == missing]
+    missed = [offsets[index][1] - 1 - start for index in words[:room] if ids[index] == missing]
     return PromptTokens(
-        count=len(encoding.ids),
+        count=len(ids),
         most=most,
         cut=prompt[max(0, read_to - start) :],
         unknown=_words_at([at for at in missed if 0 <= at < len(prompt)], prompt),
