@@ -12,6 +12,7 @@ from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.suggestions import did_you_mean
 from contextgen_cli.scene.drafting import Draft
 from contextgen_cli.scene.parse.nodes import KeyPath, descendant, items, key_spot, spot
+from contextgen_cli.scene.parse.odd_letters import remark
 from contextgen_cli.scene.scene import Box, Reference, Size
 
 
@@ -37,7 +38,8 @@ def _references_declared(draft: Draft, report: ProblemCollector) -> None:
         if instance.reference not in declared:
             at = spot(draft.root, "instances", index, "reference")
             hint = partial(_declared_names, instance.reference, declared)
-            report.error("unknown-reference", f"no reference is named `{instance.reference}`", at, hint)
+            message = f"no reference is named `{instance.reference}`{remark(instance.reference)}"
+            report.error("unknown-reference", message, at, hint)
 
 
 def _declared_names(name: str, declared: Collection[str]) -> str:

@@ -22,7 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from contextgen_cli.errors import SceneError
 from contextgen_cli.scene.check.problems import shown
 from contextgen_cli.scene.limits import REFERENCE_PIXELS
-from contextgen_cli.scene.parse.finding import near_file
+from contextgen_cli.scene.parse.missing_files import near_file
 from contextgen_cli.scene.scene import Reference, Size
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")

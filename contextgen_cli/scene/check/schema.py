@@ -14,6 +14,7 @@ from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.schema_messages import Violation, explained, repeated, wanted
 from contextgen_cli.scene.check.suggestions import did_you_mean, nearest
 from contextgen_cli.scene.parse.nodes import KeyPath, Node, Spot, dotted, key_spot, plain, spot
+from contextgen_cli.scene.parse.odd_letters import remark
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -129,7 +130,7 @@ class _Checker:
             at = key_spot(self._root, *path, key)
             if not self._report.twist(at.place):
                 hint = partial(_known_keys, key, known)
-                self._report.error("unknown-key", f"unknown key `{key}`", at, hint)
+                self._report.error("unknown-key", f"unknown key `{key}`{remark(key)}", at, hint)
 
     def _missing_keys(self, error: Violation, path: KeyPath) -> None:
         known = error.schema["properties"]
@@ -149,7 +150,7 @@ class _Checker:
         at = key_spot(self._root, *path, name)
         if not self._report.twist(at.place):
             hint = "begin with a letter or `_`, go on with letters, digits, `_` and `-`"
-            self._report.error("bad-name", f"`{name}` cannot be a name", at, hint)
+            self._report.error("bad-name", f"`{name}` cannot be a name{remark(name)}", at, hint)
 
     def _no_branch(self, error: Violation, path: KeyPath) -> None:
         """Say what is wrong by the form that was meant, not that no form fits."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from contextgen_cli.scene.check.suggestions import did_you_mean
 from contextgen_cli.scene.parse.nodes import KeyPath, dotted
+from contextgen_cli.scene.parse.odd_letters import remark
 
 Violation = Any  # jsonschema's ValidationError; its stubs call every field optional
 Explanation = tuple[str, str, str | None]  # code, message, hint
@@ -65,7 +66,7 @@ def _found(value: object) -> str:
     if isinstance(value, bool):
         return f"this is {str(value).lower()}"
     if isinstance(value, str):
-        return f'this is the text "{value[:40]}{"…" if len(value) > 40 else ""}"'
+        return f'this is the text "{value[:40]}{"…" if len(value) > 40 else ""}"{remark(value[:40])}'
     if isinstance(value, Mapping):
         return "this is a mapping"
     return "this is a list" if isinstance(value, list) else f"this is {value}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,6 +13,7 @@ from contextgen_cli.errors import SceneError
 from contextgen_cli.scene.check.problems import shown
 from contextgen_cli.scene.imports import coco, mig, segment_info
 from contextgen_cli.scene.imports.imported import Imported, MalformedError, Target
+from contextgen_cli.scene.parse.missing_files import near_file
 
 
 class Format(str, Enum):
@@ -48,7 +50,8 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8-sig"), parse_constant=_no_constant)
     except OSError as error:
-        raise SceneError(f"{shown(path)}: cannot read this file: {error.strerror}") from None
+        hint = None if path.exists() else partial(near_file, path)
+        raise SceneError(f"{shown(path)}: cannot read this file: {error.strerror}", hint=hint) from None
     except json.JSONDecodeError as error:
         place = f"{shown(path)}:{error.lineno}:{error.colno}"
         raise SceneError(f"{place}: this is no JSON: {error.msg}") from None

@@ -126,7 +126,8 @@ class _Parser:
         try:
             value = self._scalars.decode(match.group())
         except json.JSONDecodeError as error:
-            self._fail("json-syntax", f"this is no JSON: {error.msg.lower()}", at + error.pos)
+            hint = "a backslash begins an escape: double it, or in a path write `/`"
+            self._fail("json-syntax", f"this is no JSON: {error.msg.lower()}", at + error.pos, hint)
         except ValueError as error:
             self._fail("json-number", str(error), at)
         if isinstance(value, float) and abs(value) == float("inf"):
@@ -142,9 +143,9 @@ class _Parser:
             message = f"`{key.value}` is given twice; the first is in line {first.key.line}"
             self._report.error("duplicate-key", message, Spot(key.place, ""), "remove one of them")
 
-    def _fail(self, code: str, message: str, at: int) -> NoReturn:
+    def _fail(self, code: str, message: str, at: int, hint: str | None = None) -> NoReturn:
         self.failed_at = at
-        self._report.error(code, message, Spot(self._place(at), ""))
+        self._report.error(code, message, Spot(self._place(at), ""), hint)
         raise _UnreadableJson
 
     def _place(self, at: int) -> Place:

@@ -17,12 +17,15 @@ import yaml
 from contextgen_cli.scene import limits
 from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.parse.nodes import MappingEntry, Node, Place, Spot, dotted, mapping, sequence
+from contextgen_cli.scene.parse.odd_letters import QUOTES, named, odd_space
 from contextgen_cli.scene.parse.scalars import control_character, resolved
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DOCUMENT_START = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+_TYPOGRAPHIC = re.compile(f"[{QUOTES}][^{QUOTES}]*[{QUOTES}]")
 _EMPTY_DOCUMENT = re.compile(r"---\s*")
 
+_ESCAPES = "a backslash begins an escape there: double it, use single quotes, or in a path write `/`"
 _EXPLANATIONS = (  # a part of the parser's words, code, ours, hint
     ("tab character", "yaml-tab", "a tab is no indentation in YAML", "indent with spaces"),
     ("mapping values are not allowed", "yaml-syntax", "a `:` where none can be",
@@ -35,8 +38,9 @@ _EXPLANATIONS = (  # a part of the parser's words, code, ours, hint
     ("did not find expected ',' or '}'", "yaml-syntax", "a `{` is not closed", "add a `}` or a `,`"),
     ("unexpected end of stream", "yaml-syntax", "a quote is not closed", None),
     ("could not find expected ':'", "yaml-syntax", "a key without a `:`", "write `key: value`"),
-    ("unknown escape character", "yaml-syntax", "an unknown escape in double quotes",
-     "double the backslash, or use single quotes"),
+    ("unknown escape character", "yaml-syntax", "an unknown escape in double quotes", _ESCAPES),
+    ("did not find expected hexdecimal number", "yaml-syntax", "an unfinished escape in double quotes", _ESCAPES),
+    ("invalid Unicode character escape", "yaml-syntax", "an escape that stands for no character", _ESCAPES),
     ("cannot start any token", "yaml-syntax", "a text cannot begin with this sign", "put it in quotes"),
     ("document start", "yaml-syntax", "something is left over behind the end of the document",
      "check the brackets; separate documents with a line `---`"),
@@ -147,7 +151,8 @@ class _Builder:
         is_plain = event.style is None or event.style == ""
         value, twist = resolved(event.value) if is_plain else (event.value, None)
         has_control = control_character(event.value) is not None
-        at = self._spot(place) if twist or has_control else None
+        is_typographic = is_plain and _TYPOGRAPHIC.fullmatch(event.value) is not None
+        at = self._spot(place) if twist or has_control or is_typographic else None
         if self._expects_key():
             self._key(event.value, place)
             twist = twist if twist and twist.code == "yaml-boolean" else None
@@ -156,7 +161,12 @@ class _Builder:
         if at and twist:
             self._report.twisted(twist.code, twist.message, at, twist.hint)
         if at and has_control:
-            self._report.twisted("control-character", "a text with a control character", at)
+            hint = _ESCAPES if event.style == '"' else None
+            self._report.twisted("control-character", "a text with a control character", at, hint)
+        if at and is_typographic:
+            hint = 'in YAML, quotes are written "…"; a text that is to have these goes between such'
+            message = "typographic quotes are part of the text"
+            self._report.warning("typographic-quotes", message, at, hint)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         place = self._place(event.start_mark)
@@ -216,6 +226,9 @@ class _Builder:
         words = getattr(error, "problem", None) or str(error)
         opened = getattr(error, "context_mark", None)
         mark = getattr(error, "problem_mark", None) or opened
+        if (space := self._odd_space(opened, mark)) is not None:
+            self._report.error(*space)
+            return
         code, message, hint = self._explanation(words, mark)
         if message.endswith("not closed") and opened:
             mark = opened
@@ -223,6 +236,18 @@ class _Builder:
             hint = 'inside `{ }` and `[ ]`, put "${name}" in quotes'
         place = self._place(mark) if mark else Place(self._first_line + 1, 1)
         self._report.error(code, message, Spot(place, ""), hint)
+
+    def _odd_space(self, opened: Any, mark: Any) -> tuple[str, str, Spot, str] | None:
+        """The first space that is none to YAML, in the lines where something is wrong."""
+        if mark is None:
+            return None
+        first = max(0, min(mark.line - 1, opened.line if opened else mark.line))
+        for index, line in enumerate(self._text.split("\n")[first : mark.line + 1], first):
+            if found := odd_space(line):
+                message = f"{named(found.group())}, where only a plain space is one to YAML"
+                at = Spot(Place(self._first_line + index + 1, found.start() + 1), "")
+                return "yaml-space", message, at, "write a plain space"
+        return None
 
     def _explanation(self, words: str, mark: Any) -> tuple[str, str, str | None]:
         """Code, message and hint for the parser's words."""
