@@ -58,6 +58,11 @@ class Box:
         left, top, right, bottom = self.pixels
         return left < right and top < bottom
 
+    @property
+    def area(self) -> float:
+        """In square pixels."""
+        return (self.right - self.left) * (self.bottom - self.top)
+
     def scaled(self, x: float, y: float) -> Box:
         return Box(self.left * x, self.top * y, self.right * x, self.bottom * y)
 
