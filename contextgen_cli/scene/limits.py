@@ -8,7 +8,9 @@ from typing import Protocol
 
 FILE_BYTES = 1 << 20  # a scene file
 STREAM_BYTES = 64 << 20  # standard input, which may carry many scenes
-NODES = 100_000  # values of a document once its aliases are written out
+DOCUMENTS = 50_000  # in a file; standard input may have more
+NODES = 50_000  # values of a document once its aliases are written out
+PROMPT_LETTERS = 20_000  # many times what a model reads
 DEPTH = 24  # nested lists and mappings; a scene needs 5
 MATRIX_SCENES = 10_000  # scenes that one `matrix` may make
 MATRIX_BYTES = STREAM_BYTES  # what they may take together, about

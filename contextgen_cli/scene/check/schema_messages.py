@@ -29,6 +29,7 @@ _BOUNDS = {
     "exclusiveMinimum": "more than",
     "exclusiveMaximum": "less than",
 }
+_LONGEST_NAME = 100
 _LENGTHS = 'whole pixels, such as 120, or per cent, such as "45%" or "12.5%"'
 
 
@@ -98,6 +99,9 @@ def _bad_text(error: Violation, subject: str) -> Explanation:
     pattern = str(error.validator_value)
     if pattern == "\\S" or error.validator == "minLength":
         return "empty-text", f"{subject} is empty", None
+    if error.validator == "maxLength" and error.validator_value > _LONGEST_NAME:
+        most, found = error.validator_value, len(error.instance)
+        return "too-long", f"{subject} has {found:,} letters; at most {most:,} are possible", "say it in fewer words"
     if choices := _CHOICES.fullmatch(pattern):
         return _no_choice_of(choices[1].split("|"), error, subject)
     if subject == "`model`":

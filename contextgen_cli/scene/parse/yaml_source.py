@@ -132,6 +132,7 @@ class _Builder:
     def _start(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent) -> None:
         place = self._place(event.start_mark)
         self._refuse_tag(event.tag, place)
+        self._count(1, place)
         if self._expects_key():
             self._fail("yaml-key", "a key must be a word, not a list or mapping", place)
         if len(self._open) >= limits.DEPTH:
@@ -147,7 +148,6 @@ class _Builder:
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         place = self._place(event.start_mark)
         self._refuse_tag(event.tag, place)
-        self._count(1, place)
         is_plain = event.style is None or event.style == ""
         value, twist = resolved(event.value) if is_plain else (event.value, None)
         has_control = control_character(event.value) is not None
@@ -157,6 +157,7 @@ class _Builder:
             self._key(event.value, place)
             twist = twist if twist and twist.code == "yaml-boolean" else None
         else:
+            self._count(1, place)
             self._put(Node(value, place), event.anchor)
         if at and twist:
             self._report.twisted(twist.code, twist.message, at, twist.hint)
