@@ -7,6 +7,7 @@ meant. EXIF orientation is applied to image and mask, each by its own. An animat
 
 from __future__ import annotations
 
+import re
 import stat
 import struct
 import warnings
@@ -168,7 +169,7 @@ def _stat(path: Path) -> tuple[int, int]:
 
 
 def _missing_hint(path: Path) -> str | None:
-    if ":/" in path.as_posix():  # of `://`, a path keeps one slash
+    if re.search(r"\w\w:/", path.as_posix()):  # of `://`, a path keeps one slash; before one letter it is a drive
         return "download it first: a scene names files, not addresses"
     if "~" in path.parts:
         return "`~` is not expanded in scenes: write the path relative to the scene file"

@@ -52,6 +52,11 @@ def _is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112  never raises, whatever the name
 
 
+def _is_pipe_or_device(path: Path) -> bool:
+    """Whether reading it might wait for ever."""
+    return os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113  these never raise
+
+
 def _in_folder(folder: Path, unreadable: list[Problem]) -> Iterator[Path]:
     """The scene files of a folder and of those below it, except hidden ones; what cannot be looked into is reported."""
 
@@ -64,7 +69,12 @@ def _in_folder(folder: Path, unreadable: list[Problem]) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.lower().endswith(_IN_FOLDERS) and not name.startswith("."):
-                yield Path(parent, name)
+                path = Path(parent, name)
+                if _is_pipe_or_device(path):
+                    message, hint = "a pipe or a device, not a file", "name it on the command line to read it"
+                    unreadable.append(Problem(Severity.ERROR, "not-a-file", message, path, hint=hint))
+                else:
+                    yield path
 
 
 def _in_glob(pattern: str, unreadable: list[Problem]) -> Iterator[Path]:
