@@ -39,3 +39,9 @@ def draw_reference(path: Path, colour: str) -> None:
     picture = Image.new("RGBA", (120, 100))
     ImageDraw.Draw(picture).ellipse((8, 8, 112, 92), fill=colour)
     picture.save(path)
+
+
+def with_option(options: tuple[Any, ...], name: str, value: object) -> tuple[Any, ...]:
+    """The options with another value for one of them, as none may be given twice."""
+    at = options.index(name) + 1
+    return (*options[:at], value, *options[at + 1 :])

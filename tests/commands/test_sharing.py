@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from painting import with_option
 from PIL import Image
 
 from contextgen_cli.errors import DeviceError
@@ -19,7 +20,7 @@ def pixels(path) -> np.ndarray:
 @pytest.mark.processes
 @pytest.mark.parametrize("way", ["ulysses", "ring"])
 def test_two_processes_paint_the_same_picture_and_one_writes_it(contextgen, tiny, scene, tmp_path, way):
-    more = (*tiny, "--dtype", "float32", "--steps", 2, "--count", 2)
+    more = (*with_option(tiny, "--steps", 2), "--dtype", "float32", "--count", 2)
     assert contextgen("render", scene, *more, "-o", tmp_path / "alone").code == 0
     result = contextgen("render", scene, *more, "--parallel", f"{way}=2", "-o", tmp_path / "shared")
     assert result.code == 0, result.err

@@ -27,10 +27,12 @@ _EMPHASIS = re.compile(
 
 def check(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
     """Warn of what is cut off, of words that the model does not know, and of other tools' syntax."""
-    reading = model.read_prompt(draft.prompt) if draft.prompt and model.read_prompt else None
-    if draft.prompt is None or reading is None:
-        return
     at = spot(draft.root, "prompt")
+    if draft.prompt is None or model.read_prompt is None or report.twist(at.place):
+        return
+    reading = model.read_prompt(draft.prompt)
+    if reading is None:
+        return
     _cut_off(reading, at, report, model)
     if reading.unknown:
         message = f"{model.name} does not know {_listed(reading.unknown)}"

@@ -95,7 +95,7 @@ def _check_size(root: Node, size: int, templates: Templates, axes: Axes, report:
     count = 1
     for values in axes.values():
         count = min(count * len(values), _UNCOUNTED)
-    longest = {name: max(len(str(value.value)) for value in values) for name, values in axes.items()}
+    longest = {name: max((len(str(value.value)) for value in values), default=0) for name, values in axes.items()}
     written = [str(node.value) for node, _ in templates]
     put_in = sum(longest.get(name, 0) for text in written for _, name, _ in _PART.findall(text))
     row_bytes = size * _BYTES_OF_A_VALUE + sum(map(len, written)) + put_in
