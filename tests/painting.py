@@ -41,7 +41,7 @@ def draw_reference(path: Path, colour: str) -> None:
     picture.save(path)
 
 
-def with_option(options: tuple[Any, ...], name: str, value: object) -> tuple[Any, ...]:
-    """The options with another value for one of them, as none may be given twice."""
-    at = options.index(name) + 1
-    return (*options[:at], value, *options[at + 1 :])
+def with_options(options: tuple[Any, ...], *more: Any) -> tuple[Any, ...]:
+    """Options with a value each, and more of them; what is given in both has the later value, as none may stand twice."""
+    given = dict(zip(options[::2], options[1::2], strict=True)) | dict(zip(more[::2], more[1::2], strict=True))
+    return tuple(part for option in given.items() for part in option)
