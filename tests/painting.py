@@ -42,6 +42,6 @@ def draw_reference(path: Path, colour: str) -> None:
 
 
 def with_options(options: tuple[Any, ...], *more: Any) -> tuple[Any, ...]:
-    """Options with a value each, and more of them; what is given in both has the later value, as none may stand twice."""
+    """Options with a value each, and more; of what is given in both the later value, as none may stand twice."""
     given = dict(zip(options[::2], options[1::2], strict=True)) | dict(zip(more[::2], more[1::2], strict=True))
     return tuple(part for option in given.items() for part in option)
