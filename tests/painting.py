@@ -42,6 +42,12 @@ def draw_reference(path: Path, colour: str) -> None:
 
 
 def with_options(options: tuple[Any, ...], *more: Any) -> tuple[Any, ...]:
-    """Options with a value each, and more; of what is given in both the later value, as none may stand twice."""
-    given = dict(zip(options[::2], options[1::2], strict=True)) | dict(zip(more[::2], more[1::2], strict=True))
-    return tuple(part for option in given.items() for part in option)
+    """Options and more of them; of what is given in both the later, as none that takes a value may stand twice."""
+    given: dict[str, tuple[Any, ...]] = {}
+    name = ""
+    for part in (*options, *more):
+        if str(part).startswith("-"):
+            name, given[part] = part, ()
+        else:
+            given[name] += (part,)
+    return tuple(part for name, values in given.items() for part in (name, *values))
