@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.errors import OutputError, UsageError
+from contextgen_cli.scene.parse.missing_files import near_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -264,7 +265,8 @@ def read_record(path: Path) -> dict[str, Any]:
         record = _read_record(path)
     except OSError as problem:
         reason = problem.strerror or "not a picture"
-        raise UsageError(f"{path}: cannot be read: {reason}", hint="Give a PNG that render wrote.") from problem
+        near = near_file(path) if isinstance(problem, FileNotFoundError) else None
+        raise UsageError(f"{path}: cannot be read: {reason}", hint=near or "Give a PNG that render wrote.") from problem
     if record is None:
         raise UsageError(
             f"{path}: remembers no scene",

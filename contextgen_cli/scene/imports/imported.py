@@ -69,7 +69,7 @@ class Target:
 
     def name(self, wanted: str) -> str:
         """A file name, without ending, that no other scene of this import has."""
-        return self._scenes.take(word(wanted)[:_NAME_LENGTH])
+        return self._scenes.take(word(wanted))
 
     def picture(self, label: str) -> Path:
         """Where the picture of a subject is to be put: one for each label, in whichever script, for all scenes."""
@@ -150,5 +150,5 @@ def on_canvas(canvas: Size, left: float, top: float, right: float, bottom: float
 
 def word(text: str) -> str:
     """The text as a name that a scene accepts."""
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:_NAME_LENGTH]
     return plain if re.match("[A-Za-z_]", plain) else f"_{plain}" if plain else _NAMELESS

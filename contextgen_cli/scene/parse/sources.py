@@ -10,6 +10,7 @@ from typing import TextIO
 from contextgen_cli.scene import limits
 from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.parse import json_source, yaml_source
+from contextgen_cli.scene.parse.missing_files import near_file
 from contextgen_cli.scene.parse.nodes import Node, Place, Spot
 from contextgen_cli.scene.parse.scalars import control_character
 
@@ -31,7 +32,8 @@ def read(path: Path | None, stdin: TextIO | None) -> tuple[str | None, ProblemCo
     try:
         data = _bytes(path, stdin)
     except OSError as error:
-        report.error("unreadable-file", f"cannot read this file: {error.strerror or error}")
+        near = near_file(path) if path is not None and isinstance(error, FileNotFoundError) else None
+        report.error("unreadable-file", f"cannot read this file: {error.strerror or error}", hint=near)
         return None, report
     limit = limits.FILE_BYTES if path else limits.STREAM_BYTES
     if len(data) > limit:

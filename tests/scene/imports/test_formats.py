@@ -169,6 +169,11 @@ def test_too_many_boxes_without_references_are_left_out_too(
     assert {problem.code for problem in load(["got"], LoadOptions()).errors} == {"no-such-image"}
 
 
+def test_a_label_of_any_length_makes_a_name_that_is_read_again(here: Path) -> None:
+    assert imported(here, {"cats": {"cat " * 500: [[0, 0, 0.5, 1]], "cat " * 501: [[0.5, 0, 1, 1]]}}) == 0
+    assert [problem.code for problem in load(["got"], LoadOptions()).errors] == ["no-such-image"] * 2
+
+
 def test_very_many_names_are_told_apart_in_a_moment(here: Path) -> None:
     began = time.process_time()
     assert imported(here, {"cats": {"!" * (n + 1): [[0, 0, 1, 1]] for n in range(5_000)}}) == 0

@@ -88,7 +88,8 @@ def test_arguments_of_the_command_line_are_told_alike(
     assert told.code == 2 and "--set: error: no such file" in told.err and "refs/crab.png? Between" in told.err
     told = contextgen("validate", scene, "--set", "instances[0].fit=area\u00a0")
     assert "with a no-break space, U+00A0" in told.err
-    assert FORM in " ".join(contextgen("import", f"scenes/{COMPOSED}.yaml", "-o", "got").err.split())
+    for verb in (("import", "-o", "got"), ("inspect",), ("replay",), ("train",)):
+        assert FORM in " ".join(contextgen(*verb, f"scenes/{COMPOSED}.yaml").err.split()), verb
 
 
 @pytest.mark.parametrize("name", ["a" * 300 + ".yaml", "\udcff.yaml", "9" * 5000, "x\ny.yaml"])
