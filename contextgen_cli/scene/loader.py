@@ -123,7 +123,7 @@ def _rows(root: Node, source: SceneSource, report: ProblemCollector, options: Lo
     rows = matrix.rows(root, report)
     for index, row in enumerate(rows):
         in_matrix = matrix.MATRIX in children(root)
-        if report.leaves(len(rows) - index):
+        if report.gives_up(len(rows) - index):
             return
         row_source = replace(source, matrix_row=index, values=row.values) if in_matrix else source
         read = _checked(row.root, row_source, report, options)
@@ -143,7 +143,7 @@ def _checked(root: Node, source: SceneSource, report: ProblemCollector, options:
         image_checks.check(drafted, report, deep=options.deep, verified=options.verified)  # else not even touched
     if report.error_count == errors and not broken:
         return drafted
-    report.is_broken()
+    report.add_broken_scene()
     return None
 
 

@@ -66,12 +66,12 @@ class ProblemCollector:
             errors = self._told[Severity.ERROR]
             errors[index] = replace(errors[index], hint=hint)
 
-    def is_broken(self) -> None:
-        """A scene of this source has errors."""
+    def add_broken_scene(self) -> None:
+        """Count one more scene with errors."""
         self._broken_scenes += 1
 
-    def leaves(self, scenes: int) -> bool:
-        """Whether so many scenes need not be checked: very many have errors already, and none will be used."""
+    def gives_up(self, scenes: int) -> bool:
+        """Whether so many more scenes are left unchecked: very many have errors already, and none will be used."""
         is_enough = self._broken_scenes >= limits.PROBLEMS
         self._unchecked_scenes += scenes * is_enough
         return is_enough

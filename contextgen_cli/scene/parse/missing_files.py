@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from contextgen_cli.scene.check.problems import shown
@@ -13,6 +14,7 @@ from contextgen_cli.scene.check.suggestions import nearest
 from contextgen_cli.scene.parse.odd_letters import looks, remark
 
 _LIKENESS_OF_FILES = 0.75  # a folder holds many names, so that a far one is always there
+_MOST_NAMES = 1000  # in a folder: among more, a near one is too long looked for
 _DRIVE = re.compile(r"[A-Za-z]:(?:\\.*)?")
 _ESCAPED = re.compile(r"[\t\n]")
 
@@ -40,32 +42,30 @@ def _missing_part(path: Path) -> str | None:
     """A hint about the first part of the path that does not exist."""
     parts = [*reversed(path.parents), path]
     part = next((part for part in parts if not os.path.lexists(part)), path)
-    names = _names(part.parent)
-    if alike := _alike(part.name, names):
+    by_looks = _by_looks(part.parent, _modified(part.parent))
+    if alike := _alike(part.name, by_looks.get(looks(part.name), ())):
         return f"did you mean {shown(part.parent / alike)}? {_difference(part.name, alike)}"
     if part != path:
         return f"there is no folder {shown(path.parent)}"
-    found = _near_name(path, names)
+    names = [name for alike in by_looks.values() for name in alike]
+    found = _near_name(path, names) if len(names) <= _MOST_NAMES else None
     return f"did you mean {shown(path.parent / found)}?" if found else None
 
 
-def _alike(name: str, names: Iterable[str]) -> str | None:
-    """Another name that looks the same, letter case included."""
-    same = [other for other in names if other != name and looks(other) == looks(name)]
-    return next((other for other in same if not _differs_in_case(other, name)), None)
-
-
-def _differs_in_case(name: str, other: str) -> bool:
-    """Whether a person sees a difference."""
-    plain, other_plain = (unicodedata.normalize("NFC", each) for each in (name, other))
-    return plain != other_plain and not remark(name) and not remark(other)
+def _alike(name: str, others: Iterable[str]) -> str | None:
+    """Another name in which a person sees no difference; what only letter case tells apart is seen."""
+    return next((other for other in others if _in_one_form(other) == _in_one_form(name) or remark(name + other)), None)
 
 
 def _difference(name: str, other: str) -> str:
-    if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", other):
+    if _in_one_form(name) == _in_one_form(other):
         return "It looks the same but is in another Unicode form (NFC, NFD): rename the file, or copy its name"
     here, there = remark(name), remark(other)
     return f"The name {'here' if here else 'there'} is written{here or there}"
+
+
+def _in_one_form(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _near_name(path: Path, names: Sequence[str]) -> str | None:
@@ -76,12 +76,24 @@ def _near_name(path: Path, names: Sequence[str]) -> str | None:
     return by_stem[found] if found else None
 
 
-def _digits(path: Path) -> list[int]:
-    return [int(digits) for digits in re.findall(r"[0-9]{1,999}", path.stem)]
+def _digits(path: Path) -> list[str]:
+    return [digits.lstrip("0") for digits in re.findall("[0-9]+", path.stem)]
 
 
-def _names(folder: Path) -> Sequence[str]:
+@lru_cache(maxsize=16)
+def _by_looks(folder: Path, modified: int) -> Mapping[str, Sequence[str]]:
+    """The names in a folder, by what they look like; listed once for many files that are missing from it."""
+    found: dict[str, list[str]] = {}
     try:
-        return [entry.name for entry in folder.iterdir()]
+        for entry in folder.iterdir():
+            found.setdefault(looks(entry.name), []).append(entry.name)
     except (OSError, ValueError):
-        return ()
+        return {}
+    return found
+
+
+def _modified(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except (OSError, ValueError):
+        return 0
