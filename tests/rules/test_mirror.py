@@ -48,7 +48,7 @@ TESTED_IN = {
     "rules/test_schema_defaults.py": "scene.limits",
     "scene/check/test_bad_scenes.py": "scene.check.checks scene.check.image_checks "
     "scene.check.model_checks scene.check.quoting scene.check.schema scene.check.suggestions",
-    "scene/imports/test_formats.py": "commands.import_ scene.imports.coco scene.imports.imported "
+    "scene/imports/test_formats.py": "commands.import_ scene.imports.coco scene.imports.fitting scene.imports.imported "
     "scene.imports.mig scene.imports.segment_info",
     "scene/parse/test_robustness.py": "scene.parse.nodes scene.parse.scalars",
     "scene/parse/test_missing_files.py": "scene.parse.odd_letters",

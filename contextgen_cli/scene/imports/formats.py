@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from contextgen_cli.errors import SceneError
-from contextgen_cli.scene.check.images import ImageError, header
 from contextgen_cli.scene.check.problems import shown
 from contextgen_cli.scene.imports import coco, mig, segment_info
-from contextgen_cli.scene.imports.imported import Imported, MalformedError, Target, fitting
-from contextgen_cli.scene.limits import IMPORTED_PIXELS
+from contextgen_cli.scene.imports.fitting import fitting
+from contextgen_cli.scene.imports.imported import Imported, MalformedError, Target
 from contextgen_cli.scene.parse.missing_files import near_file
-from contextgen_cli.scene.scene import Size
 
 
 class Format(str, Enum):
@@ -40,36 +38,13 @@ def read(path: Path, target: Target, wanted: Format | None = None) -> list[Impor
     try:
         if not isinstance(data, dict):
             raise MalformedError("it must be an object")
-        scenes = [fitting(found) for found in _READERS[format_](data, path, target)]
-        _refuse_large_drawings(scenes)
+        scenes = fitting(_READERS[format_](data, path, target))
     except (MalformedError, KeyError) as error:
         what = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
         raise SceneError(f"{shown(path)}: no {format_.value} file: {what}", hint=_HINT) from None
     if not scenes:
         raise SceneError(f"{shown(path)}: nothing in it makes a scene", hint=_HINT)
     return scenes
-
-
-def _refuse_large_drawings(scenes: Iterable[Imported]) -> None:
-    """Masks are drawn in the size that the file states: where there is no such picture, only so many pixels are."""
-    pixels = 0
-    for found in scenes:
-        pictures = {reference.mask: reference.image for reference in found.scene.references}
-        for mask in found.masks:
-            if not _is_of_size(pictures[mask.path], mask.size):
-                pixels += mask.size.width * mask.size.height
-            if pixels > IMPORTED_PIXELS:
-                message = f"masks of more than {IMPORTED_PIXELS // 10**6} megapixels would be drawn for pictures that"
-                raise MalformedError(
-                    f"{message} are not there in the stated size, such as {shown(pictures[mask.path])}"
-                )
-
-
-def _is_of_size(picture: Path, size: Size) -> bool:
-    try:
-        return header(picture).size == size
-    except ImageError:
-        return False
 
 
 def _json(path: Path) -> Any:

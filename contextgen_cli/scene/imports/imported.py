@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contextgen_cli.scene import limits
 from contextgen_cli.scene.scene import Box, Scene, Size
 
 _NAME_LENGTH = 60
@@ -77,26 +76,6 @@ class Target:
             stem = re.sub(r"[^\w-]+", "-", label).strip("-")[:_NAME_LENGTH] or _NAMELESS
             self._pictures[label] = self.folder / "refs" / f"{self._stems.take(stem)}.png"
         return self._pictures[label]
-
-
-def fitting(found: Imported) -> Imported:
-    """The import with no more instances than a scene may have: the largest, and what belongs to them."""
-    scene = found.scene
-    if len(scene.instances) <= limits.INSTANCES:
-        return found
-    by_size = sorted(range(len(scene.instances)), key=lambda index: scene.instances[index].box.area, reverse=True)
-    kept = tuple(scene.instances[index] for index in sorted(by_size[: limits.INSTANCES]))
-    used = {instance.reference for instance in kept}
-    references = tuple(reference for reference in scene.references if reference.name in used)
-    files = {path for reference in references for path in (reference.image, reference.mask)}
-    left = f"{len(scene.instances) - len(kept)} of {len(scene.instances)} subjects, the smallest"
-    return replace(
-        found,
-        scene=replace(scene, instances=kept, references=references),
-        masks=tuple(mask for mask in found.masks if mask.path in files),
-        missing=tuple(path for path in found.missing if path in files),
-        notes=(*found.notes, f"{scene.name}: left out {left}: a scene holds {limits.INSTANCES} at most"),
-    )
 
 
 class MalformedError(Exception):

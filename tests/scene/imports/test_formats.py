@@ -169,6 +169,39 @@ def test_too_many_boxes_without_references_are_left_out_too(
     assert {problem.code for problem in load(["got"], LoadOptions()).errors} == {"no-such-image"}
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prompt": " "}, "left out data: its prompt is empty"),
+        ({"prompt": "a\0b"}, "a control character is in its prompt"),
+        ({"prompt": "a\ud800b"}, "a control character is in its prompt"),
+        ({"prompt": "x" * 20_001}, "its prompt has more than 20,000 letters"),
+        ({"instances": []}, "it has no subject with a box on the picture"),
+        (
+            {"instances": [{"image": "a\0.png", "bbox": [0, 0, 1, 1]}]},
+            "a control character is in its prompt or in a file",
+        ),
+    ],
+)
+def test_what_no_scene_can_hold_is_refused(
+    changes: dict[str, object], words: str, here: Path, capsys: Captured
+) -> None:
+    assert imported(here, {**SEGMENTS, **changes}) == 2
+    assert words in " ".join(capsys.readouterr().err.split()) and not (here / "got").exists()
+
+
+def test_of_many_scenes_those_that_cannot_be_written_are_left_out_by_name(here: Path, capsys: Captured) -> None:
+    (image,), (whole,) = COCO["images"][:1], COCO["annotations"]
+    pictures = [image, {**image, "id": 2, "file_name": "no-box.jpg"}, {**image, "id": 3, "file_name": "no-words.jpg"}]  # type: ignore[dict-item]
+    outside = {**whole, "id": 2, "image_id": 2, "bbox": [500, 0, 9, 9]}  # type: ignore[dict-item]
+    subjects = [whole, outside, {**whole, "id": 3, "image_id": 3}, {"id": 4, "image_id": 3, "caption": ""}]  # type: ignore[dict-item]
+    assert imported(here, {**COCO, "images": pictures, "annotations": subjects}) == 0
+    out, err = capsys.readouterr()
+    assert out == "got/bag.yaml\n" and not load(["got"], LoadOptions(deep=True)).errors
+    assert "left out no-box: it has no subject" in err and "left out annotation 2" in err
+    assert "left out no-words: its prompt is empty" in err
+
+
 def test_a_label_of_any_length_makes_a_name_that_is_read_again(here: Path) -> None:
     assert imported(here, {"cats": {"cat " * 500: [[0, 0, 0.5, 1]], "cat " * 501: [[0.5, 0, 1, 1]]}}) == 0
     assert [problem.code for problem in load(["got"], LoadOptions()).errors] == ["no-such-image"] * 2
