@@ -7,6 +7,7 @@ mappings can come out, aliases are counted before they are expanded, and no nest
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -96,6 +97,7 @@ class _Builder:
         self._report = report
         self._first_line = first_line
         self._text = text
+        self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._open: list[_Open] = []
         self._anchors: dict[str, Node] = {}
         self._root: Node | None = None
@@ -242,8 +244,9 @@ class _Builder:
         """The first space that is none to YAML, in the lines where something is wrong."""
         if mark is None:
             return None
-        first = max(0, min(mark.line - 1, opened.line if opened else mark.line))
-        for index, line in enumerate(self._text.split("\n")[first : mark.line + 1], first):
+        last = self._row(mark)
+        first = max(0, min(last - 1, self._row(opened) if opened else last))
+        for index, line in enumerate(self._text.split("\n")[first : last + 1], first):
             if found := odd_space(line):
                 message = f"{named(found.group())}, where only a plain space is one to YAML"
                 at = Spot(Place(self._first_line + index + 1, found.start() + 1), "")
@@ -252,15 +255,14 @@ class _Builder:
 
     def _explanation(self, words: str, mark: Any) -> tuple[str, str, str | None]:
         """Code, message and hint for the parser's words."""
-        is_tab = mark is not None and self._line(mark)[mark.column : mark.column + 1] == "\t"
+        is_tab = mark is not None and self._text[mark.index : mark.index + 1] == "\t"
         for part, code, message, hint in _EXPLANATIONS:
             if part in words or (code == "yaml-tab" and is_tab):
                 return code, message, hint
         return "yaml-syntax", f"this is no YAML: {words}", None
 
     def _line(self, mark: Any) -> str:
-        lines = self._text.split("\n")
-        return lines[mark.line] if mark.line < len(lines) else ""
+        return self._text.split("\n")[self._row(mark)]
 
     def _fail(self, code: str, message: str, place: Place) -> NoReturn:
         self._report.error(code, message, self._spot(place))
@@ -273,4 +275,9 @@ class _Builder:
         return Spot(place, dotted(keys))
 
     def _place(self, mark: Any) -> Place:
-        return Place(self._first_line + mark.line + 1, mark.column + 1)
+        """By the index: the parser takes other characters for the end of a line, too, than editors do."""
+        row = self._row(mark)
+        return Place(self._first_line + row + 1, mark.index - self._line_starts[row] + 1)
+
+    def _row(self, mark: Any) -> int:
+        return bisect_right(self._line_starts, mark.index) - 1
