@@ -56,10 +56,8 @@ class Problem:
 
 def shown(path: Path) -> str:
     """A path as a person would type it here: relative to the working directory when beneath it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    here, text = os.getcwd(), str(path)  # noqa: PTH109  as text: every missing file is shown
+    return "." if text == here else text.removeprefix(here.rstrip(os.sep) + os.sep)
 
 
 def as_text(problem: Problem) -> str:
