@@ -17,18 +17,27 @@ Ctrl-C and SIGTERM arrive as KeyboardInterrupt, which no job may swallow        
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 EXIT_DONE, EXIT_JOBS_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_BUG, EXIT_INTERRUPTED = 0, 1, 2, 3, 70, 130
 
 
 class ContextgenError(Exception):
-    """An error the user can do something about: `message` says what is wrong, `hint` what to do."""
+    """An error the user can do something about: `message` says what is wrong, `hint` what to do.
+
+    A hint that has to be looked for may be given as a function: it is called when the hint is asked for.
+    """
 
     exit_code = EXIT_BUG
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | Callable[[], str | None] | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self._hint = hint
+
+    @property
+    def hint(self) -> str | None:
+        return self._hint() if callable(self._hint) else self._hint
 
 
 class SceneError(ContextgenError):

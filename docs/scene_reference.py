@@ -84,6 +84,7 @@ def _flow(value: object) -> str:
 def _limits() -> Iterator[str]:
     yield "## Limits\n"
     yield f"- a scene file: {limits.FILE_BYTES >> 20} MiB; standard input: {limits.STREAM_BYTES >> 20} MiB"
+    yield f"- a prompt: {limits.PROMPT_LETTERS:,} letters; documents of one file: {limits.DOCUMENTS:,}"
     yield f"- values of one document, aliases written out: {limits.NODES:,}; nesting: {limits.DEPTH} levels"
     yield f"- scenes of one `matrix`: {limits.MATRIX_SCENES:,}"
     yield f"- a reference image: {limits.REFERENCE_PIXELS // 1_000_000} megapixels, known before it is decoded"

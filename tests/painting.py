@@ -39,3 +39,15 @@ def draw_reference(path: Path, colour: str) -> None:
     picture = Image.new("RGBA", (120, 100))
     ImageDraw.Draw(picture).ellipse((8, 8, 112, 92), fill=colour)
     picture.save(path)
+
+
+def with_options(options: tuple[Any, ...], *more: Any) -> tuple[Any, ...]:
+    """Options and more of them; of what is given in both the later, as none that takes a value may stand twice."""
+    given: dict[str, tuple[Any, ...]] = {}
+    name = ""
+    for part in (*options, *more):
+        if str(part).startswith("-"):
+            name, given[part] = part, ()
+        else:
+            given[name] += (part,)
+    return tuple(part for name, values in given.items() for part in (name, *values))

@@ -76,6 +76,13 @@ def test_a_plan_is_priced_with_the_familys_own_numbers(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_family_that_says_nothing_of_prompts_warns_of_none(
+    contextgen: Callable[..., Any], echo: Path, tmp_path: Path
+) -> None:
+    scene = write_scene(tmp_path / "long.yaml", instances=PLAIN_INSTANCES, prompt="(蟹:1.4) " * 300)
+    assert contextgen("validate", scene, "--model", echo, "--strict").code == 0
+
+
 def test_doctor_says_what_the_family_can_do(contextgen: Callable[..., Any], echo: Path) -> None:
     result = contextgen("doctor", "--model", echo)
     assert result.code == 0

@@ -86,10 +86,10 @@ def _refuse_to_overwrite(paths: Iterable[Path]) -> None:
 def _drawn(mask: MaskDrawing) -> bytes:
     from PIL import Image, ImageDraw
 
-    image = Image.new("L", (mask.size.width, mask.size.height), 0)
+    image = Image.new("1", (mask.size.width, mask.size.height), 0)
     pen = ImageDraw.Draw(image)
     for polygon in mask.polygons:
-        pen.polygon(polygon, fill=255)
+        pen.polygon(polygon, fill=1)
     data = io.BytesIO()
     image.save(data, "PNG")
     return data.getvalue()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from contextgen_cli.app.render import RenderRequest, RenderRun
 from contextgen_cli.batch.plan import Overrides
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.render_options import (
+    SEVERAL_SEEDS,
     Keeping,
     Reporting,
     Running,
@@ -63,6 +67,7 @@ def command(
     of the pictures go to standard output, one a line. A picture that is there already is left alone, so the same
     command again goes on where a run ended, however it ended.
     """
+    refuse_seeds_for_scenes(scenes, overrides)
     request = RenderRequest(
         Destination.parse(keeping.output, embed_record=not keeping.no_metadata),
         settings,
@@ -102,6 +107,13 @@ def command(
             # 6. Paint: Ctrl-C ends it after the pictures at work, a second one at once.
             with interruption.noted(run.cancel):
                 return run.paint().exit_code
+
+
+def refuse_seeds_for_scenes(scenes: Sequence[str], overrides: Overrides) -> None:
+    """Refuse `--seed 1 2 3`, of which all but the first would be scenes."""
+    numbers = [scene for scene in scenes if scene.isdecimal() and not Path(scene).exists()]
+    if overrides.seed is not None and numbers:
+        raise UsageError(f"--seed takes one number: {', '.join(numbers)} would be scene files", hint=SEVERAL_SEEDS)
 
 
 def told(reporting: Reporting) -> RunOutput:

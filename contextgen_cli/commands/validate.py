@@ -103,8 +103,8 @@ def _tell(loaded: Loaded, report: str, exit_code: int) -> int:
     record = {
         "scenes": len(loaded.scenes),
         "files": loaded.files,
-        "errors": len(loaded.errors),
-        "warnings": len(loaded.warnings),
+        "errors": loaded.error_count,
+        "warnings": loaded.warning_count,
     }
     return sink.summary(record, text=_summary(loaded), exit_code=exit_code)
 
@@ -113,9 +113,9 @@ def _summary(loaded: Loaded) -> str:
     pictures = sum(len(scene.seeds) for scene in loaded.scenes)
     files = _counted(loaded.files, "file")
     if loaded.errors:
-        return f"{_counted(len(loaded.errors), 'error')}, {_counted(len(loaded.warnings), 'warning')} in {files}"
+        return f"{_counted(loaded.error_count, 'error')}, {_counted(loaded.warning_count, 'warning')} in {files}"
     scenes = f"{_counted(len(loaded.scenes), 'scene')} ({_counted(pictures, 'picture')}) in {files}"
-    return f"{scenes}: no errors, {_counted(len(loaded.warnings), 'warning')}"
+    return f"{scenes}: no errors, {_counted(loaded.warning_count, 'warning')}"
 
 
 def _counted(count: int, what: str) -> str:

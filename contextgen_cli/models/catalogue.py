@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contextgen_cli.errors import EnvironmentProblem, SceneError, WeightsError
 from contextgen_cli.models import error_translation
-from contextgen_cli.scene.limits import ModelLimits
+from contextgen_cli.scene.limits import ModelLimits, PromptReading
 
 if TYPE_CHECKING:
     from contextgen.backends.base import Backend
@@ -193,13 +194,18 @@ def model_limits(name: str | None, alias: str | None) -> ModelLimits | None:
     return ModelLimits(
         Path(asked).name if Path(asked).is_dir() else asked,
         card.token_side,
-        card.text_length,
-        card.prompt_template,
         can.most_references,
         can.most_instances,
         can.smallest_reference,
         can.refused,
+        partial(_read_prompt, backend),
     )
+
+
+def _read_prompt(backend: Backend, prompt: str) -> PromptReading | None:
+    """WeightsError where the tokenizer is broken."""
+    with error_translation.opening():
+        return backend.read_prompt(prompt)
 
 
 def _backend_of(alias: Alias) -> Backend:

@@ -27,6 +27,7 @@ from contextgen_cli.records.foreign_json import parse_object
 from contextgen_cli.records.picture_file import RECORD_KEY
 from contextgen_cli.records.regular_files import open_regular
 from contextgen_cli.records.unwritable import NO_LINK, unwritable
+from contextgen_cli.scene.parse.missing_files import near_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -263,7 +264,8 @@ def read_record(path: Path) -> dict[str, Any]:
         record = _read_record(path)
     except OSError as problem:
         reason = problem.strerror or "not a picture"
-        raise UsageError(f"{path}: cannot be read: {reason}", hint="Give a PNG that render wrote.") from problem
+        near = near_file(path) if isinstance(problem, FileNotFoundError) else None
+        raise UsageError(f"{path}: cannot be read: {reason}", hint=near or "Give a PNG that render wrote.") from problem
     except ValueError as problem:
         raise UsageError(
             f"{path}: its record cannot be read: {problem}", hint="Render never writes such a one: somebody changed it."

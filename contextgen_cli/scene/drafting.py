@@ -20,6 +20,7 @@ from contextgen_cli.scene.scene import (
 )
 
 _HORIZONTAL = ("x", "width", "left", "right")
+_VERTICAL = ("y", "height", "top", "bottom")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class _Drafter:
     def __init__(self, root: Node, broken: frozenset[KeyPath], folder: Path) -> None:
         self._root = root
         self._broken = broken
+        self._around_broken = frozenset(path[:length] for path in broken for length in range(len(path)))
         self._folder = folder
 
     def draft(self) -> Draft:
@@ -84,10 +86,8 @@ class _Drafter:
 
     def _usable(self, *path: Key) -> Node | None:
         """The node at `path`, unless it, something around it or something in it is broken."""
-        for bad in self._broken:
-            shorter = min(len(bad), len(path))
-            if bad[:shorter] == path[:shorter]:
-                return None
+        if path in self._around_broken or any(path[:length] in self._broken for length in range(len(path) + 1)):
+            return None
         return descendant(self._root, *path)
 
     def _text(self, *path: Key) -> str | None:
@@ -158,7 +158,8 @@ def _whole(node: Node) -> int:
 
 def box(node: Node, canvas: Size | None = None) -> Box:
     """A box's edges; `canvas` is what per cent are of."""
-    sides = {key: _pixels(side.value, key, canvas) for key, side in children(node).items()}
+    given = children(node)
+    sides = {key: _pixels(given[key].value, key, canvas) for key in (*_HORIZONTAL, *_VERTICAL) if key in given}
     if "left" in sides:
         return Box(sides["left"], sides["top"], sides["right"], sides["bottom"])
     x, y = sides["x"], sides["y"]

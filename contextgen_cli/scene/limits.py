@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 FILE_BYTES = 1 << 20  # a scene file
 STREAM_BYTES = 64 << 20  # standard input, which may carry many scenes
-NODES = 100_000  # values of a document once its aliases are written out
+DOCUMENTS = 50_000  # in a file; standard input may have more
+NODES = 50_000  # values of a document once its aliases are written out
+PROMPT_LETTERS = 20_000  # many times what a model reads
 DEPTH = 24  # nested lists and mappings; a scene needs 5
 MATRIX_SCENES = 10_000  # scenes that one `matrix` may make
+MATRIX_BYTES = STREAM_BYTES  # what they may take together, about
 NUMBER_DIGITS = 40
+PROBLEMS = 100  # of a file that are told, errors and warnings each; scenes with errors, before the others are left
 REFERENCE_PIXELS = 64_000_000
 INSTANCES = 64
 SMALLEST_SIDE, LARGEST_SIDE = 64, 4096  # of a canvas, in pixels
 BOX_PIXELS = LARGEST_SIDE**2  # of a box, what sticks out of the canvas included: a subject is drawn whole
+IMPORTED_PIXELS = 16 * REFERENCE_PIXELS  # of masks that an import draws for pictures which it has not seen
 IMPORTED_MULTIPLE = 16  # of a canvas that an import chooses, in pixels: what models of today take
-TOKENS_PER_WORD = 1.3  # T5 on English prose; an estimate, as no tokenizer is at hand before a model is
 LARGEST_SEED = 2**63 - 1
 LARGEST_COUNT = 10_000  # pictures of one scene
 LARGEST_STEPS = 1000
 LARGEST_GUIDANCE = 100
 ASPECT_TOLERANCE = 0.02  # how far a layout's aspect ratio may differ from the canvas' before we say so
+
+
+class PromptReading(Protocol):
+    """What a model reads of a prompt: `most` of `count` tokens, not the words that it has `cut` off at the end; of the
+    `unknown` words nothing, or a part."""
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def most(self) -> int: ...
+
+    @property
+    def cut(self) -> str: ...
+
+    @property
+    def unknown(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +53,16 @@ class ModelLimits:
     Attributes:
         name: of the model.
         canvas_multiple: both sides of a canvas are multiples of it, in pixels.
-        text_length: tokens of prompt and template together.
-        prompt_template: sentence with one `{prompt}`.
         most_references, most_instances: None: as many as fit.
         smallest_reference: least side of a reference, in pixels.
         unsupported: keys that cannot be honoured, such as `layout` or `instances.fit`, with the reason.
+        read_prompt: what it reads of a prompt; None, or nothing said of one: that is not known.
     """
 
     name: str
     canvas_multiple: int
-    text_length: int
-    prompt_template: str = "{prompt}"
     most_references: int | None = None
     most_instances: int | None = None
     smallest_reference: int = 1
     unsupported: Mapping[str, str] = field(default_factory=dict)
+    read_prompt: Callable[[str], PromptReading | None] | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from contextgen_cli.scene import naming
+from contextgen_cli.scene import limits, naming
 from contextgen_cli.scene.check import checks, image_checks, model_checks, schema
 from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.problems import Problem, Severity
@@ -44,6 +44,15 @@ class Loaded:
     scenes: tuple[Scene, ...]
     problems: tuple[Problem, ...]
     files: int = 0
+
+    @property
+    def error_count(self) -> int:
+        """Of all errors, also those that no problem tells."""
+        return sum(problem.count for problem in self.errors)
+
+    @property
+    def warning_count(self) -> int:
+        return sum(problem.count for problem in self.warnings)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -90,6 +99,9 @@ def _documents(text: str, path: Path | None, report: ProblemCollector, options: 
     count = 0
     for index, root in enumerate(sources.documents(text, path, report)):
         count += 1
+        if count > limits.DOCUMENTS and path is not None:
+            report.error("too-many-documents", f"more than {limits.DOCUMENTS:,} documents in one file")
+            return
         if root is not None:
             yield from _rows(root, SceneSource(path, index), report, options)
     if count == 0:
@@ -111,6 +123,8 @@ def _rows(root: Node, source: SceneSource, report: ProblemCollector, options: Lo
     rows = matrix.rows(root, report)
     for index, row in enumerate(rows):
         in_matrix = matrix.MATRIX in children(root)
+        if report.gives_up(len(rows) - index):
+            return
         row_source = replace(source, matrix_row=index, values=row.values) if in_matrix else source
         read = _checked(row.root, row_source, report, options)
         if read is not None:
@@ -123,11 +137,14 @@ def _checked(root: Node, source: SceneSource, report: ProblemCollector, options:
     broken = schema.check(root, report)
     drafted = draft(root, broken, sources.folder_of(source.path))
     checks.check(drafted, report, options.models)
-    if options.limits_of is not None and (limits := options.limits_of(drafted.model)) is not None:
-        model_checks.check(drafted, report, limits)
+    if options.limits_of is not None and (model := options.limits_of(drafted.model)) is not None:
+        model_checks.check(drafted, report, model)
     if not options.confine or checks.is_confined(drafted, report):
         image_checks.check(drafted, report, deep=options.deep, verified=options.verified)  # else not even touched
-    return drafted if report.error_count == errors and not broken else None
+    if report.error_count == errors and not broken:
+        return drafted
+    report.add_broken_scene()
+    return None
 
 
 def _named(found: Sequence[_Read]) -> tuple[Scene, ...]:

@@ -61,7 +61,7 @@ class Box:
 
     @property
     def area(self) -> float:
-        """In canvas pixels."""
+        """In square pixels."""
         return (self.right - self.left) * (self.bottom - self.top)
 
     def scaled(self, x: float, y: float) -> Box:

@@ -13,14 +13,14 @@ import time
 from pathlib import Path
 
 import pytest
-from painting import TINY_ADAPTER, TINY_MODEL, write_scene
+from painting import TINY_ADAPTER, TINY_MODEL, with_options, write_scene
 from waiting import DEADLINE, wait_until
 
 from contextgen_cli.batch.ledger import LEDGER, read
 from contextgen_cli.records.output import read_record
 
 RENDER = [sys.executable, "-m", "contextgen_cli", "render"]
-TINY = ["--model", str(TINY_MODEL), "--adapter", str(TINY_ADAPTER), "--device", "cpu", "--steps", "1"]
+TINY = ("--model", str(TINY_MODEL), "--adapter", str(TINY_ADAPTER), "--device", "cpu", "--steps", "1")
 ALONE = ("--processes", "0", "-q")
 JOBS = 8
 pytestmark = [
@@ -51,7 +51,7 @@ def pictures_of(folder: Path) -> dict[str, bytes]:
 
 
 def start(scenes: Path, out: Path, *more: str, launcher: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    command = [*(launcher or RENDER), str(scenes), *TINY, "-o", str(out), *more]
+    command = [*(launcher or RENDER), str(scenes), *with_options(TINY, "-o", str(out), *more)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -88,7 +88,7 @@ def test_ranks_approximate_as_one_process_does_and_share_a_cache(whole, tmp_path
     process = start(scenes, tmp_path / "2", *asked, "--processes", "2")
     _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, err
-    command = [*RENDER, str(scenes), *TINY, "-o", str(tmp_path / "0"), *asked, *ALONE]
+    command = [*RENDER, str(scenes), *with_options(TINY, "-o", str(tmp_path / "0"), *asked, *ALONE)]
     subprocess.run(command, check=True, capture_output=True)
     for out in (tmp_path / "2", tmp_path / "0"):
         assert [read_record(picture)["approximations"] for picture in out.glob("*.png")] == ["reuse-references=3"] * 2

@@ -8,9 +8,11 @@ import os
 import subprocess
 import sys
 
+import click
 import pytest
 
 from contextgen_cli.cli import COMMANDS, LazyGroup
+from contextgen_cli.commands.shared.options import SectionedCommand
 
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")
 
@@ -56,6 +58,15 @@ def test_help_fits_sixty_columns(contextgen, monkeypatch, command):
         (["render", "x.yaml", "--seed", "-1"], "-1 is not in the range"),
         (["render", "x.yaml", "--guidance", "nan"], "'nan' is not a number"),
         (["render", "x.yaml", "--guidance", "inf"], "inf is not in the range"),
+        (["render", "x.yaml", "--seed", "1", "--seed", "2"], "--seed is given 2 times, and takes one value"),
+        (["render", "x.yaml", "--adapter", "a", "--adapter", "b"], "--adapter is given 2 times"),
+        (["render", "x.yaml", "-o", "a", "--output", "b", "-oc"], "--output is given 3 times"),
+        (["validate", "x.yaml", "--format=json", "--format=json"], "--format is given 2 times"),
+        (["data", "synth", "-o", "x", "--scenes", "1", "--seed", "1", "--seed", "2"], "--seed is given 2 times"),
+        (["bench", "calibrate", "--model", "a", "--model", "b"], "--model is given 2 times"),
+        (["render", "x.yaml", "--seed", "1,2,3"], "'1,2,3' are several. For several pictures of a scene list `seeds:`"),
+        (["render", "x.yaml", "--seed", "1", "2", "3"], "--seed takes one number: 2, 3 would be scene files"),
+        (["render", "--seed", "1", "2", "x.yaml"], "list `seeds:` in it, or give --count"),
     ],
 )
 def test_a_mistyped_command_line_is_refused_with_help(contextgen, typed, said):
@@ -63,6 +74,30 @@ def test_a_mistyped_command_line_is_refused_with_help(contextgen, typed, said):
     assert result.code == 2
     assert said in result.err
     assert result.out == ""
+
+
+def test_options_that_may_be_given_twice_and_flags_are_free(contextgen, scene, tmp_path):
+    twice = ["--set", "seed=1", "--set", "count=2", "--strict", "--strict", "-v", "-v"]
+    assert contextgen("validate", scene, *twice).code == 0
+
+
+def test_every_command_refuses_a_single_option_given_twice():
+    """Once for all of them: in the class that they share."""
+    leaves = [command for name in COMMANDS for command in _leaves(LazyGroup().get_command(None, name))]
+    assert len(leaves) > len(COMMANDS)
+    assert {type(command) for command in leaves} == {SectionedCommand}
+
+
+def _leaves(command):
+    if not isinstance(command, click.Group):
+        return [command]
+    return [leaf for name in command.list_commands(None) for leaf in _leaves(command.get_command(None, name))]
+
+
+def test_a_flag_beats_the_environment(contextgen, scene, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONTEXTGEN_SEED", "5")
+    (job, _) = contextgen("render", scene, "--seed", 7, "--dry-run", "--json", "-o", tmp_path / "out").records
+    assert job["seed"] == 7
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import profiles
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
-from painting import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, write_scene
+from painting import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, with_options, write_scene
 from PIL import Image, ImageChops, ImageColor
 from waiting import DEADLINE, wait_until
 
@@ -119,7 +119,7 @@ def test_a_second_run_leaves_what_is_there(contextgen, tiny, scene, tmp_path):
 
 @pytest.mark.parametrize("change", ["prompt", "reference", "steps", "approximations"])
 def test_a_changed_job_is_rendered_beside_the_old_picture(contextgen, tiny, scene, tmp_path, change):
-    out, more = tmp_path / "out", ()
+    out, options = tmp_path / "out", tiny
     contextgen("render", scene, *tiny, "-o", out)
     before = (out / "picnic-0.png").read_bytes()
     if change == "prompt":
@@ -128,7 +128,8 @@ def test_a_changed_job_is_rendered_beside_the_old_picture(contextgen, tiny, scen
         draw_reference(tmp_path / "refs" / "crab.png", "#00ff00")
     else:
         more = {"steps": ("--steps", 2), "approximations": ("--cache-steps", "taylor")}[change]
-    result = contextgen("render", scene, *tiny, *more, "-o", out)
+        options = with_options(tiny, *more)
+    result = contextgen("render", scene, *options, "-o", out)
     assert result.code == 0
     assert "is another job's picture" in result.err
     changed = {
@@ -326,10 +327,10 @@ def test_every_process_must_find_room(contextgen, tiny, scene, tmp_path, monkeyp
     free = 3 << 29  # enough for one tiny model
     monkeypatch.setattr("contextgen_cli.models.devices._main_memory", lambda: (free, free))
     more = ("--count", 3, "--dry-run")
-    assert contextgen("render", scene, *tiny, *more, "--processes", 1).code == 0
-    refused = contextgen("render", scene, *tiny, *more, "--processes", 2)
+    assert contextgen("render", scene, *with_options(tiny, "--processes", 1), *more).code == 0
+    refused = contextgen("render", scene, *with_options(tiny, "--processes", 2), *more)
     assert (refused.code, "not enough memory: 2 times about" in refused.err) == (3, True)
-    assert contextgen("render", scene, *tiny, "--dry-run", "--processes", 8).code == 0  # for one picture
+    assert contextgen("render", scene, *with_options(tiny, "--processes", 8), "--dry-run").code == 0  # for one picture
     shared = contextgen("render", scene, *tiny, "--dry-run", "--parallel", "ring=2")  # every process holds the model
     assert (shared.code, "not enough memory: 2 times about" in shared.err) == (3, True)
 
@@ -650,7 +651,9 @@ def test_progress_modes(contextgen, tiny, scene, tmp_path, mode, events):
 
 
 def test_progress_counts_steps(contextgen, tiny, scene, tmp_path):
-    result = contextgen("render", scene, *tiny, "--steps", 3, "-o", tmp_path / "out", "--progress", "json")
+    result = contextgen(
+        "render", scene, *with_options(tiny, "--steps", 3), "-o", tmp_path / "out", "--progress", "json"
+    )
     events = [json.loads(line) for line in result.err.splitlines() if line.startswith("{")]
     assert [event["step"] for event in events if event["type"] == "step"][-1] == 3
 

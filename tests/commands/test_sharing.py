@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from painting import with_options
 from PIL import Image
 
 from contextgen_cli.errors import DeviceError
@@ -19,7 +20,7 @@ def pixels(path) -> np.ndarray:
 @pytest.mark.processes
 @pytest.mark.parametrize("way", ["ulysses", "ring"])
 def test_two_processes_paint_the_same_picture_and_one_writes_it(contextgen, tiny, scene, tmp_path, way):
-    more = (*tiny, "--dtype", "float32", "--steps", 2, "--count", 2)
+    more = with_options(tiny, "--dtype", "float32", "--steps", 2, "--count", 2)
     assert contextgen("render", scene, *more, "-o", tmp_path / "alone").code == 0
     result = contextgen("render", scene, *more, "--parallel", f"{way}=2", "-o", tmp_path / "shared")
     assert result.code == 0, result.err
@@ -45,7 +46,7 @@ def test_two_processes_paint_the_same_picture_and_one_writes_it(contextgen, tiny
     ],
 )
 def test_what_cannot_be_shared_is_refused_before_anything_loads(contextgen, tiny, scene, tmp_path, options, words):
-    result = contextgen("render", scene, *tiny, *options, "-o", tmp_path / "out")
+    result = contextgen("render", scene, *with_options(tiny, *options), "-o", tmp_path / "out")
     assert result.code == 2
     assert words in " ".join(result.err.split())
     assert not (tmp_path / "out").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from painting import with_options
 from PIL import Image
 
 from contextgen.backends.flux_kontext import quantizing
@@ -98,7 +99,7 @@ def test_presets_need_a_device_with_memory_of_its_own(contextgen, tiny, scene, t
 
 @pytest.mark.parametrize("options", [("--cache-steps", "taylor"), ("--reuse-references", "2")])
 def test_what_is_not_exact_is_another_picture_and_remembered(contextgen, tiny, scene, tmp_path, options):
-    more = (*tiny, "--steps", 8)
+    more = with_options(tiny, "--steps", 8)
     contextgen("render", scene, *more, "-o", tmp_path / "exact.png", "--no-metadata")
     result = contextgen("render", scene, *more, *options, "-o", tmp_path / "near.png")
     assert result.code == 0

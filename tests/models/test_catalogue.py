@@ -83,7 +83,11 @@ def test_what_a_scene_may_ask_is_said_by_the_model_at_hand() -> None:
     named, embedded = model_limits(str(TINY_MODEL), "kontext"), model_limits(None, None)
     assert named is not None and embedded is not None
     assert (named.name, embedded.name) == (TINY_MODEL.name, DEFAULT)
-    assert (named.canvas_multiple, named.text_length) == (tiny.token_side, tiny.text_length)
+    assert named.canvas_multiple == tiny.token_side
+    assert named.read_prompt is not None and (read := named.read_prompt("a crab")) is not None
+    assert read.most == tiny.text_length
+    assert (absent := model_limits(None, "kontext")) is not None and absent.read_prompt is not None
+    assert absent.read_prompt("a crab") is None, "its tokenizer is not here"
     assert model_limits("nonsense", None) is None, "which is said where the model is opened"
 
 

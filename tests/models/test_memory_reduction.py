@@ -96,7 +96,7 @@ def test_a_model_that_cannot_be_opened_ends_the_run_whatever_the_reason(contextg
         raise KeyError("broken install")
 
     monkeypatch.setattr(renderer, "open_painter", open_painter)
-    options = ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu", "--seed", "1", "--seed", "2")
+    options = ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu", "--seed", "2")
     ended = contextgen("render", scene, "-o", tmp_path / "out", *options, "--processes", "0")
     assert ended.code == EXIT_ENVIRONMENT
     assert "the model could not be opened: KeyError: 'broken install'" in ended.err

@@ -53,12 +53,13 @@ TESTED_IN = {
     "records/test_output.py": "records.unwritable",
     "rules/test_packaging.py": "resources",
     "rules/test_schema_defaults.py": "scene.limits",
-    "scene/check/test_bad_scenes.py": "scene.check.checks scene.check.collector scene.check.image_checks "
-    "scene.check.model_checks scene.check.schema scene.check.suggestions",
-    "scene/imports/test_formats.py": "commands.import_ scene.imports.coco scene.imports.imported "
+    "scene/check/test_bad_scenes.py": "scene.check.checks scene.check.image_checks "
+    "scene.check.model_checks scene.check.quoting scene.check.schema scene.check.suggestions",
+    "scene/imports/test_formats.py": "commands.import_ scene.imports.coco scene.imports.fitting scene.imports.imported "
     "scene.imports.mig scene.imports.segment_info",
     "scene/parse/test_robustness.py": "scene.parse.nodes scene.parse.scalars",
-    "scene/test_loader.py": "scene.naming scene.parse.assignments scene.parse.finding scene.parse.sources scene.scene",
+    "scene/parse/test_missing_files.py": "scene.parse.odd_letters",
+    "scene/test_loader.py": "scene.naming scene.parse.assignments scene.parse.finding scene.scene",
     "scene/test_scene_commands.py": "commands.validate scene.drafting",
     "terminal/test_streams.py": "__main__",
     "training/test_flow_objective.py": "training.objectives.objective",

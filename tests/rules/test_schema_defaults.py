@@ -56,6 +56,19 @@ def test_every_limit_is_the_programs(place: str, keyword: str, limit: int) -> No
     assert _at(place)["anyOf"][0][keyword] == limit
 
 
+@pytest.mark.parametrize(
+    ("place", "keyword", "limit"),
+    [
+        ("properties.instances", "maxItems", limits.INSTANCES),
+        ("properties.seeds", "maxItems", limits.LARGEST_COUNT),
+        ("properties.matrix.additionalProperties", "maxItems", limits.MATRIX_SCENES),
+        ("properties.prompt", "maxLength", limits.PROMPT_LETTERS),
+    ],
+)
+def test_every_length_is_the_programs(place: str, keyword: str, limit: int) -> None:
+    assert _at(place)[keyword] == limit
+
+
 def test_every_key_is_explained() -> None:
     assert not [place for place, schema in _keys(SCHEMA, "") if not _value(schema, "description")]
 

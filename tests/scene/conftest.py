@@ -8,11 +8,10 @@ import pytest
 from good_scene import Check
 from PIL import Image
 
-from contextgen.method.method_card import RELEASED_TEMPLATE
 from contextgen_cli.scene.limits import ModelLimits
 from contextgen_cli.scene.loader import Loaded, LoadOptions, load
 
-RELEASED = ModelLimits("kontext", 16, 512, RELEASED_TEMPLATE)
+RELEASED = ModelLimits("kontext", 16)
 
 
 @pytest.fixture

@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from good_scene import GOOD, Check
 
 from contextgen_cli.scene.loader import LoadOptions, load
+from contextgen_cli.scene.parse.finding import find
 from contextgen_cli.scene.scene import Box, Fit, Sampling, Size
 
 PROMPT = "A crab is holding a bag."
@@ -129,6 +133,36 @@ def test_a_file_that_may_not_be_read(folder: Path) -> None:
     (folder / "scene.yaml").write_text(GOOD)
     (folder / "scene.yaml").chmod(0)
     assert [problem.code for problem in load([str(folder)], PLAIN).errors] == ["unreadable-file"]
+
+
+@contextmanager
+def without_roots_rights() -> Iterator[None]:
+    """Root may read everything, and tests may be its."""
+    own = os.geteuid()
+    os.seteuid(own or 65534)
+    yield
+    os.seteuid(own)
+
+
+def test_a_folder_that_may_not_be_read_is_named() -> None:
+    with TemporaryDirectory(dir="/tmp") as name:  # pytest's own folders are closed to others
+        top = Path(name)
+        top.chmod(0o755)
+        (top / "open").mkdir()
+        (top / "open" / "scene.yaml").write_text("version: 1\n")
+        (top / "closed").mkdir(0)
+        with without_roots_rights():
+            found, problems = find([name])
+    assert found == [top / "open" / "scene.yaml"]
+    assert [(problem.code, problem.path) for problem in problems] == [("unreadable-folder", top / "closed")]
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(folder: Path) -> None:
+    (folder / "good.yaml").write_text(GOOD)
+    os.mkfifo(folder / "pipe.yaml")
+    loaded = load([str(folder)], PLAIN)
+    assert [(problem.code, problem.path) for problem in loaded.errors] == [("not-a-file", folder / "pipe.yaml")]
+    assert len(loaded.scenes) == 1
 
 
 def test_standard_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import functools
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -62,7 +63,19 @@ class FiniteRange(click.FloatRange):
 
 
 class SectionedCommand(click.Command):
-    """Lists the options in `--help` under their headings, in the order in which they were declared."""
+    """Lists the options in `--help` under their headings, in the order in which they were declared.
+
+    An option that takes one value is refused where it is given twice: which was meant, nobody can know.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed = list(args)
+        rest = super().parse_args(ctx, args)
+        _, _, order = self.make_parser(ctx).parse_args(typed)
+        for param, times in Counter(order).items():
+            if times > 1 and isinstance(param, click.Option) and _takes_one_value(param):
+                raise click.UsageError(f"{param.opts[-1]} is given {times} times, and takes one value.", ctx)
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -73,6 +86,10 @@ class SectionedCommand(click.Command):
         for heading, rows in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(rows)
+
+
+def _takes_one_value(param: click.Option) -> bool:
+    return not (param.multiple or param.is_flag or param.count)
 
 
 class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only

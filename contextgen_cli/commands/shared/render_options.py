@@ -26,6 +26,7 @@ from contextgen_cli.models.numerics import (
 from contextgen_cli.scene.limits import LARGEST_COUNT, LARGEST_GUIDANCE, LARGEST_SEED, LARGEST_STEPS
 from contextgen_cli.terminal.sink import Output
 
+SEVERAL_SEEDS = "For several pictures of a scene list `seeds:` in it, or give --count."
 _DEFAULT = Settings()
 AUTO = "auto"
 
@@ -91,6 +92,16 @@ class Reporting:
         return self.preview == "auto" and not self.sink.as_json
 
 
+class SeedType(click.IntRange):
+    """A seed."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]+([\s,;:-]+[0-9]+)+", value.strip()):
+            self.fail(f"{value!r} are several. {SEVERAL_SEEDS}", param, ctx)
+        seed: int = super().convert(value, param, ctx)
+        return seed
+
+
 class ProcessesType(click.ParamType):  # type: ignore[type-arg]
     """A number of processes, or `auto`."""
 
@@ -152,7 +163,7 @@ sampling_options = gather(
     "overrides",
     option(
         "--seed",
-        type=click.IntRange(0, LARGEST_SEED),
+        type=SeedType(0, LARGEST_SEED),
         section=SAMPLING,
         help="One seed for every scene.",
     ),

@@ -50,7 +50,7 @@ def load_checked(
     sink.problems(loaded.problems)
     if not loaded.errors:
         return loaded.scenes
-    count = len(loaded.errors)
+    count = loaded.error_count
     words = f"{count} error{'s' * (count > 1)} in the scenes: nothing was done"
     sink.summary({"errors": count, "jobs": 0}, text=words, exit_code=EXIT_USAGE)
     return None

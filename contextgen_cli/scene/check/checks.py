@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 
 from contextgen_cli.scene import limits
@@ -11,6 +12,7 @@ from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.suggestions import did_you_mean
 from contextgen_cli.scene.drafting import Draft
 from contextgen_cli.scene.parse.nodes import KeyPath, descendant, items, key_spot, spot
+from contextgen_cli.scene.parse.odd_letters import remark
 from contextgen_cli.scene.scene import Box, Reference, Size
 
 
@@ -35,8 +37,13 @@ def _references_declared(draft: Draft, report: ProblemCollector) -> None:
     for index, instance in draft.instances.items():
         if instance.reference not in declared:
             at = spot(draft.root, "instances", index, "reference")
-            hint = did_you_mean(instance.reference, declared) or f"declared: {', '.join(declared) or 'none'}"
-            report.error("unknown-reference", f"no reference is named `{instance.reference}`", at, hint)
+            hint = partial(_declared_names, instance.reference, declared)
+            message = f"no reference is named `{instance.reference}`{remark(instance.reference)}"
+            report.error("unknown-reference", message, at, hint)
+
+
+def _declared_names(name: str, declared: Collection[str]) -> str:
+    return did_you_mean(name, declared) or f"declared: {', '.join(declared) or 'none'}"
 
 
 def _references_used(draft: Draft, report: ProblemCollector) -> None:

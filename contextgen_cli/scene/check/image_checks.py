@@ -64,7 +64,7 @@ def _held_together(
 
 
 def _refuse(error: ImageError, at: Spot, report: ProblemCollector) -> None:
-    report.error(error.code, error.message, at, error.hint)
+    report.error(error.code, error.message, at, lambda: error.hint)
 
 
 def _spot(draft: Draft, reference: Reference, key: str) -> Spot:

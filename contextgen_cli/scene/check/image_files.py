@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -19,10 +20,10 @@ from contextgen.pictures.colours import profile_problem
 from contextgen.pictures.orientation import exif_problem, is_sideways, orientation_of, upright_size
 from contextgen.pictures.transparency import has_alpha, scale_key
 from contextgen_cli.errors import SceneError
-from contextgen_cli.scene.check import foreign_files, image_pieces, jpeg_data
+from contextgen_cli.scene.check.image_formats import foreign_files, image_pieces, jpeg_data
 from contextgen_cli.scene.check.problems import shown
 from contextgen_cli.scene.limits import REFERENCE_PIXELS
-from contextgen_cli.scene.parse.finding import near_file
+from contextgen_cli.scene.parse.missing_files import near_file
 from contextgen_cli.scene.scene import Size
 from contextgen_cli.scene.stamps import stamp_of_state
 
@@ -36,7 +37,7 @@ _ANEW = "get the file again, or save it anew"
 class ImageError(SceneError):
     """An image file that a scene names cannot be used: `path`; `code` as in `Problem`."""
 
-    def __init__(self, code: str, what: str, path: Path, *, hint: str | None = None) -> None:
+    def __init__(self, code: str, what: str, path: Path, *, hint: str | Callable[[], str | None] | None = None) -> None:
         super().__init__(f"{what}: {shown(path)}", hint=hint)
         self.code = code
         self.path = path
@@ -81,7 +82,7 @@ def stamp(path: Path) -> str:
     try:
         state = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise ImageError("no-such-image", "no such file", path, hint=_missing_hint(path)) from None
+        raise ImageError("no-such-image", "no such file", path, hint=partial(_missing_hint, path)) from None
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
     if stat.S_ISDIR(state.st_mode):
@@ -94,7 +95,7 @@ def stamp(path: Path) -> str:
 
 
 def _missing_hint(path: Path) -> str | None:
-    if ":/" in path.as_posix():  # of `://`, a path keeps one slash
+    if re.search(r"\w\w:/", path.as_posix()):  # of `://`, a path keeps one slash; before one letter it is a drive
         return "download it first: a scene names files, not addresses"
     if "~" in path.parts:
         return "`~` is not expanded in scenes: write the path relative to the scene file"

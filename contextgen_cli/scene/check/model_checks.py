@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from contextgen_cli.scene import limits
+from contextgen_cli.scene.check import prompt_checks
 from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.image_files import ImageError, header
 from contextgen_cli.scene.drafting import Draft
@@ -20,7 +19,7 @@ def check(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
     _too_many(draft, report, model)
     _small_references(draft, report, model)
     _tiny_boxes(draft, report, model)
-    _prompt_length(draft, report, model)
+    prompt_checks.check(draft, report, model)
 
 
 def _canvas_multiple(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
@@ -87,18 +86,3 @@ def _tiny_boxes(draft: Draft, report: ProblemCollector, model: ModelLimits) -> N
             message = f"the box of {width:g} x {height:g} px is smaller than a token"
             at = spot(draft.root, "instances", index, "box")
             report.warning("tiny-box", message, at, f"the model sees {side} x {side} px as one")
-
-
-def _prompt_length(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
-    if draft.prompt is None:
-        return
-    tokens = _tokens(draft.prompt)
-    room = model.text_length - _tokens(model.prompt_template.replace("{prompt}", ""))
-    if tokens > room:
-        message = f"the prompt has about {tokens} tokens; {model.name} reads about {room}"
-        at = spot(draft.root, "prompt")
-        report.warning("long-prompt", message, at, "the end may be ignored: say it in fewer words")
-
-
-def _tokens(text: str) -> int:
-    return round(len(re.findall(r"\w+|[^\w\s]", text)) * limits.TOKENS_PER_WORD)

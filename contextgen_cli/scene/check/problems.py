@@ -9,12 +9,14 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import accumulate, takewhile
 from pathlib import Path
 from urllib.parse import quote
 
 STANDARD_INPUT = "<stdin>"
 ON_COMMAND_LINE = Path("--set")  # stands for the path of a problem that an assignment on the command line has
 EXCERPT_COLUMNS = 56  # of the source line: fits a terminal of 60 columns
+_WINDOW = 4 * EXCERPT_COLUMNS  # characters of a line to either side that are looked at
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # would move the cursor or break a line
 
 
@@ -25,7 +27,10 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, where, and what to do. `line` and `column` count from 1; None: the whole file."""
+    """What is wrong, where, and what to do. `line` and `column` count from 1; None: the whole file.
+
+    `count` is more than 1 where it stands for others that are not told.
+    """
 
     severity: Severity
     code: str  # such as unknown-key: stable, for filters
@@ -36,6 +41,7 @@ class Problem:
     key_path: str = ""  # such as instances[0].box
     hint: str | None = None
     source_line: str = ""
+    count: int = 1
 
     @property
     def file(self) -> str:
@@ -50,10 +56,8 @@ class Problem:
 
 def shown(path: Path) -> str:
     """A path as a person would type it here: relative to the working directory when beneath it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    here, text = os.getcwd(), str(path)  # noqa: PTH109  as text: every missing file is shown
+    return "." if text == here else text.removeprefix(here.rstrip(os.sep) + os.sep)
 
 
 def as_text(problem: Problem) -> str:
@@ -75,21 +79,26 @@ def printable(text: str) -> str:
 
 def _excerpt(source_line: str, column: int | None) -> list[str]:
     """The part of the line around the column and a caret under it; a tab counts as one column."""
-    line = _UNSAFE.sub(" ", source_line)
-    at = len(line) if column is None else min(column - 1, len(line))
-    start = len(line) - len(line.lstrip())
+    at = len(source_line) if column is None else min(column - 1, len(source_line))
+    first = max(0, at - _WINDOW)
+    line = _UNSAFE.sub(" ", source_line[first : at + _WINDOW])
+    at -= first
+    start = 0 if first else len(line) - len(line.lstrip())
     if _columns(line[start : at + 1]) > EXCERPT_COLUMNS * 3 // 4:
-        start = at
-        while start > 0 and _columns(line[start - 1 : at]) <= EXCERPT_COLUMNS // 2:
-            start -= 1
-    end = start
-    while end < len(line) and _columns(line[start : end + 1]) <= EXCERPT_COLUMNS - 4:
-        end += 1
-    before = "…" if line[:start].strip() else ""
-    shown = f"    {before}{line[start:end].rstrip()}{'…' if line[end:].strip() else ''}"
+        start = at - _fitting(reversed(line[:at]), EXCERPT_COLUMNS // 2)
+    end = start + _fitting(line[start:], EXCERPT_COLUMNS - 4)
+    before = "…" if line[:start].strip() or source_line[:first].strip() else ""
+    behind = "…" if line[end:].strip() or source_line[first + len(line) :].strip() else ""
+    shown = f"    {before}{line[start:end].rstrip()}{behind}"
     if column is None:
         return [shown]
     return [shown, " " * (4 + len(before) + _columns(line[start:at])) + "^"]
+
+
+def _fitting(text: Iterable[str], columns: int) -> int:
+    """How many of the characters fit into so many columns."""
+    widths = accumulate(map(_column_width, text))
+    return sum(1 for _ in takewhile(lambda width: width <= columns, widths))
 
 
 def _columns(text: str) -> int:

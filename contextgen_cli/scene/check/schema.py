@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.resources import resource
+from contextgen_cli.scene import limits
 from contextgen_cli.scene.check.collector import ProblemCollector
-from contextgen_cli.scene.check.schema_messages import Violation, explained, wanted
+from contextgen_cli.scene.check.schema_messages import Violation, explained, repeated, wanted
 from contextgen_cli.scene.check.suggestions import did_you_mean, nearest
 from contextgen_cli.scene.parse.nodes import KeyPath, Node, Spot, dotted, key_spot, plain, spot
+from contextgen_cli.scene.parse.odd_letters import remark
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -33,11 +36,44 @@ def read_schema(name: str) -> dict[str, Any]:
 def _validator(name: str, is_template: bool) -> Draft202012Validator:
     """A template may have `${name}` where its matrix will put a number, as in an editor; a scene may not."""
     from jsonschema import Draft202012Validator  # costs start-up time that `--help` need not pay
+    from jsonschema.validators import extend
 
     schema = dict(read_schema(name))
+    definitions = schema.pop("$defs", {})
     if not is_template:
-        schema["$defs"] = {**schema.get("$defs", {}), "substituted": False}
-    return Draft202012Validator(schema)
+        definitions = {**definitions, "substituted": {"not": {}}}
+    kind = extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, {"items": _items, "uniqueItems": _unique_items}
+    )
+    validator: Draft202012Validator = kind(_written_out(schema, definitions))
+    return validator
+
+
+def _written_out(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema with each `$ref` replaced by what it stands for: to follow them takes a fifth of the time."""
+    if isinstance(schema, list):
+        return [_written_out(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    own = {key: _written_out(value, definitions) for key, value in schema.items() if key != "$ref"}
+    if "$ref" not in schema:
+        return own
+    return {**_written_out(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions), **own}
+
+
+def _items(validator: Any, items: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Violation]:
+    """As the standard has it, but of a list that is too long no more is looked at than may be there."""
+    if isinstance(instance, list):
+        for index, item in enumerate(instance[: schema.get("maxItems")]):
+            yield from validator.descend(item, items, path=index)
+
+
+def _unique_items(validator: Any, unique: bool, instance: Any, schema: Mapping[str, Any]) -> Iterator[Violation]:
+    """As the standard has it for texts and numbers, in time that grows with the list, not with its square."""
+    from jsonschema import ValidationError
+
+    if unique and isinstance(instance, list) and repeated(instance) is not None:
+        yield ValidationError("an item is repeated")
 
 
 def check(
@@ -93,12 +129,13 @@ class _Checker:
         for key in [key for key in error.instance if key not in known]:
             at = key_spot(self._root, *path, key)
             if not self._report.twist(at.place):
-                hint = did_you_mean(key, known) or f"known here: {', '.join(known)}"
-                self._report.error("unknown-key", f"unknown key `{key}`", at, hint)
+                hint = partial(_known_keys, key, known)
+                self._report.error("unknown-key", f"unknown key `{key}`{remark(key)}", at, hint)
 
     def _missing_keys(self, error: Violation, path: KeyPath) -> None:
         known = error.schema["properties"]
-        misspelt = {nearest(key, known) for key in error.instance if key not in known}
+        unknown = islice((key for key in error.instance if key not in known), limits.PROBLEMS)
+        misspelt = {nearest(key, known) for key in unknown}
         for key in [key for key in error.schema["required"] if key not in error.instance]:
             self.broken.add((*path, key))
             at = spot(self._root, *path)
@@ -113,7 +150,7 @@ class _Checker:
         at = key_spot(self._root, *path, name)
         if not self._report.twist(at.place):
             hint = "begin with a letter or `_`, go on with letters, digits, `_` and `-`"
-            self._report.error("bad-name", f"`{name}` cannot be a name", at, hint)
+            self._report.error("bad-name", f"`{name}` cannot be a name{remark(name)}", at, hint)
 
     def _no_branch(self, error: Violation, path: KeyPath) -> None:
         """Say what is wrong by the form that was meant, not that no form fits."""
@@ -146,6 +183,10 @@ class _Checker:
             return ""
         assignments = (key_spot(self._root, *path, key).place.assignment for key in keys)
         return next((f", which `--set {written}` brought" for written in assignments if written), "")
+
+
+def _known_keys(key: str, known: Iterable[str]) -> str:
+    return did_you_mean(key, known) or f"known here: {', '.join(known)}"
 
 
 def _uses(value: object, keys: Iterable[str]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from contextgen_cli.scene.check.suggestions import did_you_mean
 from contextgen_cli.scene.parse.nodes import KeyPath, dotted
+from contextgen_cli.scene.parse.odd_letters import remark
 
 Violation = Any  # jsonschema's ValidationError; its stubs call every field optional
 Explanation = tuple[str, str, str | None]  # code, message, hint
@@ -28,6 +29,7 @@ _BOUNDS = {
     "exclusiveMinimum": "more than",
     "exclusiveMaximum": "less than",
 }
+_LONGEST_NAME = 100
 _LENGTHS = 'whole pixels, such as 120, or per cent, such as "45%" or "12.5%"'
 
 
@@ -65,7 +67,7 @@ def _found(value: object) -> str:
     if isinstance(value, bool):
         return f"this is {str(value).lower()}"
     if isinstance(value, str):
-        return f'this is the text "{value[:40]}{"…" if len(value) > 40 else ""}"'
+        return f'this is the text "{value[:40]}{"…" if len(value) > 40 else ""}"{remark(value[:40])}'
     if isinstance(value, Mapping):
         return "this is a mapping"
     return "this is a list" if isinstance(value, list) else f"this is {value}"
@@ -97,6 +99,9 @@ def _bad_text(error: Violation, subject: str) -> Explanation:
     pattern = str(error.validator_value)
     if pattern == "\\S" or error.validator == "minLength":
         return "empty-text", f"{subject} is empty", None
+    if error.validator == "maxLength" and error.validator_value > _LONGEST_NAME:
+        most, found = error.validator_value, len(error.instance)
+        return "too-long", f"{subject} has {found:,} letters; at most {most:,} are possible", "say it in fewer words"
     if choices := _CHOICES.fullmatch(pattern):
         return _no_choice_of(choices[1].split("|"), error, subject)
     if subject == "`model`":
@@ -137,8 +142,20 @@ def _wrong_number_of_items(error: Violation, subject: str) -> Explanation:
 
 
 def _repeated_items(error: Violation, subject: str) -> Explanation:
-    repeated = next(item for item in error.instance if error.instance.count(item) > 1)
-    return "repeated-item", f"{subject} holds {repeated} twice", "each would paint the same picture"
+    twice = repeated(error.instance)
+    return "repeated-item", f"{subject} holds {twice} twice", "each would paint the same picture"
+
+
+def repeated(items: Sequence[object]) -> str | float | None:
+    """The first text or number that is in the list before; lists and mappings, which no list of ours may hold, pass."""
+    seen = set()
+    for item in items:
+        if isinstance(item, str | int | float):
+            key = isinstance(item, bool), item  # to Python, true is 1
+            if key in seen:
+                return item
+            seen.add(key)
+    return None
 
 
 def _unexplained(error: Violation, subject: str) -> Explanation:

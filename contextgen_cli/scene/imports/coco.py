@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.scene.imports.imported import (
+    FreeNames,
     Imported,
     MalformedError,
     MaskDrawing,
@@ -22,7 +23,6 @@ from contextgen_cli.scene.imports.imported import (
     numbers,
     objects,
     on_canvas,
-    unused,
     word,
 )
 from contextgen_cli.scene.limits import IMPORTED_MULTIPLE, LARGEST_SIDE, REFERENCE_PIXELS, SMALLEST_SIDE
@@ -70,6 +70,7 @@ def _scene(image: _Image, prompt: str, labelled: Sequence[tuple[str, Annotation]
     canvas = target.size or Size(_side(image.size.width), _side(image.size.height))
     name = target.name(image.file.stem)
     references: dict[str, Reference] = {}
+    names = FreeNames()
     instances, masks, notes = [], [], []
     for label, annotation in labelled:
         x, y, width, height = four(annotation["bbox"], f"annotation {annotation.get('id')}")
@@ -77,7 +78,7 @@ def _scene(image: _Image, prompt: str, labelled: Sequence[tuple[str, Annotation]
         if crop is None:
             notes.append(f"{name}: left out annotation {annotation.get('id')}: its box has no area on the image")
             continue
-        key = unused(word(label), references)
+        key = names.take(word(label))
         mask_path = target.folder / "refs" / f"{name}-{key}_mask.png"
         masks.append(MaskDrawing(mask_path, image.size, _polygons(annotation)))
         references[key] = Reference(key, image.file, mask_path, crop)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from contextgen_cli.errors import SceneError
 from contextgen_cli.scene.check.problems import shown
 from contextgen_cli.scene.imports import coco, mig, segment_info
+from contextgen_cli.scene.imports.fitting import fitting
 from contextgen_cli.scene.imports.imported import Imported, MalformedError, Target
+from contextgen_cli.scene.parse.missing_files import near_file
 
 
 class Format(str, Enum):
@@ -35,7 +38,7 @@ def read(path: Path, target: Target, wanted: Format | None = None) -> list[Impor
     try:
         if not isinstance(data, dict):
             raise MalformedError("it must be an object")
-        scenes = list(_READERS[format_](data, path, target))
+        scenes = fitting(_READERS[format_](data, path, target))
     except (MalformedError, KeyError) as error:
         what = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
         raise SceneError(f"{shown(path)}: no {format_.value} file: {what}", hint=_HINT) from None
@@ -48,7 +51,8 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8-sig"), parse_constant=_no_constant)
     except OSError as error:
-        raise SceneError(f"{shown(path)}: cannot read this file: {error.strerror}") from None
+        hint = None if path.exists() else partial(near_file, path)
+        raise SceneError(f"{shown(path)}: cannot read this file: {error.strerror}", hint=hint) from None
     except json.JSONDecodeError as error:
         place = f"{shown(path)}:{error.lineno}:{error.colno}"
         raise SceneError(f"{place}: this is no JSON: {error.msg}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,27 @@ from contextgen_cli.scene.scene import Box, Scene, Size
 _NAME_LENGTH = 60
 _NAMELESS = "subject"
 _LARGEST = 1e9  # of a box or polygon, in pixels
+
+
+class FreeNames:
+    """Names of which none is taken twice; `as_files`: some file systems do not tell letter cases apart."""
+
+    def __init__(self, *, as_files: bool = False) -> None:
+        self._as_files = as_files
+        self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
+
+    def take(self, wanted: str) -> str:
+        """The name, or the first of `name-2`, `name-3`, … that is not taken; now it is."""
+        number = self._numbers.get(self._folded(wanted), 1)
+        while self._folded(free := wanted if number == 1 else f"{wanted}-{number}") in self._taken:
+            number += 1
+        self._numbers[self._folded(wanted)] = number
+        self._taken.add(self._folded(free))
+        return free
+
+    def _folded(self, name: str) -> str:
+        return name.lower() if self._as_files else name
 
 
 @dataclass(frozen=True)
@@ -41,19 +62,19 @@ class Target:
 
     folder: Path
     size: Size | None = None
-    _taken: set[str] = field(default_factory=set)
+    _scenes: FreeNames = field(default_factory=lambda: FreeNames(as_files=True))
     _pictures: dict[str, Path] = field(default_factory=dict)
-    _stems: set[str] = field(default_factory=set)
+    _stems: FreeNames = field(default_factory=lambda: FreeNames(as_files=True))
 
     def name(self, wanted: str) -> str:
         """A file name, without ending, that no other scene of this import has."""
-        return _reserved(word(wanted)[:_NAME_LENGTH], self._taken)
+        return self._scenes.take(word(wanted))
 
     def picture(self, label: str) -> Path:
         """Where the picture of a subject is to be put: one for each label, in whichever script, for all scenes."""
         if label not in self._pictures:
             stem = re.sub(r"[^\w-]+", "-", label).strip("-")[:_NAME_LENGTH] or _NAMELESS
-            self._pictures[label] = self.folder / "refs" / f"{_reserved(stem, self._stems)}.png"
+            self._pictures[label] = self.folder / "refs" / f"{self._stems.take(stem)}.png"
         return self._pictures[label]
 
 
@@ -108,25 +129,5 @@ def on_canvas(canvas: Size, left: float, top: float, right: float, bottom: float
 
 def word(text: str) -> str:
     """The text as a name that a scene accepts."""
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:_NAME_LENGTH]
     return plain if re.match("[A-Za-z_]", plain) else f"_{plain}" if plain else _NAMELESS
-
-
-def unused(name: str, taken: Collection[str]) -> str:
-    """`name`, or the first of `name-2`, `name-3`, … that is not taken."""
-    return next(free for free in _numbered(name) if free not in taken)
-
-
-def _reserved(name: str, taken: set[str]) -> str:
-    """`name`, or the first numbered one that is not taken, not even in other letter case; now it is."""
-    free = next(free for free in _numbered(name) if free.lower() not in taken)
-    taken.add(free.lower())
-    return free
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    number = 2
-    while True:
-        yield f"{name}-{number}"
-        number += 1

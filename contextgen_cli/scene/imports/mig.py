@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from contextgen_cli.scene.imports.imported import Imported, MalformedError, Target, four, placed, unused, word
+from contextgen_cli.scene.imports.imported import FreeNames, Imported, MalformedError, Target, four, placed, word
 from contextgen_cli.scene.scene import PlacedReference, Reference, Scene, Size
 
 DEFAULT_CANVAS = Size(768, 768)  # what the released weights like best; the benchmark does not say
@@ -30,12 +30,13 @@ def scenes(data: Any, path: Path, target: Target) -> Iterator[Imported]:
 def _scene(prompt: str, labels: dict[str, Any], target: Target) -> Imported:
     canvas = target.size or DEFAULT_CANVAS
     references: dict[str, Reference] = {}
+    names = FreeNames()
     instances = []
     for label, boxes in labels.items():
         where = f"{prompt!r}, {label!r}"
         if not isinstance(boxes, list) or not boxes:
             raise MalformedError(f"{where}: a list of boxes is missing")
-        name = unused(word(label), references)
+        name = names.take(word(label))
         references[name] = Reference(name, target.picture(label))
         instances += [PlacedReference(name, placed(canvas, _fractions(box, where), where)) for box in boxes]
     scene = Scene(target.name(prompt), prompt, canvas, tuple(references.values()), tuple(instances))

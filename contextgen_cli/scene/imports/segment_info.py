@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.scene.imports.imported import (
+    FreeNames,
     Imported,
     MalformedError,
     Target,
@@ -20,7 +21,6 @@ from contextgen_cli.scene.imports.imported import (
     four,
     objects,
     placed,
-    unused,
     word,
 )
 from contextgen_cli.scene.limits import IMPORTED_MULTIPLE, LARGEST_SIDE, SMALLEST_SIDE
@@ -39,12 +39,13 @@ def scenes(data: Any, path: Path, target: Target) -> Iterator[Imported]:
     if not isinstance(side, (int, float)) or side <= 0:
         raise MalformedError(f"`width` is {side!r}, no number of pixels")
     references: dict[str, Reference] = {}
+    names = FreeNames()
     instances = []
     for index, item in enumerate(listed):
         where = f"instance {index}"
         image = path.parent / fetch(item, _IMAGE, str, where)
         mask = next((item[key] for key in _MASK if key in item), None)
-        name = unused(word(image.stem), references)
+        name = names.take(word(image.stem))
         references[name] = Reference(name, image, path.parent / str(mask) if mask else None)
         edges = left, top, right, bottom = four(fetch(item, _BOX, list, where), where)
         unit = 1 if max(edges) <= 1 else side

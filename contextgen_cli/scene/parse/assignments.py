@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 
 from contextgen_cli.scene import limits
@@ -17,6 +18,7 @@ from contextgen_cli.scene.parse.nodes import (
     dotted,
     mapping,
     planted,
+    scalars,
     sequence,
     texts,
     undotted,
@@ -33,12 +35,14 @@ def assigned(root: Node, assignments: Assignments, report: ProblemCollector) -> 
         at, path = Spot(place, key), undotted(key)
         try:
             node = planted(value, place)
+            if any(_is_beyond_numbers(each.value) for each, _ in scalars(node)):
+                raise _CannotBeSetError("this is no number that a scene can use")
             if len(path) + node.depth > limits.DEPTH:
                 raise TooDeepError
             root = _put(root, path, node)
         except TooDeepError:
             report.error("too-deep", f"nested deeper than {limits.DEPTH} levels", at)
-        except _NoWayError as error:
+        except _CannotBeSetError as error:
             report.error("bad-assignment", str(error), at)
         else:
             if any(control_character(str(text.value)) for text, _ in texts(node)):
@@ -46,8 +50,15 @@ def assigned(root: Node, assignments: Assignments, report: ProblemCollector) -> 
     return root
 
 
-class _NoWayError(Exception):
-    """The key path leads nowhere in this document."""
+def _is_beyond_numbers(value: object) -> bool:
+    """Whether it is a number that a file could not hold."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return isinstance(value, int) and abs(value) >= 10**limits.NUMBER_DIGITS
+
+
+class _CannotBeSetError(Exception):
+    """The value cannot be put there."""
 
 
 def _put(node: Node, path: KeyPath, value: Node, done: KeyPath = ()) -> Node:
@@ -61,7 +72,9 @@ def _put(node: Node, path: KeyPath, value: Node, done: KeyPath = ()) -> Node:
         return mapping(entries, node.place)
     if isinstance(node.value, tuple):
         if not isinstance(key, int) or key >= len(node.value):
-            raise _NoWayError(f"`{dotted(done)}` is a list of {len(node.value)}: no item `{key}` (they count from 0)")
+            raise _CannotBeSetError(
+                f"`{dotted(done)}` is a list of {len(node.value)}: no item `{key}` (they count from 0)"
+            )
         changed = _put(node.value[key], rest, value, here)
         return sequence([*node.value[:key], changed, *node.value[key + 1 :]], node.place)
-    raise _NoWayError(f"`{dotted(done)}` holds no keys, so `{dotted(here)}` cannot be set")
+    raise _CannotBeSetError(f"`{dotted(done)}` holds no keys, so `{dotted(here)}` cannot be set")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NoReturn
 
 from contextgen_cli.scene import limits
@@ -15,6 +16,11 @@ from contextgen_cli.scene.parse.scalars import control_character
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NEXT_OBJECT = re.compile(r"^\{", re.MULTILINE)
+_SCALAR = re.compile(
+    r'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"'
+    r"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity"
+)
+_NO_VALUE = "a value is missing here"
 _LOOKS_LIKE_JSON = re.compile(r'\s*\{\s*["}]')
 
 
@@ -28,7 +34,7 @@ def documents(text: str, report: ProblemCollector) -> Iterator[Node | None]:
     at = parser.skip_space(0)
     while at < len(text):
         try:
-            node, at = parser.value(at, 0)
+            node, at = parser.document(at)
             yield node
         except _UnreadableJson:
             yield None
@@ -49,15 +55,25 @@ class _Parser:
         self._text = text
         self._report = report
         self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
-        self._scalars = json.JSONDecoder(parse_constant=self._no_constant, parse_int=self._integer)
+        self._scalars = json.JSONDecoder(
+            parse_constant=self._no_constant, parse_int=partial(_number, int), parse_float=partial(_number, float)
+        )
+        self._values = 0
 
     def skip_space(self, at: int) -> int:
         match = _SPACE.match(self._text, at)
         return match.end() if match else at
 
+    def document(self, at: int) -> tuple[Node, int]:
+        self._values = 0
+        return self.value(at, 0)
+
     def value(self, at: int, depth: int) -> tuple[Node, int]:
         if depth >= limits.DEPTH:
             self._fail("too-deep", f"nested deeper than {limits.DEPTH} levels", at)
+        self._values += 1
+        if self._values > limits.NODES:
+            self._fail("too-many-values", f"more than {limits.NODES:,} values", at)
         opener = self._text[at : at + 1]
         if opener == "{":
             return self._object(at, depth)
@@ -102,11 +118,16 @@ class _Parser:
         return self.skip_space(at + 1)
 
     def _scalar(self, at: int) -> tuple[Node, int]:
+        match = _SCALAR.match(self._text, at)  # the library would count all lines before an error
+        if match is None:
+            is_text = self._text.startswith('"', at)
+            message = "a text in quotes that does not end on its line, or holds a tab" if is_text else _NO_VALUE
+            self._fail("json-syntax", f"this is no JSON: {message}", at)
         try:
-            value, end = self._scalars.raw_decode(self._text, at)
+            value = self._scalars.decode(match.group())
         except json.JSONDecodeError as error:
-            message = "a value is missing here" if error.msg == "Expecting value" else error.msg.lower()
-            self._fail("json-syntax", f"this is no JSON: {message}", error.pos)
+            hint = "a backslash begins an escape: double it, or in a path write `/`"
+            self._fail("json-syntax", f"this is no JSON: {error.msg.lower()}", at + error.pos, hint)
         except ValueError as error:
             self._fail("json-number", str(error), at)
         if isinstance(value, float) and abs(value) == float("inf"):
@@ -114,7 +135,7 @@ class _Parser:
         if isinstance(value, str) and control_character(value):
             spot = Spot(self._place(at), "")
             self._report.twisted("control-character", "a text with a control character", spot)
-        return Node(value, self._place(at)), end
+        return Node(value, self._place(at)), match.end()
 
     def _note_duplicate(self, key: Node, entries: dict[str, MappingEntry]) -> None:
         first = entries.get(str(key.value))
@@ -122,9 +143,9 @@ class _Parser:
             message = f"`{key.value}` is given twice; the first is in line {first.key.line}"
             self._report.error("duplicate-key", message, Spot(key.place, ""), "remove one of them")
 
-    def _fail(self, code: str, message: str, at: int) -> NoReturn:
+    def _fail(self, code: str, message: str, at: int, hint: str | None = None) -> NoReturn:
         self.failed_at = at
-        self._report.error(code, message, Spot(self._place(at), ""))
+        self._report.error(code, message, Spot(self._place(at), ""), hint)
         raise _UnreadableJson
 
     def _place(self, at: int) -> Place:
@@ -132,11 +153,11 @@ class _Parser:
         return Place(line, at - self._line_starts[line - 1] + 1)
 
     @staticmethod
-    def _integer(digits: str) -> int:
-        if len(digits) > limits.NUMBER_DIGITS:
-            raise ValueError(f"a number of {len(digits)} digits")
-        return int(digits)
-
-    @staticmethod
     def _no_constant(name: str) -> NoReturn:
         raise ValueError(f"`{name}` is no number that a scene can use")
+
+
+def _number(kind: Callable[[str], float], digits: str) -> float:
+    if len(digits) > limits.NUMBER_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return kind(digits)

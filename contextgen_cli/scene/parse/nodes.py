@@ -100,14 +100,21 @@ def items(node: Node) -> tuple[Node, ...]:
     return node.value if isinstance(node.value, tuple) else ()
 
 
-def texts(node: Node, path: KeyPath = ()) -> Iterator[tuple[Node, KeyPath]]:
-    """Every text in the tree and the keys that lead to it."""
-    if isinstance(node.value, str):
+def scalars(node: Node, path: KeyPath = ()) -> Iterator[tuple[Node, KeyPath]]:
+    """Every value in the tree that is no list and no mapping, and the keys that lead to it."""
+    if isinstance(node.value, dict):
+        for name, entry in node.value.items():
+            yield from scalars(entry.node, (*path, name))
+    elif isinstance(node.value, tuple):
+        for index, inner in enumerate(node.value):
+            yield from scalars(inner, (*path, index))
+    else:
         yield node, path
-    for name, inner in children(node).items():
-        yield from texts(inner, (*path, name))
-    for index, inner in enumerate(items(node)):
-        yield from texts(inner, (*path, index))
+
+
+def texts(node: Node) -> Iterator[tuple[Node, KeyPath]]:
+    """Every text in the tree and the keys that lead to it."""
+    return ((inner, path) for inner, path in scalars(node) if isinstance(inner.value, str))
 
 
 def child(node: Node, key: Key) -> Node | None:

@@ -50,14 +50,20 @@ _TWISTS: tuple[tuple[re.Pattern[str], Callable[[str], Twist]], ...] = (
 )  # fmt: skip
 
 
+_NUMERIC = re.compile("[-+0-9.eE_:]+%?")
+
+
 def resolved(text: str) -> tuple[Scalar, Twist | None]:
     """The value of an unquoted scalar, and what is doubtful about it; a doubtful value stays text."""
     if text in _CONSTANTS:
         return _CONSTANTS[text], None
     if text[0] not in "0123456789+-.yYnNoO":
         return text, None
-    if len(text) > NUMBER_DIGITS and re.fullmatch(r"[-+0-9.eE_]+", text):
-        return text, Twist("yaml-number", f"a number of {len(text)} digits", "write fewer digits")
+    if len(text) > NUMBER_DIGITS:
+        is_number = _NUMERIC.fullmatch(text) is not None
+        return text, Twist(
+            "yaml-number", f"a number of {len(text)} digits", "write fewer digits"
+        ) if is_number else None
     if _INTEGER.fullmatch(text):
         return int(text), None
     if _FLOAT.fullmatch(text):

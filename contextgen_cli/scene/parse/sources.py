@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -9,10 +10,19 @@ from typing import TextIO
 from contextgen_cli.scene import limits
 from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.parse import json_source, yaml_source
+from contextgen_cli.scene.parse.missing_files import near_file
 from contextgen_cli.scene.parse.nodes import Node, Place, Spot
 from contextgen_cli.scene.parse.scalars import control_character
 
-_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")  # the byte order marks of UTF-16 and UTF-32
+_WIDE_MARKS = {  # byte order marks, the longer first
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+_LOOKED_AT = 1024  # bytes of a file that tell its encoding
+_MARK = "\ufeff"
+_MARK_BEFORE_DOCUMENT = re.compile(r"^\ufeff(?=---|%|\{)|(?<=^---\n)\ufeff", re.MULTILINE)
 _MIB = 1 << 20
 
 
@@ -22,7 +32,8 @@ def read(path: Path | None, stdin: TextIO | None) -> tuple[str | None, ProblemCo
     try:
         data = _bytes(path, stdin)
     except OSError as error:
-        report.error("unreadable-file", f"cannot read this file: {error.strerror or error}")
+        near = near_file(path) if path is not None and isinstance(error, FileNotFoundError) else None
+        report.error("unreadable-file", f"cannot read this file: {error.strerror or error}", hint=near)
         return None, report
     limit = limits.FILE_BYTES if path else limits.STREAM_BYTES
     if len(data) > limit:
@@ -46,24 +57,47 @@ def _bytes(path: Path | None, stdin: TextIO | None) -> bytes:
 
 
 def _decoded(data: bytes, path: Path | None) -> tuple[str | None, ProblemCollector]:
+    if wide := _wide(data):
+        report = ProblemCollector(path)
+        message = f"this is {wide}; only text in UTF-8 can be read"
+        report.error("not-utf8", message, Spot(Place(1, 1), ""), "save it as UTF-8")
+        return None, report
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig", "replace")
-        report = ProblemCollector(path, before)
-        kind = "this is UTF-16" if data.startswith(_WIDE_MARKS) else f"byte 0x{data[error.start]:02x} is no UTF-8"
-        at = Spot(_place_after(before), "")
-        report.error("not-utf8", f"{kind}; only text in UTF-8 can be read", at, "save it as UTF-8")
-        return None, report
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return None, _not_utf8(ProblemCollector(path, before), data[error.start], _place_after(before))
+    text = _MARK_BEFORE_DOCUMENT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     report = ProblemCollector(path, text)
     found = control_character(text)
     if found:
         at = Spot(_place_after(text[: found.start()]), "")
-        name = f"U+{ord(found.group()):04X}"
-        report.error("control-character", f"a control character, {name}, in the text", at, "remove it")
+        if found.group() == _MARK:
+            message, hint = "a byte order mark: two files are joined here", "write a line `---` between them"
+        else:
+            message, hint = f"a control character, U+{ord(found.group()):04X}, in the text", "remove it"
+        report.error("control-character", message, at, hint)
         return None, report
     return text, report
+
+
+def _wide(data: bytes) -> str | None:
+    """The encoding where a character takes two or four bytes: by its mark, or by the zeros that Latin ones have."""
+    for mark, name in _WIDE_MARKS.items():
+        if data.startswith(mark):
+            return name
+    start = data[:_LOOKED_AT]
+    zeros = start.count(0) / max(1, len(start))
+    kind = "UTF-16" if 0.4 < zeros < 0.6 else "UTF-32" if 0.7 < zeros < 0.8 else None
+    return kind and f"{kind} without a byte order mark"
+
+
+def _not_utf8(report: ProblemCollector, byte: int, place: Place) -> ProblemCollector:
+    meant = bytes([byte]).decode("cp1252", "replace")
+    guess = f", but would be `{meant}` in Windows-1252" if meant.isprintable() else ""
+    message = f"byte 0x{byte:02x} is no UTF-8{guess}; only text in UTF-8 can be read"
+    report.error("not-utf8", message, Spot(place, ""), "save it as UTF-8")
+    return report
 
 
 def _place_after(before: str) -> Place:

@@ -7,6 +7,7 @@ mappings can come out, aliases are counted before they are expanded, and no nest
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,11 +18,15 @@ import yaml
 from contextgen_cli.scene import limits
 from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.parse.nodes import MappingEntry, Node, Place, Spot, dotted, mapping, sequence
+from contextgen_cli.scene.parse.odd_letters import QUOTES, named, odd_space
 from contextgen_cli.scene.parse.scalars import control_character, resolved
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DOCUMENT_START = re.compile(r"^(?:%[^\n]*\n)*---(?=\s|$)", re.MULTILINE)
+_DOCUMENT_START = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+_TYPOGRAPHIC = re.compile(f"[{QUOTES}][^{QUOTES}]*[{QUOTES}]")
+_EMPTY_DOCUMENT = re.compile(r"---\s*")
 
+_ESCAPES = "a backslash begins an escape there: double it, use single quotes, or in a path write `/`"
 _EXPLANATIONS = (  # a part of the parser's words, code, ours, hint
     ("tab character", "yaml-tab", "a tab is no indentation in YAML", "indent with spaces"),
     ("mapping values are not allowed", "yaml-syntax", "a `:` where none can be",
@@ -34,8 +39,9 @@ _EXPLANATIONS = (  # a part of the parser's words, code, ours, hint
     ("did not find expected ',' or '}'", "yaml-syntax", "a `{` is not closed", "add a `}` or a `,`"),
     ("unexpected end of stream", "yaml-syntax", "a quote is not closed", None),
     ("could not find expected ':'", "yaml-syntax", "a key without a `:`", "write `key: value`"),
-    ("unknown escape character", "yaml-syntax", "an unknown escape in double quotes",
-     "double the backslash, or use single quotes"),
+    ("unknown escape character", "yaml-syntax", "an unknown escape in double quotes", _ESCAPES),
+    ("did not find expected hexdecimal number", "yaml-syntax", "an unfinished escape in double quotes", _ESCAPES),
+    ("invalid Unicode character escape", "yaml-syntax", "an escape that stands for no character", _ESCAPES),
     ("cannot start any token", "yaml-syntax", "a text cannot begin with this sign", "put it in quotes"),
     ("document start", "yaml-syntax", "something is left over behind the end of the document",
      "check the brackets; separate documents with a line `---`"),
@@ -45,15 +51,28 @@ _EXPLANATIONS = (  # a part of the parser's words, code, ours, hint
 def documents(text: str, report: ProblemCollector) -> Iterator[Node | None]:
     """One node for each document, None for one that cannot be read; a broken one does not hide the next."""
     for chunk, first_line in _chunks(text):
-        yield from _Builder(report, first_line, chunk).documents()
+        if _EMPTY_DOCUMENT.fullmatch(chunk):
+            yield Node(None, Place(first_line + 1, len("---") + 1))
+        else:
+            yield from _Builder(report, first_line, chunk).documents()
 
 
 def _chunks(text: str) -> Iterator[tuple[str, int]]:
-    """The text cut before each `---`, with the number of lines before the piece."""
-    starts = [match.start() for match in _DOCUMENT_START.finditer(text)]
-    edges = sorted({0, *starts, len(text)})
-    for start, end in pairwise(edges):
-        yield text[start:end], text.count("\n", 0, start)
+    """The text cut before each `---` and the directives above it, with the number of lines before the piece."""
+    edges = [0]
+    for match in _DOCUMENT_START.finditer(text):
+        edges.append(_above_directives(text, match.start(), edges[-1]))
+    line = 0
+    for start, end in pairwise([*dict.fromkeys(edges), len(text)]):
+        yield text[start:end], line
+        line += text.count("\n", start, end)
+
+
+def _above_directives(text: str, at: int, least: int) -> int:
+    """Where the lines that begin with `%` begin which end at `at`."""
+    while at > least and text[(before := max(least, text.rfind("\n", 0, at - 1) + 1))] == "%":
+        at = before
+    return at
 
 
 @dataclass
@@ -78,6 +97,7 @@ class _Builder:
         self._report = report
         self._first_line = first_line
         self._text = text
+        self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._open: list[_Open] = []
         self._anchors: dict[str, Node] = {}
         self._root: Node | None = None
@@ -114,6 +134,7 @@ class _Builder:
     def _start(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent) -> None:
         place = self._place(event.start_mark)
         self._refuse_tag(event.tag, place)
+        self._count(1, place)
         if self._expects_key():
             self._fail("yaml-key", "a key must be a word, not a list or mapping", place)
         if len(self._open) >= limits.DEPTH:
@@ -129,20 +150,26 @@ class _Builder:
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         place = self._place(event.start_mark)
         self._refuse_tag(event.tag, place)
-        self._count(1, place)
         is_plain = event.style is None or event.style == ""
         value, twist = resolved(event.value) if is_plain else (event.value, None)
         has_control = control_character(event.value) is not None
-        at = self._spot(place) if twist or has_control else None
+        is_typographic = is_plain and _TYPOGRAPHIC.fullmatch(event.value) is not None
+        at = self._spot(place) if twist or has_control or is_typographic else None
         if self._expects_key():
             self._key(event.value, place)
             twist = twist if twist and twist.code == "yaml-boolean" else None
         else:
+            self._count(1, place)
             self._put(Node(value, place), event.anchor)
         if at and twist:
             self._report.twisted(twist.code, twist.message, at, twist.hint)
         if at and has_control:
-            self._report.twisted("control-character", "a text with a control character", at)
+            hint = _ESCAPES if event.style == '"' else None
+            self._report.twisted("control-character", "a text with a control character", at, hint)
+        if at and is_typographic:
+            hint = 'in YAML, quotes are written "…"; a text that is to have these goes between such'
+            message = "typographic quotes are part of the text"
+            self._report.warning("typographic-quotes", message, at, hint)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         place = self._place(event.start_mark)
@@ -202,6 +229,9 @@ class _Builder:
         words = getattr(error, "problem", None) or str(error)
         opened = getattr(error, "context_mark", None)
         mark = getattr(error, "problem_mark", None) or opened
+        if (space := self._odd_space(opened, mark)) is not None:
+            self._report.error(*space)
+            return
         code, message, hint = self._explanation(words, mark)
         if message.endswith("not closed") and opened:
             mark = opened
@@ -210,17 +240,29 @@ class _Builder:
         place = self._place(mark) if mark else Place(self._first_line + 1, 1)
         self._report.error(code, message, Spot(place, ""), hint)
 
+    def _odd_space(self, opened: Any, mark: Any) -> tuple[str, str, Spot, str] | None:
+        """The first space that is none to YAML, in the lines where something is wrong."""
+        if mark is None:
+            return None
+        last = self._row(mark)
+        first = max(0, min(last - 1, self._row(opened) if opened else last))
+        for index, line in enumerate(self._text.split("\n")[first : last + 1], first):
+            if found := odd_space(line):
+                message = f"{named(found.group())}, where only a plain space is one to YAML"
+                at = Spot(Place(self._first_line + index + 1, found.start() + 1), "")
+                return "yaml-space", message, at, "write a plain space"
+        return None
+
     def _explanation(self, words: str, mark: Any) -> tuple[str, str, str | None]:
         """Code, message and hint for the parser's words."""
-        is_tab = mark is not None and self._line(mark)[mark.column : mark.column + 1] == "\t"
+        is_tab = mark is not None and self._text[mark.index : mark.index + 1] == "\t"
         for part, code, message, hint in _EXPLANATIONS:
             if part in words or (code == "yaml-tab" and is_tab):
                 return code, message, hint
         return "yaml-syntax", f"this is no YAML: {words}", None
 
     def _line(self, mark: Any) -> str:
-        lines = self._text.split("\n")
-        return lines[mark.line] if mark.line < len(lines) else ""
+        return self._text.split("\n")[self._row(mark)]
 
     def _fail(self, code: str, message: str, place: Place) -> NoReturn:
         self._report.error(code, message, self._spot(place))
@@ -233,4 +275,9 @@ class _Builder:
         return Spot(place, dotted(keys))
 
     def _place(self, mark: Any) -> Place:
-        return Place(self._first_line + mark.line + 1, mark.column + 1)
+        """By the index: the parser takes other characters for the end of a line, too, than editors do."""
+        row = self._row(mark)
+        return Place(self._first_line + row + 1, mark.index - self._line_starts[row] + 1)
+
+    def _row(self, mark: Any) -> int:
+        return bisect_right(self._line_starts, mark.index) - 1

@@ -21,6 +21,7 @@ from contextgen.weights.safetensors_files import weight_files
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from contextgen.backends.tokenization import PromptTokens
     from contextgen.method.layout import Instance
     from contextgen.method.placement import Edges
 
@@ -249,6 +250,14 @@ class Backend(ABC):
     def warnings(self, adapter: Path | None) -> list[str]:
         """What is probably not meant, in words that follow the model's name."""
         return []
+
+    def read_prompt(self, prompt: str) -> PromptTokens | None:
+        """What the model reads of a prompt, by its own tokenizer; None: nothing is known, and nothing is said of it.
+
+        Raises:
+            contextgen.weights.checkpoint_errors.CheckpointError: the tokenizer is broken.
+        """
+        return None
 
     @abstractmethod
     def parts(self) -> Mapping[str, int]:

@@ -71,7 +71,12 @@ class Card:
 
     def instruction(self, prompt: str) -> str:
         """The sentence the text encoders read: the caption without its lead ("a photo of "), in the template."""
-        return self.prompt_template.replace("{prompt}", _CAPTION_LEAD.sub("", prompt, count=1))
+        return "".join(self.framed(prompt))
+
+    def framed(self, prompt: str) -> tuple[str, str, str]:
+        """The sentence in three parts: what the template has before the caption, the caption, and what comes behind."""
+        before, _, behind = self.prompt_template.partition("{prompt}")
+        return before, _CAPTION_LEAD.sub("", prompt, count=1), behind
 
     def fits(self, width: int, height: int) -> bool:
         """Whether the model was made for a canvas of `width` x `height` pixels; what is not stated is not judged."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,86 @@ def test_labels_of_any_script_have_pictures_of_their_own(here: Path) -> None:
             *("Red-dog.png", "red-dog-2.png", "cat.png", "Cat-2.png"),
         ]
     )
+
+
+def test_of_too_many_subjects_the_largest_are_kept(here: Path, capsys: Captured) -> None:
+    (whole,) = COCO["annotations"]
+    small = [{**whole, "id": index, "bbox": [20, 20, 30 + index, 40]} for index in range(2, 72)]  # type: ignore[dict-item]
+    assert imported(here, {**COCO, "annotations": [*small[:35], whole, *small[35:]]}) == 0
+    assert "bag: left out 7 of 71 subjects, the smallest: a scene holds 64 at most" in capsys.readouterr().err
+    loaded = load(["got"], LoadOptions(deep=True))
+    assert not loaded.errors and len(loaded.scenes[0].instances) == len(loaded.scenes[0].references) == 64
+    assert len(list((here / "got/refs").iterdir())) == 64
+    widths = [instance.box.right - instance.box.left for instance in loaded.scenes[0].instances]
+    assert widths[28] == max(widths), "the order stays"
+
+
+@pytest.mark.parametrize("labels", [{"cat": [[0, 0, 1, 1]] * 65}, {f"cat {n}": [[0, 0, 1, 1]] for n in range(65)}])
+def test_too_many_boxes_without_references_are_left_out_too(
+    labels: dict[str, object], here: Path, capsys: Captured
+) -> None:
+    assert imported(here, {"cats": labels}) == 0
+    assert "left out 1 of 65 subjects" in capsys.readouterr().err
+    assert {problem.code for problem in load(["got"], LoadOptions()).errors} == {"no-such-image"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prompt": " "}, "left out data: its prompt is empty"),
+        ({"prompt": "a\0b"}, "a control character is in its prompt"),
+        ({"prompt": "a\ud800b"}, "a control character is in its prompt"),
+        ({"prompt": "x" * 20_001}, "its prompt has more than 20,000 letters"),
+        ({"instances": []}, "it has no subject with a box on the picture"),
+        (
+            {"instances": [{"image": "a\0.png", "bbox": [0, 0, 1, 1]}]},
+            "a control character is in its prompt or in a file",
+        ),
+    ],
+)
+def test_what_no_scene_can_hold_is_refused(
+    changes: dict[str, object], words: str, here: Path, capsys: Captured
+) -> None:
+    assert imported(here, {**SEGMENTS, **changes}) == 2
+    assert words in " ".join(capsys.readouterr().err.split()) and not (here / "got").exists()
+
+
+def test_of_many_scenes_those_that_cannot_be_written_are_left_out_by_name(here: Path, capsys: Captured) -> None:
+    (image,), (whole,) = COCO["images"][:1], COCO["annotations"]
+    pictures = [image, {**image, "id": 2, "file_name": "no-box.jpg"}, {**image, "id": 3, "file_name": "no-words.jpg"}]  # type: ignore[dict-item]
+    outside = {**whole, "id": 2, "image_id": 2, "bbox": [500, 0, 9, 9]}  # type: ignore[dict-item]
+    subjects = [whole, outside, {**whole, "id": 3, "image_id": 3}, {"id": 4, "image_id": 3, "caption": ""}]  # type: ignore[dict-item]
+    assert imported(here, {**COCO, "images": pictures, "annotations": subjects}) == 0
+    out, err = capsys.readouterr()
+    assert out == "got/bag.yaml\n" and not load(["got"], LoadOptions(deep=True)).errors
+    assert "left out no-box: it has no subject" in err and "left out annotation 2" in err
+    assert "left out no-words: its prompt is empty" in err
+
+
+def test_a_label_of_any_length_makes_a_name_that_is_read_again(here: Path) -> None:
+    assert imported(here, {"cats": {"cat " * 500: [[0, 0, 0.5, 1]], "cat " * 501: [[0.5, 0, 1, 1]]}}) == 0
+    assert [problem.code for problem in load(["got"], LoadOptions()).errors] == ["no-such-image"] * 2
+
+
+def test_very_many_names_are_told_apart_in_a_moment(here: Path) -> None:
+    began = time.process_time()
+    assert imported(here, {"cats": {"!" * (n + 1): [[0, 0, 1, 1]] for n in range(5_000)}}) == 0
+    assert time.process_time() - began < 6
+
+
+def test_masks_of_pictures_that_are_not_there_are_drawn_up_to_a_size(here: Path, capsys: Captured) -> None:
+    (image,), (whole,) = COCO["images"][:1], COCO["annotations"]
+    pictures = [{**image, "id": n, "file_name": "no.jpg", "width": 8000, "height": 8000} for n in range(17)]  # type: ignore[dict-item]
+    subjects = [{**whole, "id": n, "image_id": n} for n in range(17)]  # type: ignore[dict-item]
+    assert imported(here, {**COCO, "images": pictures, "annotations": subjects}) == 2
+    assert "masks of more than 1024 megapixels would be drawn" in " ".join(capsys.readouterr().err.split())
+    assert not (here / "got").exists()
+
+
+def test_a_file_that_is_missing_is_looked_for(here: Path, capsys: Captured) -> None:
+    (here / "instances.json").write_text("{}")
+    assert run(["import", "instance.json", "-o", "got"]) == 2
+    assert "did you mean instances.json?" in capsys.readouterr().err
 
 
 def test_keys_that_mean_nothing_here_are_named(here: Path, capsys: Captured) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,62 @@ PATHS += ["model", "name", "matrix", "matrix.x", "new", "instances[9]", ""]
 def test_any_value_anywhere(path: str, value: object, check: Check) -> None:
     loaded = check(GOOD, assignments=((path, value),))
     assert loaded.errors or loaded.scenes
+
+
+LONGEST = 6.0  # seconds of computing, on a slow machine; what is quadratic takes minutes
+LARGE = {  # each within the limits of a file, and slow where something is quadratic
+    "a percentage of 200,000 digits": GOOD.replace("50%", "9" * 200_000 + "%"),
+    "a number of underscores": "version: " + "1_" * 400_000 + "x",
+    "10,000 missing references": GOOD.replace(
+        "  crab:", "".join(f"  r{index}: {{image: missing-{index}.png}}\n" for index in range(10_000)) + "  crab:"
+    ),
+    "10,000 broken references": GOOD.replace(
+        "  crab:", "".join(f"  r{index}: {{image: 5}}\n" for index in range(10_000)) + "  crab:"
+    ),
+    "100,000 lines of ---": "---\n" * 100_000,
+    "90,000 directives": "%YAML 1.1\n" * 90_000,
+    "90,000 duplicate keys": GOOD + "seed: 1\n" * 90_000,
+    "40,000 unknown keys": GOOD + "".join(f"promptt{index}: 1\n" for index in range(40_000)),
+    "a key of a megabyte": GOOD + "k" * 900_000 + ": 1\n",
+    "a line of letters without width": GOOD.replace("A crab", "a" + "\u0301" * 400_000) + "x: 1\n",
+    "a prompt of a megabyte": GOOD.replace("A crab", "x" * 900_000),
+    "instances without end": GOOD + "  - {reference: x, box: {x: a, y: b, width: c, height: d}}\n" * 9_000,
+    "a template that explodes": GOOD.replace("A crab", "${a}" * 100_000) + f'matrix: {{a: ["{"x" * 300_000}"]}}\n',
+    "a matrix of fat scenes": GOOD.replace("A crab", "${a}")
+    + f"seeds: {list(range(9_000))}\nmatrix: {{a: {list(range(9_000))}}}\n",
+    "a matrix of many keys": GOOD.replace("A crab", "".join(f"${{a{index}}}" for index in range(9_000)))
+    + f"matrix: {{{', '.join(f'a{index}: [1, 2, 3]' for index in range(9_000))}}}\n",
+}
+LARGE_JSON = {
+    "braces that nobody closes": "{\n" * 500_000,
+    "quotes that nobody closes": '{"a\n' * 250_000,
+    "seeds of two kinds": '{"seeds": [' + ", ".join(f'{index}, "{index}"' for index in range(40_000)) + "]}",
+    "one long line": '{"version": 1, ' + ", ".join(f'"k{index}": 1' for index in range(40_000)) + "}",
+    "half characters": '{"a": [' + ", ".join(['"\\ud800"'] * 40_000) + "]}",
+    "escapes that are none": '{"a\\q": 1}\n' * 90_000,
+}
+
+
+@pytest.mark.parametrize("kind", [*LARGE, *LARGE_JSON])
+def test_any_file_within_the_limits_is_done_in_a_moment(kind: str, check: Check) -> None:
+    name, text = ("scene.yaml", LARGE[kind]) if kind in LARGE else ("scene.json", LARGE_JSON[kind])
+    began = time.process_time()
+    loaded = check(text, name=name, models=("kontext",))
+    told = "\n".join(map(as_text, loaded.problems))
+    assert loaded.errors and time.process_time() - began < LONGEST
+    assert len(told) < 250_000
+
+
+@pytest.mark.parametrize("place", ["box: {x: 0,", "crab.png, crop: {x: 0, y: 0, width: 9, height: 9,"])
+@pytest.mark.parametrize("value", ["px", "null", "[1]", "{a: 1}", "1.5", "true"])
+def test_an_unknown_key_of_any_value_hides_nothing(place: str, value: str, check: Check) -> None:
+    written = place.split(",")[0] if place.startswith("box") else "crab.png"
+    text = GOOD.replace(written, f"{place} extra: {value}" + ("}" if "crop" in place else ""), 1)
+    assert [problem.code for problem in check(text + "promt: x\n").errors] == ["unknown-key"] * 2
+
+
+@pytest.mark.parametrize("value", [float("inf"), -float("inf"), float("nan"), 10**40, [[1, float("inf")]]])
+@pytest.mark.parametrize("key", ["canvas.width", "seed", "instances[0].box.x", "prompt"])
+def test_numbers_that_no_file_can_hold_are_not_set(key: str, value: object, check: Check) -> None:
+    (problem,) = check(GOOD, assignments=((key, value),)).errors
+    assert (problem.code, problem.place) == ("bad-assignment", "--set")

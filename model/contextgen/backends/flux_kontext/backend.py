@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contextgen.backends.base import Backend, Capabilities, Cost, Opening, Painter, Picture, Seen, Sketch
 from contextgen.backends.choices import DTYPES, LEAST_MEMORY_LAST, SHARED_MEMORY, ContextParallel, Numerics
@@ -14,12 +16,16 @@ from contextgen.backends.flux_kontext.components.configurations import (
     read_config,
 )
 from contextgen.backends.flux_kontext.flux_numerics import PARALLELS, QUANTIZATIONS, FluxNumerics
+from contextgen.backends.tokenization import PromptTokens, open_tokenizer, tokenized
 from contextgen.backends.unsupported import NotOffered
 from contextgen.method.method_card import ModelCard
 from contextgen.weights.card import CARD_FILE, MalformedCard, read_card
 from contextgen.weights.json_files import read_object
 from contextgen.weights.model_folder import stored_tensors
 from contextgen.weights.safetensors_files import count_numbers
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 _MODULATION = r"norm(1|1_context|_out)?\.linear\."  # the tensors of adaLN in a transformer
 
@@ -103,6 +109,17 @@ class FluxKontext(Backend):
         """Whether the folder's card says how the model was trained; what was measured of it says nothing of that."""
         path = self.folder / CARD_FILE
         return path.is_file() and read_object(path).keys() != {"mag_ratios"}
+
+    def read_prompt(self, prompt: str) -> PromptTokens | None:
+        """T5's reading, which brings every word to the blocks. Of CLIP's, of 77 tokens, one vector is made beside it:
+        what is beyond those alone is not lost."""
+        if self._tokenizer is None:
+            return None
+        return tokenized(self._tokenizer, self.card.framed(prompt), self.card.text_length)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer | None:
+        return None if self._folder is None else open_tokenizer(self._folder / "tokenizer_2")
 
     def parts(self) -> Mapping[str, int]:
         """The transformer without its `modulation`, which is a part of its own."""

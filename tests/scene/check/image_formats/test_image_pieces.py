@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from contextgen_cli.scene.check.image_files import ImageError, header
-from contextgen_cli.scene.check.image_pieces import has_late_exif, too_many
+from contextgen_cli.scene.check.image_formats.image_pieces import has_late_exif, too_many
 
 MILLION = 1_000_000
 
