@@ -81,7 +81,7 @@ def whole(folder: Path) -> list[list[str]]:
     """What the cases are damaged from, undamaged, with the commands that read it."""
     out = folder / "out"
     out.mkdir()
-    _picture(folder / "refs" / "a.png")
+    (folder / "refs").symlink_to(SCENES / "refs")
     _picture(folder / "a.png")
     (folder / "scene.yaml").write_text(_scene_texts()[-1])
     chunks = PngImagePlugin.PngInfo()
@@ -106,7 +106,7 @@ def damaged_scene(chance: random.Random, folder: Path) -> list[list[str]]:
     else:
         text = _mangle_text(text, chance)
     (folder / "scene.yaml").write_bytes(_maybe_mangle_bytes(text.encode("utf-8", "surrogatepass"), chance))
-    _picture(folder / "refs" / "a.png")
+    (folder / "refs").symlink_to(SCENES / "refs")
     return [["validate", str(folder / "scene.yaml")]]
 
 
@@ -250,7 +250,9 @@ def _maybe_mangle_bytes(data: bytes, chance: random.Random) -> bytes:
 def _scene_texts() -> tuple[str, ...]:
     written = [path.read_text() for path in sorted(SCENES.glob("*.yaml"))]
     box = "{x: 1, y: 2, width: 30, height: 40}"
-    own = f"prompt: A ball.\nreferences: {{a: {{image: refs/a.png}}}}\ninstances:\n  - {{reference: a, box: {box}}}\n"
+    own = (
+        f"prompt: A ball.\nreferences: {{a: {{image: refs/crab.png}}}}\ninstances:\n  - {{reference: a, box: {box}}}\n"
+    )
     return (*written, f"version: 1\ncanvas: {{width: {_SIDE}, height: {_SIDE}}}\n{own}")
 
 
