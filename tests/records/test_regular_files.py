@@ -39,7 +39,7 @@ def test_what_is_not_there_is_the_systems_error(tmp_path: Path, name: str) -> No
 def test_a_refused_file_is_closed_again(odd: dict[str, Path]) -> None:
     with pytest.raises(OSError):
         open_regular(odd["folder"])
-    opened = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    opened = [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
     assert str(odd["folder"]) not in opened
 
 
