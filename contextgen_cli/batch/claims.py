@@ -7,12 +7,17 @@ another host of a shared file system, so that no claim outlives its owner.
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from contextgen_cli.batch.ledger import NO_LOCKS
+from contextgen_cli.records.state_folder import state_folder
 
-_FOLDER = Path(".contextgen", "claims")
+_CLAIMS = "claims"
+_JOB_ID = re.compile(r"[0-9a-f]{64}")
 _PATIENCE = 1.0  # seconds, for a job that was found at work before
 _TRIES = 3  # whoever ends a run removes the empty folder
 
@@ -44,22 +49,26 @@ class Claims:
             yield ours
 
     def _lock(self, folder: Path, job_id: str, held: contextlib.ExitStack) -> bool:
-        from filelock import FileLock, Timeout
+        """Whether the claim is ours; `held` lets it go.
 
-        claims = folder / _FOLDER
+        Raises:
+            OSError: no claims can be made.
+        """
+        from filelock import Timeout
+
         patience = _PATIENCE if job_id in self._elsewhere else 0
         for _ in range(_TRIES):
             with contextlib.suppress(FileNotFoundError):
-                claims.parent.mkdir(exist_ok=True)
-                claims.mkdir(exist_ok=True)
-                lock = FileLock(claims / job_id, timeout=patience, fallback_to_soft=False)
+                claim = state_folder(folder, _CLAIMS, make=True) / job_id
+                if claim.is_symlink():
+                    claim.unlink()  # nobody's claim
                 try:
-                    held.enter_context(lock)
+                    held.enter_context(_locked(claim, patience))
                 except Timeout:
                     return False
-                held.callback((claims / job_id).unlink, missing_ok=True)  # before it is let go: who waits sees that
+                held.callback(claim.unlink, missing_ok=True)  # before it is let go: who waits sees that
                 return True
-        return True  # the folder is gone: whoever writes the picture says so
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
 
     def _do_without(self, problem: OSError) -> None:
         if problem.errno not in NO_LOCKS:  # else the run has said so (`ledger.lock_warning`)
@@ -67,8 +76,10 @@ class Claims:
         self._folder = None
 
     def _say_why(self, problem: OSError) -> None:
-        reason = f"no job can be claimed here ({problem.strerror or problem})"
-        self._notice(f"{self._folder}: {reason}: another run at the same time may paint the same pictures")
+        where, reason = problem.filename or self._folder, problem.strerror or problem
+        self._notice(
+            f"{where}: no job can be claimed ({reason}): another run at the same time may paint the same pictures"
+        )
 
     def _elsewhere_too(self, job_id: str, name: str) -> None:
         if not self._elsewhere:
@@ -78,11 +89,22 @@ class Claims:
 
 def tidy(folder: Path) -> None:
     """Remove what killed processes left of their claims, and the folder, unless somebody has one."""
-    from filelock import FileLock, Timeout
-
     with contextlib.suppress(OSError):
-        for claim in (folder / _FOLDER).iterdir():
-            with contextlib.suppress(Timeout), FileLock(claim, timeout=0, fallback_to_soft=False):
-                claim.unlink(missing_ok=True)
-        (folder / _FOLDER).rmdir()
-        (folder / _FOLDER).parent.rmdir()
+        claims = state_folder(folder, _CLAIMS)
+        for claim in [each for each in claims.iterdir() if _JOB_ID.fullmatch(each.name)]:
+            _remove_abandoned(claim)
+        claims.rmdir()
+        claims.parent.rmdir()
+
+
+def _remove_abandoned(claim: Path) -> None:
+    from filelock import Timeout
+
+    with contextlib.suppress(OSError, Timeout), _locked(claim, timeout=0):
+        claim.unlink(missing_ok=True)
+
+
+def _locked(claim: Path, timeout: float) -> contextlib.AbstractContextManager[object]:
+    from filelock import FileLock
+
+    return FileLock(claim, timeout=timeout, fallback_to_soft=False)

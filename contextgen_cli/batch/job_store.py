@@ -13,7 +13,9 @@ from typing import Protocol
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.serialization import Event
 
-OVER, INTERRUPTED, NOW = "over", "interrupted", "now"  # why no job is handed out any more; `NOW`: nor finished
+# Why no job is handed out any more. After `FAILED`, all who follow end with an error, too; `NOW`: nor is one finished.
+OVER, INTERRUPTED, FAILED, NOW = "over", "interrupted", "failed", "now"
+OVERRULING = (FAILED, NOW)
 
 
 class JobStore(Protocol):
@@ -44,7 +46,7 @@ class JobStore(Protocol):
         """What was told since this was asked last."""
 
     def close(self, why: str) -> None:
-        """No job is handed out from now on; the first reason stays, unless all is to end `NOW`."""
+        """No job is handed out from now on; the first reason stays, unless it is an `OVERRULING` one."""
 
     @property
     def closed(self) -> str | None:

@@ -20,7 +20,7 @@ from contextgen_cli.batch.hosts.followers import HEARTBEAT, Followers
 from contextgen_cli.batch.hosts.launcher_env import NO_LAUNCHER, PATIENCE, LauncherEnv, open_store
 from contextgen_cli.batch.hosts.sealing import run_key
 from contextgen_cli.batch.hosts.torch_store import TorchJobStore
-from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
+from contextgen_cli.batch.job_store import FAILED, INTERRUPTED, NOW, OVER, JobStore
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.rank import MakeRenderer, RankPlace
 from contextgen_cli.batch.resume import PlanStatus
@@ -173,6 +173,10 @@ def run_on_ranks(engine: Engine, status: PlanStatus, listener: Listener, interru
     except KeyboardInterrupt:
         job_store.close(NOW)
         raise
+    except EnvironmentProblem:
+        with contextlib.suppress(EnvironmentProblem):
+            job_store.close(FAILED)
+        raise
     finally:
         ranks.kill()  # only those that an error or a second interruption leaves
         claims.tidy(engine.job_options.destination.folder)
@@ -279,7 +283,7 @@ class _RunState:
 
     def fail(self, problem: EnvironmentProblem) -> None:
         self.problem = self.problem or problem
-        self.job_store.close(OVER)
+        self.job_store.close(FAILED)
 
     def ended(self, ranks: Ranks) -> bool:
         if len(self.finished) == self.jobs:
@@ -309,7 +313,7 @@ def supervise(engine: LocalEngine, interrupted: Interrupted) -> None:
     ranks = engine.start(job_store.tell)
     beaten = 0.0
     try:
-        while not (ranks.ended and job_store.closed is not None):
+        while (why := job_store.closed) is None or not ranks.ended:
             if interrupted():
                 job_store.close(INTERRUPTED)
             if time.monotonic() - beaten >= HEARTBEAT:
@@ -326,3 +330,5 @@ def supervise(engine: LocalEngine, interrupted: Interrupted) -> None:
             job_store.leave(rank)
     if interrupted():
         raise Cancelled
+    if why == FAILED:
+        raise EnvironmentProblem("another rank ended the run with an error", hint="The first rank says which.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 
-from contextgen_cli.batch.job_store import NOW
+from contextgen_cli.batch.job_store import OVERRULING
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.serialization import Event
 
@@ -54,7 +54,7 @@ class LocalJobStore:
             yield self._events.popleft()
 
     def close(self, why: str) -> None:
-        if why == NOW or self._closed is None:
+        if why in OVERRULING or self._closed is None:
             self._closed = why
 
     @property

@@ -109,7 +109,46 @@ def test_where_no_job_can_be_claimed_the_run_goes_on(tmp_path, monkeypatch, reas
     monkeypatch.setattr("fcntl.flock", no_lock)
     outcomes, notes = run(tmp_path, "a", "b", "c")
     assert [outcome.status for outcome in outcomes] == [Status.RENDERED] * 3
-    assert ["no job can be claimed here" in words for words in notes.said] == [True] * said
+    assert ["no job can be claimed" in words for words in notes.said] == [True] * said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("linked", [".contextgen", ".contextgen/claims"])
+def test_nothing_is_removed_behind_a_link_that_somebody_planted(tmp_path, linked) -> None:
+    victim = tmp_path / "victim"
+    (victim / "claims").mkdir(parents=True)
+    precious = [victim / "a.txt", victim / "claims" / "b.txt", victim / ("0" * 64), victim / "claims" / ("0" * 64)]
+    for each in precious:
+        each.touch()
+    out = tmp_path / "out"
+    (out / linked).parent.mkdir(parents=True)
+    (out / linked).symlink_to(victim)
+    outcomes, notes = run(out, "a", "b")
+    assert [outcome.status for outcome in outcomes] == [Status.RENDERED] * 2
+    assert all(each.exists() for each in precious)
+    assert len(list(victim.rglob("*"))) == len(precious) + 1, "nor is anything put there"
+    assert [str(out / linked) in words for words in notes.said] == [True]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_link_in_the_place_of_a_claim_is_nobodys_claim(tmp_path) -> None:
+    claims = tmp_path / ".contextgen" / "claims"
+    claims.mkdir(parents=True)
+    (tmp_path / "elsewhere").write_text("mine")
+    (claims / job("a", 0).id).symlink_to(tmp_path / "elsewhere")
+    outcomes, notes = run(tmp_path, "a", "b")
+    assert [outcome.status for outcome in outcomes] == [Status.RENDERED] * 2
+    assert ((tmp_path / "elsewhere").read_text(), notes.said, claims.exists()) == ("mine", [], False)
+
+
+def test_only_claims_are_removed_from_their_folder(tmp_path) -> None:
+    claims = tmp_path / ".contextgen" / "claims"
+    claims.mkdir(parents=True)
+    (claims / "notes.txt").touch()
+    (claims / ("f" * 64)).touch()  # of a process that was killed
+    outcomes, _ = run(tmp_path, "a", "b")
+    assert len(list(outcomes)) == 2
+    assert [path.name for path in claims.iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.processes

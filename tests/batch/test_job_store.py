@@ -11,7 +11,7 @@ from painters import job
 
 from contextgen_cli.batch.hosts.listening import listen
 from contextgen_cli.batch.hosts.torch_store import TorchJobStore
-from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER, JobStore
+from contextgen_cli.batch.job_store import FAILED, INTERRUPTED, NOW, OVER, JobStore
 from contextgen_cli.batch.ledger import Reason
 from contextgen_cli.batch.local_store import LocalJobStore
 from contextgen_cli.batch.serialization import Event
@@ -106,7 +106,14 @@ def test_crashes_are_counted_job_by_job(store) -> None:
 
 @pytest.mark.parametrize(
     ("reasons", "told"),
-    [((), None), ((OVER,), OVER), ((INTERRUPTED, OVER), INTERRUPTED), ((OVER, NOW), NOW), ((NOW, OVER), NOW)],
+    [
+        ((), None),
+        ((OVER,), OVER),
+        ((INTERRUPTED, OVER), INTERRUPTED),
+        ((OVER, NOW), NOW),
+        ((NOW, OVER), NOW),
+        ((OVER, FAILED), FAILED),
+    ],
     ids=str,
 )
 def test_the_first_reason_to_close_stays_unless_all_is_to_end_now(store, reasons, told) -> None:

@@ -11,7 +11,7 @@ from painters import job
 
 from contextgen_cli.batch.hosts.launcher_env import LauncherEnv
 from contextgen_cli.batch.hosts.torch_store import TorchJobStore
-from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER
+from contextgen_cli.batch.job_store import FAILED, INTERRUPTED, NOW, OVER
 from contextgen_cli.batch.launch import (
     FINISHING,
     LocalEngine,
@@ -153,6 +153,16 @@ def test_a_follower_that_comes_late_leaves_at_once(tmp_path, why) -> None:
     supervise(LocalEngine(ELSEWHERE, shared, painters.make, options(tmp_path)), lambda: False)
     assert shared.gone([1]) == {1}
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.processes
+def test_a_follower_ends_with_an_error_where_another_rank_did(tmp_path) -> None:
+    shared = store()
+    shared.publish([job("a")])
+    shared.close(FAILED)
+    with pytest.raises(EnvironmentProblem, match="another rank ended the run"):
+        supervise(LocalEngine(ELSEWHERE, shared, painters.make, options(tmp_path)), lambda: False)
+    assert shared.gone([1]) == {1}
 
 
 @pytest.mark.processes

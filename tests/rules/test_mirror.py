@@ -34,6 +34,7 @@ TESTED_IN = {
     "commands/test_mini.py": "commands.models",
     "commands/test_render.py": "commands.shared.render_options commands.shared.run_output "
     "commands.shared.scene_arguments models.renderer",
+    "batch/test_claims.py": "records.state_folder",
     "commands/test_replay.py": "records.inputs",
     "commands/test_report.py": "report.contact_sheet report.entries report.page report.replay_command "
     "report.thumbnails",

@@ -70,6 +70,7 @@ def open_store(launcher: LauncherEnv) -> Any:
     Raises:
         EnvironmentProblem: it cannot be reached, or opened where the others look for it.
     """
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a lost connection is ours to tell, without a C++ trace
     from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
     hosting = launcher.rank == 0 and not launcher.agent

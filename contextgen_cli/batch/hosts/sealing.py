@@ -7,6 +7,7 @@ earlier run into the same folder is worth nothing in this one. Sealed is not sec
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -17,9 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contextgen_cli.errors import EnvironmentProblem, OutputError, UsageError
+from contextgen_cli.records.state_folder import state_folder
 
 RUN_KEY = "CONTEXTGEN_RUN_KEY"
-_FILE = Path(".contextgen", "run-key")
+_FILE = "run-key"
 _SHORTEST = 16  # characters of a key that somebody chose
 _LETTERS = 64  # of a key's file, and of a seal
 _POLL = 0.1
@@ -77,19 +79,19 @@ def run_key(folder: Path, *, make: bool, patience: float, stopped: Callable[[], 
         if len(given) < _SHORTEST:
             raise UsageError(f"{RUN_KEY} is too short to be a secret", hint="Try `openssl rand -hex 32`.")
         return given.encode()
-    path = folder / _FILE
     try:
         if make:
-            _make(path)
-        return _wait(path, time.monotonic() + patience, stopped)
+            folder.mkdir(parents=True, exist_ok=True)
+            _make(state_folder(folder, make=True) / _FILE)
+        return _wait(folder, time.monotonic() + patience, stopped)
     except OSError as problem:
         raise OutputError(
-            f"{path}: {problem.strerror or problem}", hint=f"Or give all ranks the same {RUN_KEY} in their environment."
+            f"{problem.filename or folder}: {problem.strerror or problem}",
+            hint=f"Or give all ranks the same {RUN_KEY} in their environment.",
         ) from problem
 
 
 def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except FileExistsError:
@@ -98,23 +100,21 @@ def _make(path: Path) -> None:
         file.write(secrets.token_hex(_LETTERS // 2))
 
 
-def _wait(path: Path, until: float, stopped: Callable[[], bool]) -> bytes:
+def _wait(folder: Path, until: float, stopped: Callable[[], bool]) -> bytes:
     while time.monotonic() < until and not stopped():
-        if (key := _read(path)) is not None:
-            return key
+        with contextlib.suppress(FileNotFoundError):
+            if (key := _read(state_folder(folder) / _FILE)) is not None:
+                return key
         time.sleep(_POLL)
     raise EnvironmentProblem(
-        f"{path}: the first rank's key did not appear",
+        f"{folder}: the first rank's key did not appear",
         hint=f"All ranks need the same output folder, or the same {RUN_KEY} in their environment.",
     )
 
 
 def _read(path: Path) -> bytes | None:
-    """None: it is not there, or not whole."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except FileNotFoundError:
-        return None
+    """None: it is not whole yet."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         private = os.name == "nt" or (found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077)

@@ -3,7 +3,8 @@
 
 Whoever reaches its port can read and write it. So all that says what to do is sealed
 (`contextgen_cli.batch.hosts.sealing`), and what arrives is checked even then; only counters are not: a wrong one
-delays, and nothing is done twice for it, as a job whose picture is there is left alone.
+delays, or has a job set aside after its first crash, which is told; nothing is done twice for it, as a job whose
+picture is there is left alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from contextgen_cli.batch.hosts.sealing import Forged, Seal, new_nonce
-from contextgen_cli.batch.job_store import NOW
+from contextgen_cli.batch.job_store import OVERRULING
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.serialization import Event, event_from_json, event_to_json, job_from_json, job_to_json
 from contextgen_cli.errors import EnvironmentProblem
@@ -128,7 +129,7 @@ class TorchJobStore:
         self._set(f"gone/{rank}", "")
 
     def close(self, why: str) -> None:
-        if why == NOW or self.closed is None:
+        if why in OVERRULING or self.closed is None:
             self._set("closed", why)
 
     @property

@@ -1,6 +1,7 @@
 """The job store of a Ray cluster: a `LocalJobStore` in an actor beside the driver, asked from everywhere.
 
-Ray's own connections carry it, with Ray's own authentication; what goes over them is pickled, as Ray does it.
+Ray's own connections carry it, with Ray's own authentication. What goes over them is pickled, as Ray does it whatever
+we send: whoever reaches them can run programs anyhow, which is why the docs say what to fence.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from contextgen_cli.batch.job_store import JobStore
 from contextgen_cli.batch.local_store import LocalJobStore
 from contextgen_cli.batch.plan import Job
 from contextgen_cli.batch.ray_engine.cluster import import_ray
@@ -18,42 +18,20 @@ from contextgen_cli.errors import EnvironmentProblem
 _ANSWERS_WITHIN = 30.0  # seconds
 
 
-class StoreKeeper:
+class StoreKeeper(LocalJobStore):
     """The body of the actor. Ranks that were given up are not listened to any more, though they may live on."""
 
     def __init__(self) -> None:
-        self._store: JobStore = LocalJobStore()
+        super().__init__()
         self._given_up: set[str] = set()
 
-    def publish(self, jobs: Sequence[Job]) -> None:
-        self._store.publish(jobs)
+    def heard(self) -> list[Event]:
+        """What `hear` yields, in one answer."""
+        return list(self.hear())
 
-    def take(self) -> int | None:
-        return self._store.take()
-
-    def job(self, position: int) -> Job:
-        return self._store.job(position)
-
-    def put_back(self, position: int, later: bool) -> None:
-        self._store.put_back(position, later=later)
-
-    def is_exhausted(self) -> bool:
-        return self._store.is_exhausted()
-
-    def crashed(self, job_id: str, times: int) -> int:
-        return self._store.crashed(job_id, times)
-
-    def tell(self, event: Event) -> None:
-        self._store.tell(event)
-
-    def hear(self) -> list[Event]:
-        return list(self._store.hear())
-
-    def close(self, why: str) -> None:
-        self._store.close(why)
-
-    def closed(self) -> str | None:
-        return self._store.closed
+    def why_closed(self) -> str | None:
+        """What `closed` is."""
+        return self.closed
 
     # For ranks, each under a token of its own
 
@@ -61,20 +39,20 @@ class StoreKeeper:
         """A job to do, which counts as taken; None where there is none at present; why there will be none any more."""
         if token in self._given_up:
             return "given up"
-        if self._store.closed is not None:
-            return self._store.closed
-        position = self._store.take()
+        if self.closed is not None:
+            return self.closed
+        position = self.take()
         if position is None:
             return None
-        self._store.tell(Event("taken", rank, position))
-        return position, self._store.job(position)
+        self.tell(Event("taken", rank, position))
+        return position, self.job(position)
 
     def tell_of(self, token: str, event: Event) -> None:
         if token in self._given_up:
             return
         if event.kind == "put back":
-            self._store.put_back(event.position, later=True)
-        self._store.tell(event)
+            self.put_back(event.position, later=True)
+        self.tell(event)
 
     def give_up(self, token: str) -> None:
         self._given_up.add(token)
@@ -103,7 +81,7 @@ class RayJobStore:
         return found
 
     def put_back(self, position: int, *, later: bool = False) -> None:
-        self._ask("put_back", position, later)
+        self._ask("put_back", position, later=later)
 
     def is_exhausted(self) -> bool:
         return bool(self._ask("is_exhausted"))
@@ -115,30 +93,30 @@ class RayJobStore:
         self._ask("tell", event)
 
     def hear(self) -> Iterator[Event]:
-        yield from self._ask("hear")
+        yield from self._ask("heard")
 
     def close(self, why: str) -> None:
         self._ask("close", why)
 
     @property
     def closed(self) -> str | None:
-        why: str | None = self._ask("closed")
+        why: str | None = self._ask("why_closed")
         return why
 
     def give_up(self, token: str) -> None:
         """Hear a rank no more, and hand it nothing."""
         self._ask("give_up", token)
 
-    def _ask(self, what: str, *arguments: object) -> Any:
+    def _ask(self, what: str, *arguments: object, **named: object) -> Any:
         """
         Raises:
             EnvironmentProblem: the actor is gone.
         """
         ray = import_ray()
         try:
-            return ray.get(getattr(self.actor, what).remote(*arguments), timeout=_ANSWERS_WITHIN)
+            return ray.get(getattr(self.actor, what).remote(*arguments, **named), timeout=_ANSWERS_WITHIN)
         except ray.exceptions.RayTaskError:
-            raise
+            raise  # a bug in the actor's own code, and no loss of it
         except ray.exceptions.RayError as problem:
             raise EnvironmentProblem(
                 "the actor that hands out the jobs cannot be reached any more",

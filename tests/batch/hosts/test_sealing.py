@@ -176,12 +176,20 @@ def test_a_key_that_does_not_appear_is_told_with_what_to_do(tmp_path) -> None:
 
 
 @posix
-@pytest.mark.parametrize("kind", ["readable by others", "a link", "a pipe"])
+@pytest.mark.parametrize("kind", ["readable by others", "a link", "a pipe", "behind a link"])
 def test_a_key_that_somebody_else_may_know_is_refused(tmp_path, kind) -> None:
     path = tmp_path / ".contextgen" / "run-key"
-    path.parent.mkdir()
+    if kind == "behind a link":
+        (tmp_path / "known").mkdir()
+        path.parent.symlink_to(tmp_path / "known")
+        (tmp_path / "known" / "run-key").write_text("0" * 64)
+        path.chmod(0o600)
+    else:
+        path.parent.mkdir()
     if kind == "a pipe":
         os.mkfifo(path, 0o600)
+    elif kind == "behind a link":
+        pass
     elif kind == "a link":
         (tmp_path / "known").write_text("0" * 64)
         (tmp_path / "known").chmod(0o600)
@@ -189,5 +197,5 @@ def test_a_key_that_somebody_else_may_know_is_refused(tmp_path, kind) -> None:
     else:
         path.write_text("0" * 64)
         path.chmod(0o644)
-    with pytest.raises(EnvironmentProblem, match="run-key"):
+    with pytest.raises(EnvironmentProblem, match=r"\.contextgen"):
         run_key(tmp_path, make=True, patience=0.3)
