@@ -95,6 +95,15 @@ def test_a_limit_that_was_saved_with_it_hides_no_end(tmp_path: Path) -> None:
     assert tokenizer is not None and len(tokenizer.encode(FILLER).ids) == len(encoded(FILLER, MINI, 64)) > 8
 
 
+def test_a_padding_that_was_saved_with_it_is_not_counted(tmp_path: Path) -> None:
+    saved = json.loads((MINI / "tokenizer_2" / "tokenizer.json").read_text("utf-8"))
+    padding = {"strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
+               "pad_type_id": 0, "pad_token": "<pad>"}  # fmt: skip
+    (tmp_path / "tokenizer.json").write_text(json.dumps({**saved, "padding": padding}), "utf-8")
+    tokenizer = open_tokenizer(tmp_path)
+    assert tokenizer is not None and len(tokenizer.encode(FILLER).ids) == len(encoded(FILLER, MINI, 64)) < 64
+
+
 def test_torch_stays_unread() -> None:
     asked = (
         "import sys; from contextgen.backends.families import backend_of;"

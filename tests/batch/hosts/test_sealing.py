@@ -88,6 +88,14 @@ def test_an_end_that_a_stranger_announced_is_refused(run) -> None:
             _ = one.closed
 
 
+def test_a_job_that_can_wait_is_not_moved_before_the_others(run) -> None:
+    """Whoever can only move what is sealed does not even change the order."""
+    run.follower.put_back(1, later=True)
+    run.bare.queue_push("again", run.bare.queue_pop("later").decode())
+    with pytest.raises(Forged, match="again"):
+        run.follower.take()
+
+
 @pytest.mark.parametrize("number", ["-5", "2", "1000000"])
 def test_a_job_that_is_none_is_not_put_back(run, number) -> None:
     run.bare.queue_push("again", number)
@@ -175,8 +183,18 @@ def test_a_key_that_does_not_appear_is_told_with_what_to_do(tmp_path) -> None:
     assert RUN_KEY in str(waited.value.hint)
 
 
+def test_a_key_that_is_not_yet_whole_is_waited_for(tmp_path) -> None:
+    whole = run_key(tmp_path, make=True, patience=5)
+    file = tmp_path / ".contextgen" / "run-key"
+    file.write_bytes(whole[:63])
+    with pytest.raises(EnvironmentProblem, match="the first rank's key did not appear"):
+        run_key(tmp_path, make=True, patience=0.3)
+    file.write_bytes(whole)
+    assert run_key(tmp_path, make=False, patience=5) == whole
+
+
 @posix
-@pytest.mark.parametrize("kind", ["readable by others", "a link", "a pipe"])
+@pytest.mark.parametrize("kind", ["readable by others", "readable by the group", "a link", "a pipe"])
 def test_a_key_that_somebody_else_may_know_is_refused(tmp_path, kind) -> None:
     path = tmp_path / ".contextgen" / "run-key"
     path.parent.mkdir()
@@ -188,6 +206,6 @@ def test_a_key_that_somebody_else_may_know_is_refused(tmp_path, kind) -> None:
         path.symlink_to(tmp_path / "known")
     else:
         path.write_text("0" * 64)
-        path.chmod(0o644)
+        path.chmod(0o644 if kind == "readable by others" else 0o640)
     with pytest.raises(EnvironmentProblem, match="run-key"):
         run_key(tmp_path, make=True, patience=0.3)
