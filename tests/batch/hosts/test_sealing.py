@@ -88,6 +88,12 @@ def test_an_end_that_a_stranger_announced_is_refused(run) -> None:
             _ = one.closed
 
 
+def test_a_number_of_jobs_that_a_stranger_wrote_is_refused(run) -> None:
+    run.bare.set("total", "0" * 64 + "1000000")
+    with pytest.raises(Forged, match="total"):
+        run.follower.take()
+
+
 def test_a_job_that_can_wait_is_not_moved_before_the_others(run) -> None:
     """Whoever can only move what is sealed does not even change the order."""
     run.follower.put_back(1, later=True)
