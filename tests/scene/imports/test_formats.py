@@ -260,6 +260,7 @@ def with_annotation(**changes: object) -> dict[str, object]:
     [
         ({"a": 1}, [], "of no format known here"),
         ([], [], "of no format known here"),
+        ({**SEGMENTS, "score": float("nan")}, [], "NaN is no number"),
         ({**SEGMENTS, "width": 500}, [], "--size"),
         ({**SEGMENTS, "instances": [{"image": "a.png"}]}, [], "instance 0 has no `bbox`"),
         ({**SEGMENTS, "instances": [{"image": "a.png", "bbox": [1, 2]}]}, [], "four numbers"),
