@@ -13,7 +13,7 @@ from painting import TINY_MODEL
 from transformers import AutoTokenizer
 
 from contextgen.backends.families import backend_of
-from contextgen.backends.tokenization import PromptTokens, open_tokenizer
+from contextgen.backends.tokenization import PromptTokens, open_tokenizer, tokenized
 from contextgen.weights.checkpoint_errors import FolderIncomplete
 from contextgen.weights.checkpoints import find
 
@@ -55,6 +55,13 @@ def test_around_a_prompt_the_models_own_words_are_counted_and_cut_first() -> Non
     assert reading(words, TINY_MODEL).cut == ""
     longer = reading("crab " * 500, TINY_MODEL)
     assert longer.count > 512 and longer.cut.endswith("crab ") and "Modify" not in longer.cut
+
+
+def test_unknown_words_of_the_models_own_are_not_the_prompts() -> None:
+    tokenizer = open_tokenizer(MINI / "tokenizer_2")
+    assert tokenizer is not None
+    assert tokenized(tokenizer, ("蟹 ", "a crab", " 蟹"), 64).unknown == ()
+    assert tokenized(tokenizer, ("蟹 ", "a crab 🦀", " 蟹"), 64).unknown == ("🦀",)
 
 
 def test_a_lead_that_the_model_is_not_given_is_no_part_of_it() -> None:
