@@ -13,7 +13,7 @@ from painting import TINY_MODEL
 from transformers import AutoTokenizer
 
 from contextgen.backends.families import backend_of
-from contextgen.backends.tokenization import PromptTokens, open_tokenizer
+from contextgen.backends.tokenization import PromptTokens, open_tokenizer, tokenized
 from contextgen.weights.checkpoint_errors import FolderIncomplete
 from contextgen.weights.checkpoints import find
 
@@ -57,6 +57,13 @@ def test_around_a_prompt_the_models_own_words_are_counted_and_cut_first() -> Non
     assert longer.count > 512 and longer.cut.endswith("crab ") and "Modify" not in longer.cut
 
 
+def test_unknown_words_of_the_models_own_are_not_the_prompts() -> None:
+    tokenizer = open_tokenizer(MINI / "tokenizer_2")
+    assert tokenizer is not None
+    assert tokenized(tokenizer, ("蟹 ", "a crab", " 蟹"), 64).unknown == ()
+    assert tokenized(tokenizer, ("蟹 ", "a crab 🦀", " 蟹"), 64).unknown == ("🦀",)
+
+
 def test_a_lead_that_the_model_is_not_given_is_no_part_of_it() -> None:
     assert reading("A photo of a crab") == reading("a crab")
 
@@ -93,6 +100,15 @@ def test_a_limit_that_was_saved_with_it_hides_no_end(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text(json.dumps({**saved, "truncation": limit}), "utf-8")
     tokenizer = open_tokenizer(tmp_path)
     assert tokenizer is not None and len(tokenizer.encode(FILLER).ids) == len(encoded(FILLER, MINI, 64)) > 8
+
+
+def test_a_padding_that_was_saved_with_it_is_not_counted(tmp_path: Path) -> None:
+    saved = json.loads((MINI / "tokenizer_2" / "tokenizer.json").read_text("utf-8"))
+    padding = {"strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
+               "pad_type_id": 0, "pad_token": "<pad>"}  # fmt: skip
+    (tmp_path / "tokenizer.json").write_text(json.dumps({**saved, "padding": padding}), "utf-8")
+    tokenizer = open_tokenizer(tmp_path)
+    assert tokenizer is not None and len(tokenizer.encode(FILLER).ids) == len(encoded(FILLER, MINI, 64)) < 64
 
 
 def test_torch_stays_unread() -> None:

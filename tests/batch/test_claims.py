@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from painters import job
 from waiting import DEADLINE
 
+from contextgen_cli.batch.claims import Claims, tidy
 from contextgen_cli.batch.launch import run_in_process
 from contextgen_cli.batch.ledger import read
 from contextgen_cli.batch.plan import Plan
@@ -47,11 +49,13 @@ class Notes(Silence):
 def another_run_at(folder: Path, job_id: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen([sys.executable, "-c", HOLDER, str(folder), job_id], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert process.stdout.readline() == "True\n"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    try:
+        assert process.stdout.readline() == "True\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def run(folder: Path, *names: str):
@@ -85,6 +89,39 @@ def test_what_another_run_finished_meanwhile_is_not_painted(tmp_path) -> None:
         write(other_picture, encode(Image.new("L", (16, 16)), painters.record_of(job("b", 1))))
         other.kill()
         assert [(outcome.job.name, outcome.status) for outcome in outcomes] == [("b-1", Status.SKIPPED)]
+
+
+def test_a_claim_goes_with_its_job_and_not_only_with_the_run(tmp_path) -> None:
+    outcomes, _ = run(tmp_path, "a", "b")
+    next(outcomes)
+    assert list((tmp_path / ".contextgen" / "claims").iterdir()) == []
+    assert len(list(outcomes)) == 1
+
+
+def test_a_job_that_was_found_at_work_is_waited_for_and_another_run_is_told_of_once(tmp_path) -> None:
+    said: list[str] = []
+    theirs, ours = Claims(tmp_path, said.append), Claims(tmp_path, said.append)
+    with theirs.hold("one", "a-0"), theirs.hold("two", "b-0"):
+        for job_id, name in (("one", "a-0"), ("two", "b-0")):
+            with ours.hold(job_id, name) as is_ours:
+                assert not is_ours
+        began = time.monotonic()
+        with ours.hold("one", "a-0") as is_ours:
+            assert not is_ours
+        assert time.monotonic() - began > 0.5, "else a run that has nothing else to do would never rest"
+    assert said == [f"another run into {tmp_path} is at a-0: what it paints is left to it"]
+    with ours.hold("one", "a-0") as is_ours:
+        assert is_ours
+
+
+@pytest.mark.processes
+def test_the_end_of_a_run_takes_no_claim_from_another(tmp_path) -> None:
+    with another_run_at(tmp_path, job("b", 1).id):
+        tidy(tmp_path)
+        with Claims(tmp_path, print).hold(job("b", 1).id, "b-1") as is_ours:
+            assert not is_ours
+    tidy(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_claim_is_left_behind(tmp_path) -> None:

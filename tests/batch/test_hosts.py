@@ -193,6 +193,27 @@ def test_a_run_ends_when_each_host_has_left_or_is_lost(tmp_path, monkeypatch):
     assert run.ended(Idle())
 
 
+def test_the_store_is_kept_until_the_others_have_left_but_not_for_ever(monkeypatch):
+    from torch.distributed import HashStore
+
+    now, leaving = [100.0], iter((1, 2))
+    job_store = TorchJobStore(HashStore(), KEY, leading=True)
+
+    def pass_time(_: float) -> None:
+        now[0] += 1.0
+        if (rank := next(leaving, None)) is not None:
+            job_store.leave(rank)
+
+    monkeypatch.setattr("contextgen_cli.batch.hosts.followers.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("contextgen_cli.batch.hosts.followers.time.sleep", pass_time)
+    Followers(job_store, LauncherEnv(rank=0, size=3, agent=True)).wait()
+    assert now == [100.0], "a launcher's store outlives us"
+    Followers(job_store, LauncherEnv(rank=0, size=3)).wait()
+    assert (job_store.gone({1, 2}), now) == ({1, 2}, [102.0])
+    Followers(job_store, LauncherEnv(rank=0, size=4)).wait()  # rank 3 is lost
+    assert 110.0 <= now[0] < 120.0
+
+
 def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_another(tmp_path, monkeypatch, capsys):
     from torch.distributed import HashStore
 

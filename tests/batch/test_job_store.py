@@ -14,6 +14,7 @@ from contextgen_cli.batch.hosts.torch_store import TorchJobStore
 from contextgen_cli.batch.job_store import FAILED, INTERRUPTED, NOW, OVER, JobStore
 from contextgen_cli.batch.ledger import Reason
 from contextgen_cli.batch.local_store import LocalJobStore
+from contextgen_cli.batch.ray_engine.ray_store import StoreKeeper
 from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.errors import EnvironmentProblem, OutputError
@@ -125,6 +126,42 @@ def test_the_first_reason_to_close_stays_unless_all_is_to_end_now(store, reasons
 def test_a_plan_of_no_jobs_is_exhausted_at_once(store) -> None:
     store.publish([])
     assert (store.is_exhausted(), store.take()) == (True, None)
+
+
+# What ranks on other hosts ask for, each under its token; no cluster is needed to keep it
+
+
+@pytest.fixture
+def keeper() -> StoreKeeper:
+    made = StoreKeeper()
+    made.publish(JOBS[:2])
+    return made
+
+
+def test_a_rank_is_handed_a_job_that_is_told_as_taken(keeper) -> None:
+    assert keeper.next_job("token", 3) == (0, JOBS[0])
+    assert keeper.hear() == [Event("taken", 3, 0)]
+
+
+def test_what_a_rank_puts_back_comes_last(keeper) -> None:
+    assert keeper.next_job("token", 0) == (0, JOBS[0])
+    keeper.tell_of("token", Event("put back", 0, 0))
+    assert [keeper.take(), keeper.take(), keeper.take()] == [1, 0, None]
+
+
+def test_a_rank_that_was_given_up_is_handed_nothing_and_not_heard(keeper) -> None:
+    keeper.give_up("lost")
+    assert keeper.next_job("lost", 0) == "given up"
+    keeper.tell_of("lost", Event("step", 0, 0, 1))
+    keeper.tell_of("lost", Event("put back", 0, 1))
+    assert keeper.hear() == []
+    assert [keeper.take(), keeper.take(), keeper.take()] == [0, 1, None]
+
+
+def test_a_rank_is_handed_nothing_once_the_run_is_over(keeper) -> None:
+    keeper.close(OVER)
+    assert keeper.next_job("token", 0) == OVER
+    assert (keeper.take(), keeper.hear()) == (0, [])
 
 
 @pytest.mark.processes

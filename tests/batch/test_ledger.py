@@ -7,11 +7,12 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import tracemalloc
 from pathlib import Path
 
 import pytest
-from waiting import DEADLINE
+from waiting import DEADLINE, wait_until
 
 from contextgen_cli.batch.ledger import LEDGER, Attempt, Reason, append, lock_warning, locked, read
 from contextgen_cli.errors import OutputError
@@ -117,6 +118,25 @@ def test_it_is_locked_against_other_processes_and_let_go_again(tmp_path):
     with locked(tmp_path):
         assert code() == 7
     assert code() == 0
+
+
+def test_threads_of_one_process_are_kept_apart_too(tmp_path):
+    """The system's lock is the process's, and is let go when any of its threads closes the file."""
+    order: list[str] = []
+
+    def second() -> None:
+        order.append("waits")
+        with locked(tmp_path):
+            order.append("second")
+
+    with locked(tmp_path):
+        thread = threading.Thread(target=second)
+        thread.start()
+        wait_until(lambda: order, "the thread")
+        thread.join(0.2)
+        order.append("first is done")
+    thread.join(DEADLINE)
+    assert order == ["waits", "first is done", "second"]
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")

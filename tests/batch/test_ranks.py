@@ -9,11 +9,14 @@ import painters
 import pytest
 from painters import job
 
+from contextgen_cli.batch.crashes import CrashAccount
+from contextgen_cli.batch.job_store import OVER
 from contextgen_cli.batch.launch import LocalEngine, Topology, run_on_ranks
 from contextgen_cli.batch.ledger import Reason, append, read
 from contextgen_cli.batch.local_store import LocalJobStore
 from contextgen_cli.batch.plan import Plan
 from contextgen_cli.batch.resume import plan_status, tidy
+from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.worker import JobOptions, Outcome, Status
 from contextgen_cli.errors import EnvironmentProblem, OutputError
 from contextgen_cli.records.output import Destination
@@ -104,6 +107,19 @@ def test_failures_are_outcomes_and_enough_of_them_end_the_run(tmp_path):
 def test_ranks_that_die_before_they_paint_end_the_run(tmp_path):
     with pytest.raises(EnvironmentProblem, match="died 3 times before it painted"):
         run(tmp_path, "a", "b", make=painters.make_stillborn)
+
+
+def test_the_third_death_in_a_row_is_one_too_many_and_each_puts_back_its_job(tmp_path):
+    job_store = LocalJobStore()
+    job_store.publish([job("a")])
+    told: list[Event] = []
+    account = CrashAccount(job_store, JobOptions(Destination.parse(str(tmp_path)), painters.record_of), told.append)
+    for before in range(2):
+        assert account.before_work(0, job_store.take(), "killed", before) == before + 1
+    assert (len(told), job_store.closed) == (2, None)
+    with pytest.raises(EnvironmentProblem, match="died 3 times before it painted"):
+        account.before_work(0, job_store.take(), "killed", 2)
+    assert (job_store.take(), job_store.closed) == (0, OVER)
 
 
 def test_only_deaths_in_a_row_end_the_run(tmp_path, monkeypatch):

@@ -142,6 +142,7 @@ UNTRUSTED: dict[str, tuple[Callable[[Path], object], str]] = {
         an_index({"a": "/etc/part.safetensors"}),
         "'/etc/part.safetensors' is no name of a safetensors",
     ),
+    "a shard that is a pickle": (an_index({"a": "part.bin"}), "'part.bin' is no name of a safetensors file beside it"),
     "a shard that is a number": (an_index({"a": 7}), "'7' is no name of a safetensors"),
     "a shard that is a list": (an_index({"a": ["part.safetensors"]}), "is no name of a safetensors file beside it"),
     "shards in a list": (an_index(["part.safetensors"]), "is no index of shards"),  # type: ignore[arg-type]
@@ -198,6 +199,14 @@ UNTRUSTED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a shift that is none": (says("scheduler/scheduler_config.json", shift=float("nan")), "shift: nan is not a number"),
     "many halvings": (says("vae/config.json", block_out_channels=[8] * 10**6), "block_out_channels: [8, 8, 8"),
+    "a size of its own in a list": (
+        says("transformer/config.json", axes_dims_rope=[10**12, 4, 4]),
+        "transformer/config.json: axes_dims_rope: 1000000000000 is beyond",
+    ),
+    "10,000 kinds of blocks": (
+        says("vae/config.json", down_block_types=["DownEncoderBlock2D"] * 10_000),
+        "vae/config.json: down_block_types: 10,000 entries, and",
+    ),
     "quantized already": (
         says("transformer/config.json", quantization_config={}),
         "weights that are quantized already",

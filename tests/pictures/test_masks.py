@@ -71,6 +71,15 @@ def test_a_mask_in_colours_lists_them_and_says_how_to_choose_one() -> None:
     assert raised.value.code == "mask-colours" and "+opaque '#800000'" in raised.value.hint
 
 
+@pytest.mark.parametrize("colour", [(255, 255, 0), (0, 255, 255), (255, 0, 255), (0, 0, 255)])
+def test_a_mask_in_one_colour_has_colours(colour: tuple[int, int, int]) -> None:
+    mask = Image.new("RGB", SIZE)
+    mask.paste(colour, (30, 30, 150, 120))
+    with pytest.raises(MaskError) as raised:
+        mask_of(saved(mask))
+    assert raised.value.code == "mask-colours"
+
+
 def test_a_thin_white_line_around_a_dark_object_is_no_subject() -> None:
     voc = Image.new("L", SIZE)
     voc.paste(220, (26, 26, 154, 124))

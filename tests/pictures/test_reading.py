@@ -51,6 +51,14 @@ def test_profile_and_orientation_together_and_never_twice(mode: str, profile: by
     assert found.alpha is None or read(found.alpha).image.size == (6, 8)
 
 
+@pytest.mark.parametrize("profile", [profiles.grey(1.0), profiles.swapped()])
+def test_grey_with_a_profile_is_read_alike_whichever_way_up_it_is_stored(profile: bytes) -> None:
+    ramp = Image.linear_gradient("L").resize((8, 6))
+    upright, sideways = (read(saved(ramp, icc_profile=profile, **how)).image for how in ({}, {"exif": turned_exif()}))
+    assert upright.mode == sideways.mode == "RGB"
+    assert sideways.tobytes() == upright.transpose(Image.Transpose.ROTATE_270).tobytes()
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_palette_with_an_opacity_each_is_read_without_a_word_from_pillow() -> None:
     palette = Image.new("P", (8, 6))

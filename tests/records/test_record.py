@@ -76,6 +76,11 @@ def test_a_record_that_lacks_something_is_told_and_by_whom_it_may_be(record, bro
         ("scene/instances/0/reference", "nobody"),
         ("scene/instances/0/box", {"left": 8, "top": 8, "right": 8, "bottom": 9}),
         ("inputs", {}),
+        ("inputs/refs~crab.png", "f0"),
+        ("inputs/refs~crab.png", "F0" * 32),
+        ("model/name", "/home/somebody/model"),
+        ("model/name", "models/../../elsewhere"),
+        ("adapter/name", "../adapter"),
     ],
 )
 def test_a_record_that_no_picture_has_is_refused(record, path, value) -> None:

@@ -54,6 +54,7 @@ def test_what_a_scene_file_says_is_taken(record) -> None:
         (["references", "crab", "image"], "/etc/hosts"),
         (["references", "crab", "image"], None),
         (["references", "crab", "mask"], 5),
+        (["references", "crab", "mask"], "/etc/hosts"),
         (["references", "crab", "crop", "right"], HUGE),
         (["references", "crab", "crop", "left"], -1),
         (["references", "crab", "crop"], {"left": 0, "top": 0, "right": 9000, "bottom": 9000}),

@@ -88,6 +88,20 @@ def test_an_end_that_a_stranger_announced_is_refused(run) -> None:
             _ = one.closed
 
 
+def test_a_number_of_jobs_that_a_stranger_wrote_is_refused(run) -> None:
+    run.bare.set("total", "0" * 64 + "1000000")
+    with pytest.raises(Forged, match="total"):
+        run.follower.take()
+
+
+def test_a_job_that_can_wait_is_not_moved_before_the_others(run) -> None:
+    """Whoever can only move what is sealed does not even change the order."""
+    run.follower.put_back(1, later=True)
+    run.bare.queue_push("again", run.bare.queue_pop("later").decode())
+    with pytest.raises(Forged, match="again"):
+        run.follower.take()
+
+
 @pytest.mark.parametrize("number", ["-5", "2", "1000000"])
 def test_a_job_that_is_none_is_not_put_back(run, number) -> None:
     run.bare.queue_push("again", number)
@@ -175,27 +189,37 @@ def test_a_key_that_does_not_appear_is_told_with_what_to_do(tmp_path) -> None:
     assert RUN_KEY in str(waited.value.hint)
 
 
+def test_a_key_that_is_not_yet_whole_is_waited_for(tmp_path) -> None:
+    whole = run_key(tmp_path, make=True, patience=5)
+    file = tmp_path / ".contextgen" / "run-key"
+    file.write_bytes(whole[:63])
+    with pytest.raises(EnvironmentProblem, match="the first rank's key did not appear"):
+        run_key(tmp_path, make=True, patience=0.3)
+    file.write_bytes(whole)
+    assert run_key(tmp_path, make=False, patience=5) == whole
+
+
+KINDS = ["readable by others", "readable by the group", "a link", "a pipe", "behind a link"]
+
+
 @posix
-@pytest.mark.parametrize("kind", ["readable by others", "a link", "a pipe", "behind a link"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_key_that_somebody_else_may_know_is_refused(tmp_path, kind) -> None:
     path = tmp_path / ".contextgen" / "run-key"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
     if kind == "behind a link":
-        (tmp_path / "known").mkdir()
-        path.parent.symlink_to(tmp_path / "known")
-        (tmp_path / "known" / "run-key").write_text("0" * 64)
-        path.chmod(0o600)
+        path.parent.symlink_to(elsewhere)
     else:
         path.parent.mkdir()
     if kind == "a pipe":
         os.mkfifo(path, 0o600)
-    elif kind == "behind a link":
-        pass
     elif kind == "a link":
-        (tmp_path / "known").write_text("0" * 64)
-        (tmp_path / "known").chmod(0o600)
-        path.symlink_to(tmp_path / "known")
+        (elsewhere / "known").write_text("0" * 64)
+        (elsewhere / "known").chmod(0o600)
+        path.symlink_to(elsewhere / "known")
     else:
         path.write_text("0" * 64)
-        path.chmod(0o644)
+        path.chmod({"readable by others": 0o644, "readable by the group": 0o640}.get(kind, 0o600))
     with pytest.raises(EnvironmentProblem, match=r"\.contextgen"):
         run_key(tmp_path, make=True, patience=0.3)

@@ -477,6 +477,14 @@ def test_a_mask_that_fits_a_turned_picture_both_ways_is_warned_of(size, orientat
     assert not check(edited(("bag_mask.png", "bag_mask.jpg"))).problems
 
 
+def test_a_mask_that_is_turned_otherwise_than_its_picture_does_not_fit_it_unturned(folder: Path, check: Check) -> None:
+    turned((160, 120), folder / "bag.jpg", 6)
+    turned((160, 120), folder / "bag_mask.jpg", 3)
+    (problem,) = check(edited(("bag_mask.png", "bag_mask.jpg"))).errors
+    assert (problem.code, problem.hint) == ("mask-size", "save the mask in the image's size")
+    assert problem.message.startswith("the mask is 160x120 px, but the image 120x160:")
+
+
 @pytest.mark.parametrize(("orientation", "turn"), [(6, "-rotate 90"), (8, "-rotate 270"), (5, "-transpose")])
 def test_a_mask_of_the_unturned_picture_is_told_how_to_turn(orientation, turn, folder, check) -> None:
     turned((180, 150), folder / "bag.jpg", orientation)

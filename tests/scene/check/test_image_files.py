@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import profiles
@@ -28,6 +30,14 @@ def test_sizes_as_seen_and_as_stored(orientation: int, tmp_path: Path) -> None:
     found = header(tmp_path / "it.jpg")
     assert found.stored_size == Size(*SIZE) and found.orientation == orientation
     assert found.size == (Size(16, 24) if orientation >= 5 else Size(*SIZE))
+
+
+def test_exif_behind_the_pixels_of_a_png_turns_it_in_the_header_already(tmp_path: Path) -> None:
+    Image.new("RGB", SIZE).save(tmp_path / "it.png")
+    content, piece = (tmp_path / "it.png").read_bytes(), b"eXIf" + exif(6).tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(piece) - 4) + piece + struct.pack(">I", zlib.crc32(piece))
+    (tmp_path / "it.png").write_bytes(content[:-12] + chunk + content[-12:])
+    assert (header(tmp_path / "it.png").size, header(tmp_path / "it.png").orientation) == (Size(16, 24), 6)
 
 
 @pytest.mark.parametrize(("ending", "has_more"), [("gif", True), ("png", True), ("webp", True), ("tif", True)])

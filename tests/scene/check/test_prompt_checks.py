@@ -24,6 +24,19 @@ def test_the_very_words_that_are_cut_off_are_told(contextgen: Run, tmp_path: Pat
     assert painted.code == 2 and "long-prompt" not in painted.out and "It is night." in painted.err
 
 
+def test_a_prompt_of_just_as_many_tokens_as_are_read_is_whole(contextgen: Run, tmp_path: Path) -> None:
+    words = ["crab"] * 63  # and the token that closes it
+    assert contextgen("validate", write_scene(tmp_path / "a.yaml", prompt=" ".join(words)), "--strict").code == 0
+    told = contextgen("validate", write_scene(tmp_path / "a.yaml", prompt=" ".join([*words, "crab"])))
+    assert 'this prompt has 65: cut off is "crab"' in " ".join(told.err.split())
+
+
+def test_a_prompt_that_is_written_wrong_is_not_read(contextgen: Run, tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / "picnic.yaml", prompt="(a crab:1.4) \a")
+    told = contextgen("validate", scene)
+    assert "control character" in told.err and "prompt syntax" not in told.err
+
+
 def test_of_a_very_long_end_the_middle_is_left_out(contextgen: Run, tmp_path: Path) -> None:
     told = contextgen("validate", write_scene(tmp_path / "long.yaml", prompt=LONG * 40 + "The end.")).err
     assert 'The end."' in told and "…" in told and len(told) < 1000

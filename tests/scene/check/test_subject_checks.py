@@ -71,6 +71,14 @@ def test_specks_that_hardly_change_the_box_are_no_reason(mask: Image.Image) -> N
     assert codes(mask) == []
 
 
+def test_specks_that_are_too_much_together_are_none() -> None:
+    bars = disc()
+    bars.paste(255, (1, 1, 9, 2))
+    assert codes(bars) == ["stray-specks"]
+    bars.paste(255, (190, 158, 198, 159))
+    assert codes(bars) == []
+
+
 def test_a_part_that_stands_apart_is_no_speck() -> None:
     apart = disc()
     ImageDraw.Draw(apart).ellipse((180, 10, 195, 25), fill=255)

@@ -160,12 +160,20 @@ def test_of_too_many_subjects_the_largest_are_kept(here: Path, capsys: Captured)
     assert widths[28] == max(widths), "the order stays"
 
 
-@pytest.mark.parametrize("labels", [{"cat": [[0, 0, 1, 1]] * 65}, {f"cat {n}": [[0, 0, 1, 1]] for n in range(65)}])
+@pytest.mark.parametrize(
+    ("labels", "asked_for"),
+    [
+        ({"cat": [[0, 0, 1, 1]] * 65}, "1 file to be put there"),
+        ({f"cat {n}": [[0, 0, 1, 1]] for n in range(65)}, "64 files to be put there"),
+    ],
+    ids=["one picture", "a picture each"],
+)
 def test_too_many_boxes_without_references_are_left_out_too(
-    labels: dict[str, object], here: Path, capsys: Captured
+    labels: dict[str, object], asked_for: str, here: Path, capsys: Captured
 ) -> None:
     assert imported(here, {"cats": labels}) == 0
-    assert "left out 1 of 65 subjects" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert "left out 1 of 65 subjects" in said and asked_for in said
     assert {problem.code for problem in load(["got"], LoadOptions()).errors} == {"no-such-image"}
 
 
@@ -252,6 +260,7 @@ def with_annotation(**changes: object) -> dict[str, object]:
     [
         ({"a": 1}, [], "of no format known here"),
         ([], [], "of no format known here"),
+        ({**SEGMENTS, "score": float("nan")}, [], "NaN is no number"),
         ({**SEGMENTS, "width": 500}, [], "--size"),
         ({**SEGMENTS, "instances": [{"image": "a.png"}]}, [], "instance 0 has no `bbox`"),
         ({**SEGMENTS, "instances": [{"image": "a.png", "bbox": [1, 2]}]}, [], "four numbers"),

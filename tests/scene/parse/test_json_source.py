@@ -37,6 +37,7 @@ def test_json_is_read(indent: int | str | None, check: Check) -> None:
         ('{"a": "\\ud800"}', "control-character", 1, 7),
         ("{" + '"a":{' * 3000, "too-deep", 1, 121),
         ('{"a": ' + "9" * 5000 + "}", "json-number", 1, 7),
+        ('{"a": ' + "9" * 41 + "}", "json-number", 1, 7),
     ],
 )
 def test_json_problems(text: str, code: str, line: int, column: int, check: Check) -> None:
@@ -47,3 +48,11 @@ def test_json_problems(text: str, code: str, line: int, column: int, check: Chec
 def test_json_numbers_need_no_care(check: Check) -> None:
     (scene,) = check(json.dumps(as_json(sampling={"guidance": 1e-3})), name="scene.json").scenes
     assert scene.sampling.guidance == 0.001
+
+
+def test_the_values_of_each_document_are_counted(check: Check) -> None:
+    text = '{"many": [' + ", ".join(["7"] * 30_000) + "]}\n"
+    assert "too-many-values" not in {problem.code for problem in check(text * 2, name="scene.json").errors}
+    twice = text.replace("]}", ", " + ", ".join(["7"] * 30_000) + "]}")
+    (problem,) = check(twice, name="scene.json").errors
+    assert (problem.code, problem.line) == ("too-many-values", 1)

@@ -83,3 +83,11 @@ def test_too_many_rows_are_counted_not_made() -> None:
     assert [(problem.code, problem.message.split(";")[0]) for problem in problems] == [
         ("matrix-too-large", "1,000,000 scenes from one matrix")
     ]
+
+
+def test_what_values_are_put_in_how_often_is_counted_before_it_is_done() -> None:
+    documents, _, problems = expand(prompt="${a} " * 1_000, matrix={"a": ["x", "x" * 100_000]})
+    assert documents == []
+    assert [(problem.code, problem.message.partition(": ")[2]) for problem in problems] == [
+        ("matrix-too-large", "more than 64 MiB")
+    ]

@@ -74,6 +74,15 @@ def test_an_escape_that_became_a_tab_is_told(check: Check) -> None:
     assert r"`\t` is a tab" in (problem.hint or "")
 
 
+@pytest.mark.parametrize(("others", "is_looked_for"), [(900, True), (1100, False)])
+def test_a_near_name_is_not_long_looked_for(others: int, is_looked_for: bool, folder: Path, check: Check) -> None:
+    (folder / "many").mkdir()
+    for number in range(others):
+        (folder / "many" / f"{number}.png").touch()
+    draw_reference(folder / "many" / "lobster.png", "red")
+    assert ("lobster.png" in hint_for(check, "many/lobstre.png")) is is_looked_for
+
+
 def test_arguments_of_the_command_line_are_told_alike(
     contextgen: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

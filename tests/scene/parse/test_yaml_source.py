@@ -33,6 +33,7 @@ TWISTS = {
     "@home": ("yaml-syntax", "in quotes"),
     "[" * 40 + "]" * 40: ("too-deep", "24 levels"),
     "[" * 50_000: ("too-deep", "24 levels"),
+    f"[&a {'[' * 12}{']' * 12}, {'[' * 12}*a{']' * 12}]": ("too-deep", "24 levels"),
 }
 
 

@@ -82,5 +82,18 @@ def test_a_file_that_was_cut_and_closed_again_is_noticed(how: str, tmp_path: Pat
         read(tmp_path / "open.jpg", data[: len(data) * 2 // 3])
 
 
+def test_a_phone_s_picture_that_was_cut_before_its_gain_map_is_noticed(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    busy().save(data, "MPO", save_all=True, append_images=[Image.new("L", (40, 30))])
+    whole = data.getvalue()
+    read(tmp_path / "whole.jpg", whole)
+    end = whole.index(b"\xff\xd9")
+    cut = whole[: end * 2 // 3] + whole[end:]
+    with Image.open(io.BytesIO(cut)) as image:
+        assert image.format == "MPO"
+    with pytest.raises(ImageError, match="truncated"):
+        read(tmp_path / "cut.jpg", cut)
+
+
 def test_what_follows_the_picture_is_of_no_account(tmp_path: Path) -> None:
     read(tmp_path / "it.jpg", saved("white", "plain") + b"\0" * 999)
