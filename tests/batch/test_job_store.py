@@ -140,7 +140,7 @@ def keeper() -> StoreKeeper:
 
 def test_a_rank_is_handed_a_job_that_is_told_as_taken(keeper) -> None:
     assert keeper.next_job("token", 3) == (0, JOBS[0])
-    assert keeper.hear() == [Event("taken", 3, 0)]
+    assert keeper.heard() == [Event("taken", 3, 0)]
 
 
 def test_what_a_rank_puts_back_comes_last(keeper) -> None:
@@ -154,14 +154,14 @@ def test_a_rank_that_was_given_up_is_handed_nothing_and_not_heard(keeper) -> Non
     assert keeper.next_job("lost", 0) == "given up"
     keeper.tell_of("lost", Event("step", 0, 0, 1))
     keeper.tell_of("lost", Event("put back", 0, 1))
-    assert keeper.hear() == []
+    assert keeper.heard() == []
     assert [keeper.take(), keeper.take(), keeper.take()] == [0, 1, None]
 
 
 def test_a_rank_is_handed_nothing_once_the_run_is_over(keeper) -> None:
     keeper.close(OVER)
     assert keeper.next_job("token", 0) == OVER
-    assert (keeper.take(), keeper.hear()) == (0, [])
+    assert (keeper.take(), keeper.heard()) == (0, [])
 
 
 @pytest.mark.processes
