@@ -25,6 +25,7 @@ class ClusterNode:
     id: str
     address: str
     port: int
+    cpus: int
     gpus: int
 
     @property
@@ -83,6 +84,7 @@ class RayCluster:
                 node["NodeID"],
                 node["NodeManagerAddress"],
                 node["NodeManagerPort"],
+                int(node["Resources"]["CPU"]),
                 int(node["Resources"].get("GPU", 0)),
             )
             for node in alive

@@ -123,11 +123,17 @@ class RaySupervisor:
     def _start(self, number: int, node: ClusterNode | None, failed_starts: int = 0) -> None:
         ray = import_ray()
         nodes = self.cluster.nodes()
-        needs = {"num_gpus": 1} if any(each.gpus for each in nodes) else {"num_cpus": 1}
         here = 1 if self.ranks is None else -(-self.ranks // max(1, len(nodes)))
         affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        strategy = "SPREAD" if node is None else affinity(node.id, soft=False)
-        actor = ray.remote(RankActor).options(**needs, max_restarts=0, scheduling_strategy=strategy).remote()
+        actor = (
+            ray.remote(RankActor)
+            .options(
+                **_needs([node] if node else nodes, here),
+                max_restarts=0,
+                scheduling_strategy="SPREAD" if node is None else affinity(node.id, soft=False),
+            )
+            .remote()
+        )
         token, place = uuid.uuid4().hex, RankPlace(number, self._numbers, 0, here)
         run = actor.run.remote(self.job_store.actor, token, self.make_renderer, self.job_options, place)
         where = actor.where.remote()
@@ -183,6 +189,13 @@ class RaySupervisor:
             self._ranks.remove(rank)
         if self.job_store.closed == NOW:
             self.kill()
+
+
+def _needs(nodes: list[ClusterNode], ranks: int) -> dict[str, int]:
+    """What one of so many ranks a host takes of it: a GPU, or its share of the cores, which are its threads too."""
+    if any(node.gpus for node in nodes):
+        return {"num_gpus": 1}
+    return {"num_cpus": max(1, min((node.cpus for node in nodes), default=1) // ranks)}
 
 
 def _follow(rank: _RankHandle, event: Event) -> None:
