@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from contextgen_cli.batch.ledger import RENDERED, Attempt, Ledger
 from contextgen_cli.errors import UsageError
+from contextgen_cli.models.numerics import DTYPES
 from contextgen_cli.records.record import PictureRecord, parse_record
 from contextgen_cli.report.thumbnails import NOT_SEEN, OpenedPicture, look, on_all_cores
 
@@ -99,7 +100,7 @@ def _record_of(path: Path | None, seen: OpenedPicture) -> tuple[PictureRecord | 
     if path is None or seen.record is None:
         return None, seen.record_problem and f"its record cannot be read: {seen.record_problem}"
     try:
-        return parse_record(seen.record, path), None
+        return parse_record(seen.record, path, DTYPES), None
     except UsageError as problem:
         return None, problem.message.removeprefix(f"{path}: ")
 
