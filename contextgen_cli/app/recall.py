@@ -9,7 +9,7 @@ from pathlib import Path
 from contextgen_cli.batch.plan import Files, Job, Overrides, plan
 from contextgen_cli.errors import ContextgenError, SceneError, UsageError, WeightsError
 from contextgen_cli.models.loading import recorded_numerics
-from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.numerics import DTYPES, Settings
 from contextgen_cli.models.renderer import ModelRenderer, readings
 from contextgen_cli.records.inputs import Finder
 from contextgen_cli.records.output import read_record
@@ -42,7 +42,7 @@ def recall(picture: Path, finder: Finder) -> Replay:
         SceneError: a file is missing, or was changed since.
     """
     record = read_record(picture)
-    remembered = parse_record(record, picture)
+    remembered = parse_record(record, picture, DTYPES)
     located, lost = finder.locate(remembered.scene, remembered.inputs)
     if lost:
         raise SceneError(

@@ -11,6 +11,7 @@ import click
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import option
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, ContextgenError, UsageError
+from contextgen_cli.models.numerics import DTYPES
 from contextgen_cli.records.output import read_record
 from contextgen_cli.records.record import PictureRecord, Weights, parse_record
 from contextgen_cli.scene.check.problems import printable
@@ -55,7 +56,7 @@ def command(pictures: tuple[Path, ...], as_scene: bool, sink: Output) -> int:
 
 
 def _told(picture: Path, record: Mapping[str, Any], *, as_scene: bool) -> str:
-    remembered = parse_record(record, picture)
+    remembered = parse_record(record, picture, DTYPES)
     return to_yaml(remembered.scene, Path.cwd()).rstrip("\n") if as_scene else _as_text(picture, remembered)
 
 

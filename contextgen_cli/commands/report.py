@@ -21,7 +21,7 @@ from contextgen_cli.models import catalogue
 from contextgen_cli.records.inputs import finder
 from contextgen_cli.records.output import is_other_file, write
 from contextgen_cli.report import contact_sheet, page
-from contextgen_cli.report.entries import Entry
+from contextgen_cli.report.entries import UNRECORDED, Entry
 from contextgen_cli.report.entries import gather as gather_entries
 from contextgen_cli.report.replay_command import ReplayCommands
 from contextgen_cli.report.subjects import Subjects
@@ -33,6 +33,8 @@ _SIDE, _SMALL_SIDE = 256, 128  # pixels of a thumbnail; small where there are ve
 _MANY = 2_000
 _MEBIBYTE = 1 << 20
 _HEAVY = 64 * _MEBIBYTE  # of a page
+_MOST_NAMED = 10  # pictures, each in a warning
+_IN_WORDS = {UNRECORDED: "without a readable record"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def command(out: Path, writing: Writing, sink: Output) -> int:
     """Write one HTML page of all pictures in OUT, a folder that render wrote to.
 
     The page shows every picture with its layout, boxes, references and prompt, and what failed with its reason. It
-    needs no network and no server; enlarging a picture needs the picture where it is now, seen from the page.
+    needs no network and no server; enlarging a picture needs the picture where it is now, seen from the page. Pictures
+    without a readable record stand at its end, counted apart from those that were rendered.
     """
     # 1. Refuse what can have no good end.
     if not out.is_dir():
@@ -100,6 +103,7 @@ def command(out: Path, writing: Writing, sink: Output) -> int:
     entries = _chosen(gather_entries(out, told, side, _own(writing.contact_sheet)), writing.only)
     if not entries:
         raise UsageError(f"{out}: nothing to show", hint="There is no picture in it, and no ledger of a run.")
+    _warn_of_unrecorded(entries)
     # 3. Write the page, and the sheet.
     html = _page(out, entries, target, writing, side)
     write(target, html.encode("utf-8"))
@@ -109,7 +113,7 @@ def command(out: Path, writing: Writing, sink: Output) -> int:
     # 4. Say where they are.
     counts = dict(sorted(Counter(entry.outcome for entry in entries).items()))
     if not sink.as_json:
-        console.note(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+        console.note(", ".join(f"{count} {_IN_WORDS.get(outcome, outcome)}" for outcome, count in counts.items()))
     sink.item({"type": "report", "path": str(target)}, text=str(target))
     if writing.contact_sheet is not None:
         sheet = str(writing.contact_sheet)
@@ -136,6 +140,15 @@ def _sheet(entries: Sequence[Entry], path: Path) -> int:
     if without:
         console.note(f"{path}: {without} without a picture {'is' if without == 1 else 'are'} not in it")
     return sheet.held
+
+
+def _warn_of_unrecorded(entries: Sequence[Entry]) -> None:
+    """Name the first pictures that nothing readable tells the origin of, and count the others."""
+    found = [entry for entry in entries if entry.outcome == UNRECORDED]
+    for entry in found[:_MOST_NAMED]:
+        console.warn(f"{entry.path}: {entry.record_problem}")
+    if (more := len(found) - _MOST_NAMED) > 0:
+        console.warn(f"{more} more {'has' if more == 1 else 'have'} no readable record")
 
 
 def _chosen(entries: Sequence[Entry], only: Sequence[str]) -> list[Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -62,14 +62,14 @@ class PictureRecord:
         return self.inputs[path.as_posix()]
 
 
-def parse_record(record: Mapping[str, Any], picture: Path) -> PictureRecord:
-    """The record of `picture`, understood.
+def parse_record(record: Mapping[str, Any], picture: Path, dtypes: Collection[str]) -> PictureRecord:
+    """The record of `picture`, understood; `dtypes` are the number formats that are known.
 
     Raises:
         UsageError: it is of another version, or none of ours.
     """
     try:
-        return _understood(Fields(record))
+        return _understood(Fields(record), dtypes)
     except _UNREADABLE as problem:
         raise UsageError(
             f"{picture}: its record cannot be read: {problem}",
@@ -77,7 +77,7 @@ def parse_record(record: Mapping[str, Any], picture: Path) -> PictureRecord:
         ) from problem
 
 
-def _understood(record: Fields) -> PictureRecord:
+def _understood(record: Fields, dtypes: Collection[str]) -> PictureRecord:
     scene = recorded_scene(record.object("scene"))
     inputs = record.texts("inputs", _LONGEST)
     for path in scene.files:
@@ -86,13 +86,15 @@ def _understood(record: Fields) -> PictureRecord:
     readings = record.values.get("readings", [])
     if not isinstance(readings, list) or not all(isinstance(how, str) for how in readings):
         raise ValueError("`readings` is no list of texts")
+    if (dtype := record.text("dtype", _LONGEST)) not in dtypes:
+        raise ValueError(f"`dtype` is none of {', '.join(dtypes)}: {dtype!r}")
     return PictureRecord(
         job=record.text("job", _LONGEST),
         scene=scene,
         seed=record.whole("seed", 0, LARGEST_SEED),
         model=_weights(record.object("model")),
         adapter=_weights(record.object("adapter")) if record.get("adapter") is not None else None,
-        numerics={"dtype": record.text("dtype", _LONGEST), **_numerics(record.values)},
+        numerics={"dtype": dtype, **_numerics(record.values)},
         inputs=inputs,
         versions=record.texts("versions", _LONGEST),
     )

@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from contextgen_cli.batch.ledger import RENDERED, Attempt, Ledger
 from contextgen_cli.errors import UsageError
+from contextgen_cli.models.numerics import DTYPES
 from contextgen_cli.records.record import PictureRecord, parse_record
 from contextgen_cli.report.thumbnails import NOT_SEEN, OpenedPicture, look, on_all_cores
 
-MISSING, DAMAGED = "missing", "damaged"  # outcomes that are not the run's
+MISSING, DAMAGED, UNRECORDED = "missing", "damaged", "unrecorded"  # outcomes that are not the run's
 _COMPANION = re.compile(r".+\.(layout|input-\d+)\.png", re.IGNORECASE)
 _DIGITS = re.compile(r"(\d+)")
 
@@ -25,7 +26,7 @@ class Entry:
     Attributes:
         path: the picture, if there is one.
         attempt: the last attempt at the job, if the ledger has any; `attempts`: how many there were.
-        record_problem: why the picture's record could not be read.
+        record_problem: why there is no record of the picture, where one is needed to say what it is.
     """
 
     name: str
@@ -77,29 +78,35 @@ def _of_the_ledger(folder: Path, ledger: Ledger, seen: Mapping[Path, OpenedPictu
 
 def _of_a_job(last: Attempt, attempts: int, path: Path | None, seen: Mapping[Path, OpenedPicture]) -> Entry:
     each = NOT_SEEN if path is None else seen[path]
-    outcome = last.outcome
-    if outcome == RENDERED and path is None:
-        outcome = MISSING
-    elif outcome == RENDERED and each.problem:
-        outcome = DAMAGED
     record, record_problem = _record_of(path, each)
+    outcome = last.outcome
+    if outcome == RENDERED:
+        outcome = MISSING if path is None else _outcome(each, record_problem)
     return Entry(last.name, last.scene, last.seed, outcome, path, each, record, last, attempts, record_problem)
 
 
 def _of_a_picture(path: Path, seen: OpenedPicture) -> Entry:
     record, record_problem = _record_of(path, seen)
-    outcome = DAMAGED if seen.problem else RENDERED
     if record is None:
+        record_problem = record_problem or "it has no record"
+        outcome = _outcome(seen, record_problem)
         return Entry(path.stem, path.stem, None, outcome, path, seen, record_problem=record_problem)
     scene, seed = record.scene.name, record.seed
-    return Entry(path.stem, scene, seed, outcome, path, seen, record)
+    return Entry(path.stem, scene, seed, _outcome(seen), path, seen, record)
+
+
+def _outcome(seen: OpenedPicture, record_problem: str | None = None) -> str:
+    """What a picture that is there came to."""
+    if seen.problem:
+        return DAMAGED
+    return UNRECORDED if record_problem else RENDERED
 
 
 def _record_of(path: Path | None, seen: OpenedPicture) -> tuple[PictureRecord | None, str | None]:
     if path is None or seen.record is None:
         return None, seen.record_problem and f"its record cannot be read: {seen.record_problem}"
     try:
-        return parse_record(seen.record, path), None
+        return parse_record(seen.record, path, DTYPES), None
     except UsageError as problem:
         return None, problem.message.removeprefix(f"{path}: ")
 
@@ -125,6 +132,6 @@ def _is_file(path: Path) -> bool:
 
 
 def _order(entry: Entry) -> tuple[object, ...]:
-    """By scene as people count (2 before 10), then by seed."""
+    """By scene as people count (2 before 10), then by seed; behind these, pictures of which nobody knows either."""
     parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(entry.scene.lower())]
-    return parts, entry.seed if entry.seed is not None else -1, entry.name
+    return entry.outcome == UNRECORDED, parts, entry.seed if entry.seed is not None else -1, entry.name

@@ -209,7 +209,8 @@ function summary() {
   const total = times.reduce((sum, seconds) => sum + seconds, 0);
   const bad = [...countsOf("outcome")].filter(([outcome]) => outcome !== "rendered").map(([outcome, count]) => `${count} ${outcome}`);
   const pictures = entries.filter((entry) => entry.thumb).length;
-  return [plural(pictures, "picture"), plural(countsOf("scene").size, "scene"), ...bad, total ? `${duration(total)} of painting` : "",
+  const scenes = new Set(entries.filter((entry) => entry.seed !== null).map((entry) => entry.scene)); // else it is a file's name
+  return [plural(pictures, "picture"), plural(scenes.size, "scene"), ...bad, total ? `${duration(total)} of painting` : "",
     `made ${data.made.slice(0, 16).replace("T", " ")} UTC by contextgen ${data.version}`].filter(Boolean).join(" · ");
 }
 

@@ -86,9 +86,12 @@ class _Drafter:
 
     def _usable(self, *path: Key) -> Node | None:
         """The node at `path`, unless it, something around it or something in it is broken."""
-        if path in self._around_broken or any(path[:length] in self._broken for length in range(len(path) + 1)):
+        if self._broken and self._is_broken(path):
             return None
         return descendant(self._root, *path)
+
+    def _is_broken(self, path: KeyPath) -> bool:
+        return path in self._around_broken or any(path[:length] in self._broken for length in range(len(path) + 1))
 
     def _text(self, *path: Key) -> str | None:
         node = self._usable(*path)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from contextgen_cli.scene.check.problems import STEERING
 from contextgen_cli.scene.parse.scalars import resolved
 from contextgen_cli.scene.scene import FORMAT_VERSION, Box, PlacedReference, Reference, Scene, Size
 
@@ -102,7 +103,7 @@ def _text(text: str) -> str:
 
 def _quoted(text: str) -> str:
     escaped = json.dumps(text.replace("${", "$${"), ensure_ascii=False)
-    return re.sub(r"[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]", lambda match: f"\\u{ord(match.group()):04x}", escaped)
+    return re.sub(rf"[\ufeff{STEERING}]", lambda match: f"\\u{ord(match.group()):04x}", escaped)
 
 
 def _relative(path: Path, base: Path) -> str:

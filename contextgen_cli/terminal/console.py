@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from contextgen_cli.errors import EXIT_BUG, ContextgenError
-from contextgen_cli.scene.check.problems import printable
+from contextgen_cli.scene.check.problems import STEERING, printable
 from contextgen_cli.terminal import streams
 from contextgen_cli.terminal.wrapping import folded
 
@@ -54,7 +54,7 @@ _EXPECTED = (
     "Token indices sequence length is longer",
     "The following part of your input was truncated because CLIP",
 )
-_UNSAFE_IN_JSON = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # which it takes as they are
+_UNSAFE_IN_JSON = re.compile(f"[{STEERING}]")  # which it takes as they are
 _settings = ConsoleSettings()
 _live: Live | None = None
 

@@ -85,6 +85,21 @@ def test_an_approximation_that_is_not_known_is_refused(contextgen, place, approx
     assert f"was painted with {approximations}, which is not known here" in result.err
 
 
+@pytest.mark.parametrize(("name", "value"), [("attention", "sparse"), ("ica", "mine"), ("compiled", "yes")])
+def test_a_choice_that_is_not_known_is_refused_by_its_name(contextgen, place, name, value):
+    remember_otherwise(place / "out" / "picnic-7.png", approximations="quantize=int8", **{name: value})
+    result = contextgen("replay", "out/picnic-7.png", *TINY)
+    assert (result.code, result.out) == (2, "")
+    assert f"was painted with {name}={value}, which is not known here" in result.err
+
+
+def test_a_number_format_that_nobody_knows_makes_it_no_record(contextgen, place):
+    remember_otherwise(place / "out" / "picnic-7.png", dtype="float7")
+    result = contextgen("replay", "out/picnic-7.png", *TINY)
+    assert (result.code, result.out) == (2, "")
+    assert "its record cannot be read: `dtype` is none of float32, bfloat16, float16: 'float7'" in result.err
+
+
 def test_a_quantization_that_this_machine_lacks_is_refused(contextgen, place, monkeypatch):
     monkeypatch.setattr(quantizing.importlib.util, "find_spec", lambda name: None)
     remember_otherwise(place / "out" / "picnic-7.png", approximations="quantize=int8")

@@ -164,12 +164,11 @@ def test_pictures_that_remember_nothing_or_nonsense_or_are_broken(contextgen, ou
     (out / "text.png").write_text("no picture")
     (out / "picnic-3.png").write_bytes((out / "picnic-3.png").read_bytes()[:-40])  # of which the ledger says more
     entries = report(contextgen, "out").entries
-    assert (entries["bare"]["outcome"], entries["bare"]["prompt"], entries["bare"]["command"]) == (
-        "rendered",
-        None,
-        None,
-    )
+    bare = entries["bare"]
+    assert (bare["outcome"], bare["prompt"], bare["command"]) == ("unrecorded", None, None)
+    assert bare["problem"] == "it has no record"
     assert dict(entries["bare"]["details"]) == {"Size": "40 x 20"}
+    assert entries["odd"]["outcome"] == "unrecorded"
     assert "its record cannot be read" in entries["odd"]["problem"]
     for cut in ("cut", "picnic-3"):
         assert (entries[cut]["outcome"], entries[cut]["thumb"]) == ("damaged", None)
@@ -194,7 +193,24 @@ def test_a_record_of_strange_numbers_breaks_nothing(contextgen, out, record):
         whole = json.loads(picture.info["contextgen"])
         whole["scene"].update(record.pop("scene", {}))
         (out / "picnic-0.png").write_bytes(encode(picture, whole | record))
-    assert "cannot be read" in report(contextgen, "out").entries["picnic-0"]["problem"]
+    entry = report(contextgen, "out").entries["picnic-0"]
+    assert entry["outcome"] == "unrecorded" and "cannot be read" in entry["problem"]
+
+
+def test_pictures_without_a_readable_record_are_not_counted_as_rendered(contextgen, out):
+    for number in range(12):
+        content = encode(Image.new("RGB", (8, 8)), {"job": "x", "scene": {"version": number}})
+        (out / f"a{number}.png").write_bytes(content)  # by its name before the others
+    result = contextgen("report", "out")
+    assert result.code == 0
+    assert result.err.splitlines()[-1] == "1 crashed, 1 failed, 2 rendered, 12 without a readable record"
+    named = [line for line in result.err.splitlines() if "its record cannot be read" in line]
+    assert [Path(line.split(":")[1].strip()).name for line in named] == [f"a{number}.png" for number in range(10)]
+    assert "warning: 2 more have no readable record" in result.err
+    outcomes = [entry["outcome"] for entry in Page(out / "report.html").data["entries"]]
+    assert outcomes[-12:] == ["unrecorded"] * 12 and "unrecorded" not in outcomes[:-12]
+    summary = contextgen("report", "out", "--json").records[-1]
+    assert (summary["rendered"], summary["unrecorded"], summary["entries"], summary["exit"]) == (2, 12, 16, 0)
 
 
 def test_a_torn_line_of_the_ledger_is_told_and_passed_over(contextgen, out):

@@ -10,6 +10,7 @@ import pytest
 from folders import OTHER_RECIPE, paint
 
 from contextgen_cli.errors import UsageError
+from contextgen_cli.models.numerics import DTYPES
 from contextgen_cli.records.output import read_record
 from contextgen_cli.records.record import parse_record
 from contextgen_cli.records.recording import changes
@@ -36,7 +37,7 @@ def with_value(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 
 def test_it_is_understood(record) -> None:
-    found = parse_record(record, PICTURE)
+    found = parse_record(record, PICTURE, DTYPES)
     assert (found.seed, found.scene.name, found.scene.prompt) == (7, "picnic", "a crab is holding a bag")
     assert (found.model, found.adapter) == (OTHER_RECIPE.model, OTHER_RECIPE.adapter)
     assert found.digest(Path("refs/crab.png")) == record["inputs"]["refs/crab.png"]
@@ -52,18 +53,18 @@ def test_it_is_understood(record) -> None:
     ],
 )
 def test_how_it_was_computed_in_words(record, more, words) -> None:
-    assert parse_record({**record, **more}, PICTURE).computed == words
+    assert parse_record({**record, **more}, PICTURE, DTYPES).computed == words
 
 
 def test_a_picture_without_an_adapter(record) -> None:
-    assert parse_record({**record, "adapter": None}, PICTURE).adapter is None
+    assert parse_record({**record, "adapter": None}, PICTURE, DTYPES).adapter is None
 
 
 @pytest.mark.parametrize("broken", ["seed", "model", "scene", "inputs", "dtype"])
 def test_a_record_that_lacks_something_is_told_and_by_whom_it_may_be(record, broken) -> None:
     record.pop(broken)
     with pytest.raises(UsageError, match=r"out/picnic-0\.png: its record cannot be read") as caught:
-        parse_record(record, PICTURE)
+        parse_record(record, PICTURE, DTYPES)
     assert "another version" in str(caught.value.hint)
 
 
@@ -85,7 +86,7 @@ def test_a_record_that_lacks_something_is_told_and_by_whom_it_may_be(record, bro
 )
 def test_a_record_that_no_picture_has_is_refused(record, path, value) -> None:
     with pytest.raises(UsageError, match="its record cannot be read"):
-        parse_record(with_value(record, path, value), PICTURE)
+        parse_record(with_value(record, path, value), PICTURE, DTYPES)
 
 
 def test_nothing_sets_a_job_apart_from_itself(record) -> None:

@@ -91,6 +91,12 @@ def test_prompts_that_need_care(prompt: str, folder: Path, check: Check) -> None
     assert only(check(to_yaml(replace(example(folder), prompt=prompt), folder))).prompt == prompt
 
 
+def test_letters_that_turn_the_order_are_spelled_out(folder: Path, check: Check) -> None:
+    text = to_yaml(replace(example(folder), prompt="a\u202eb\u2066c"), folder)
+    assert r'"a\u202eb\u2066c"' in text
+    assert only(check(text)).prompt == "a\u202eb\u2066c"
+
+
 @pytest.mark.parametrize("name", ["no", "null", "On", "y"])
 def test_a_reference_may_be_named_as_yaml_names_values(name: str, folder: Path, check: Check) -> None:
     scene = example(folder)

@@ -133,7 +133,7 @@ def test_a_picture_is_not_written_to_a_terminal(on_a_terminal, tiny, scene):
     assert "would write a PNG to the terminal" in written
 
 
-STEERING = "a\x1b[2J\x07\x9b1m\x7f\u2028b\udce9"
+STEERING = "a\x1b[2J\x07\x9b1m\x7f\u2028\u202a\u202e\u2066\u2069b\udce9"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.commands.shared.run_output import RunOutput, tell_failure, tell_footprints
 from contextgen_cli.errors import UsageError
 from contextgen_cli.models.devices import Footprint, gibibytes
+from contextgen_cli.models.numerics import DTYPES
 from contextgen_cli.records.output import read_record
 from contextgen_cli.records.record import parse_record
 from contextgen_cli.records.recording import changes
@@ -117,7 +118,7 @@ def _changed(outcome: Outcome) -> str:
     assert outcome.evades is not None
     try:
         record = read_record(outcome.evades)
-        parse_record(record, outcome.evades)
+        parse_record(record, outcome.evades, DTYPES)
     except UsageError:  # no picture of ours, or of another version
         return ""
     found = changes(record, job_record(outcome.job))

@@ -62,13 +62,15 @@ def _references_distinct(draft: Draft, report: ProblemCollector) -> None:
     by_content: dict[object, Reference] = {}
     by_spelling: dict[str, Reference] = {}
     for name, reference in draft.references.items():
-        at = key_spot(draft.root, "references", name)
         content = (_normal(reference.image), _normal(reference.mask), reference.crop)
         same = by_content.setdefault(content, reference)
+        similar = by_spelling.setdefault(name.lower().replace("-", "_"), reference)
+        if same is reference and similar is reference:
+            continue
+        at = key_spot(draft.root, "references", name)
         if same is not reference:
             hint = f"an instance may use `{same.name}` again"
             report.warning("same-reference", f"`{name}` is the same picture as `{same.name}`", at, hint)
-        similar = by_spelling.setdefault(name.lower().replace("-", "_"), reference)
         if similar is not reference:
             message = f"`{name}` and `{similar.name}` differ only in spelling"
             report.warning("similar-names", message, at, "choose names that cannot be mistaken")

@@ -17,7 +17,9 @@ STANDARD_INPUT = "<stdin>"
 ON_COMMAND_LINE = Path("--set")  # stands for the path of a problem that an assignment on the command line has
 EXCERPT_COLUMNS = 56  # of the source line: fits a terminal of 60 columns
 _WINDOW = 4 * EXCERPT_COLUMNS  # characters of a line to either side that are looked at
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # would move the cursor or break a line
+# In a class of a regular expression: would move the cursor, break a line or turn the order of what follows
+STEERING = r"\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_UNSAFE = re.compile(rf"[\x00-\x1f{STEERING}]")
 
 
 class Severity(str, Enum):

@@ -59,9 +59,19 @@ def _alike(name: str, others: Iterable[str]) -> str | None:
 
 def _difference(name: str, other: str) -> str:
     if _in_one_form(name) == _in_one_form(other):
-        return "It looks the same but is in another Unicode form (NFC, NFD): rename the file, or copy its name"
+        forms = f"{_form(name)} here, {_form(other)} on the disk"
+        return f"It looks the same but is in another Unicode form, {forms}: rename the file, or copy its name"
     here, there = remark(name), remark(other)
     return f"The name {'here' if here else 'there'} is written{here or there}"
+
+
+def _form(name: str) -> str:
+    """How a name is written that differs from another in nothing else."""
+    if name == _in_one_form(name):
+        return "composed (NFC: an accent is part of its letter)"
+    if name == unicodedata.normalize("NFD", name):
+        return "decomposed (NFD: an accent is a character of its own)"
+    return "neither composed (NFC) nor decomposed (NFD) throughout"
 
 
 def _in_one_form(name: str) -> str:

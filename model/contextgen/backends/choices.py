@@ -60,11 +60,11 @@ class Numerics:
         Raises:
             ValueError: it was computed in a way that is not known here.
         """
+        exact = {each.name: value for each in fields(cls) for value in _recorded(each, record)}
         words = str(record.get("approximations", ""))
         approximated = dict(word.partition("=")[::2] for word in words.split(" "))
         try:
-            values = {each.name: value for each in fields(cls) for value in _recorded(each, record, approximated)}
-            numerics = cls(**values)
+            numerics = cls(**exact, **{each.name: value for each in fields(cls) for value in _read(each, approximated)})
         except ValueError as problem:
             raise ValueError(words or str(problem)) from problem
         if numerics._approximations() != words:
@@ -73,9 +73,8 @@ class Numerics:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            choices, value = each.metadata.get("choices"), getattr(self, each.name)
-            if choices is not None and value != each.default and value not in choices:
-                raise ValueError(f"{each.name} is one of {', '.join(choices)}: {value!r}")
+            if not _offered(each, value := getattr(self, each.name)):
+                raise ValueError(f"{each.name} is one of {', '.join(each.metadata['choices'])}: {value!r}")
 
     def _approximations(self) -> str:
         """What was asked for that is not exact, such as `quantize=int8`."""
@@ -86,13 +85,25 @@ class Numerics:
         )
 
 
-def _recorded(of: Field[Any], record: Mapping[str, Any], approximated: Mapping[str, str]) -> Iterator[Any]:
-    """What a record has for a field, if it has anything."""
-    if read := of.metadata.get("approximates"):
-        name, convert = read
-        if name in approximated:
-            yield convert(approximated[name])
-    elif (key := of.metadata.get("key", of.name)) in record:
-        if of.default is not None and type(record[key]) is not type(of.default):
-            raise ValueError(f"{key}: {record[key]!r}")
-        yield record[key]
+def _offered(of: Field[Any], value: object) -> bool:
+    """Whether a field may have a value, if there is a list of those."""
+    choices = of.metadata.get("choices")
+    return choices is None or value == of.default or value in choices
+
+
+def _recorded(of: Field[Any], record: Mapping[str, Any]) -> Iterator[Any]:
+    """What a record has for a field that it has under a name of its own, if it has anything."""
+    key = of.metadata.get("key", of.name)
+    if "approximates" in of.metadata or key not in record:
+        return
+    value = record[key]
+    if (of.default is not None and type(value) is not type(of.default)) or not _offered(of, value):
+        raise ValueError(f"{key}={value}")
+    yield value
+
+
+def _read(of: Field[Any], approximated: Mapping[str, str]) -> Iterator[Any]:
+    """What a record's approximations have for a field, if they have anything."""
+    name, convert = of.metadata.get("approximates", (None, None))
+    if name in approximated:
+        yield convert(approximated[name])

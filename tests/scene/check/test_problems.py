@@ -41,6 +41,7 @@ def test_text() -> None:
         ("prompt: e\u0301e\u0301 bx", 14, "b"),
         ("x" * 500 + "bx" + "y" * 500, 501, "b"),
         ("\x1b[31m\x07bx", 7, "b"),
+        ("\u202e\u2066bx", 3, "b"),
         ("蟹" * 300 + "bx", 301, "b"),
     ],
 )
@@ -60,6 +61,13 @@ def test_a_file_cannot_steer_the_terminal() -> None:
     steering = {"message": "key `\x1b[2J`", "hint": "\x1b[2J", "key_path": "\x1b[2J"}
     text = as_text(replace(PROBLEM, path=Path.cwd() / "a\nb.yaml", **steering))
     assert "\x1b" not in text and text.startswith("a\\nb.yaml:14:5: error: key `\\x1b[2J`")
+
+
+@pytest.mark.parametrize("letter", [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))], ids=ascii)
+def test_a_file_cannot_turn_the_order_of_letters(letter: str) -> None:
+    turned = f"a{letter}gnp.exe"
+    text = as_text(replace(PROBLEM, path=Path.cwd() / turned, message=turned, source_line=turned, hint=turned))
+    assert letter not in text and text.count(f"a\\u{ord(letter):04x}gnp.exe") == 3
 
 
 def test_json() -> None:

@@ -25,12 +25,23 @@ def hint_for(check: Check, name: str) -> str:
     return problem.hint or ""
 
 
-@pytest.mark.parametrize(("here", "there"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
-def test_another_unicode_form_is_told(here: str, there: str, folder: Path, check: Check) -> None:
+@pytest.mark.parametrize(
+    ("here", "there", "forms"),
+    [
+        (COMPOSED, DECOMPOSED, ("composed (NFC", "decomposed (NFD")),
+        (DECOMPOSED, COMPOSED, ("decomposed (NFD", "composed (NFC")),
+        (COMPOSED + DECOMPOSED, COMPOSED * 2, ("neither composed (NFC) nor decomposed (NFD)", "composed (NFC")),
+    ],
+    ids=["composed", "decomposed", "mixed"],
+)
+def test_another_unicode_form_is_told(
+    here: str, there: str, forms: tuple[str, str], folder: Path, check: Check
+) -> None:
     draw_reference(folder / f"{there}.png", "red")
-    assert FORM in hint_for(check, f"{here}.png") and f"did you mean {folder / there}.png?" in hint_for(
-        check, f"{here}.png"
-    )
+    hint = hint_for(check, f"{here}.png")
+    assert f"did you mean {folder / there}.png? It looks the same but is in another Unicode form, " in hint
+    in_the_scene, on_the_disk = hint.partition(f"{FORM}, ")[2].split(" here, ")
+    assert in_the_scene.startswith(forms[0]) and on_the_disk.startswith(forms[1]) and " on the disk: " in on_the_disk
     (folder / there).mkdir()
     draw_reference(folder / there / "fox.png", "red")
     assert FORM in hint_for(check, f"{here}/fox.png")
