@@ -12,12 +12,12 @@ from contextgen.weights.json_files import short
 
 LARGEST = 1 << 20  # of any size; the vocabulary of T5 is a thirtieth
 A_SIZE = f"a whole number from 1 to {LARGEST:,}"
+Configuration = Mapping[str, Any]  # JSON of anybody's: of its values nothing is known
+Allows = Callable[[Any], bool]
 REPAIR = "Fetch the folder again, or copy the file that is broken."
 
 
-def demand(
-    path: Path, config: Mapping[str, Any], names: Iterable[str], allows: Callable[[Any], bool], belongs: str
-) -> None:
+def demand(path: Path, config: Configuration, names: Iterable[str], allows: Allows, belongs: str) -> None:
     """Refuse a configuration that lacks one of these keys, or has something else there than what belongs.
 
     Raises:

@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from contextgen.backends.flux_kontext.components.demands import A_SIZE, REPAIR, demand, is_number, is_size
+from contextgen.backends.flux_kontext.components.demands import (
+    A_SIZE,
+    REPAIR,
+    Configuration,
+    demand,
+    is_number,
+    is_size,
+)
 from contextgen.weights.checkpoint_errors import FolderIncomplete
 from contextgen.weights.json_files import short
 
@@ -21,7 +28,7 @@ _FEED_FORWARD = {  # of T5: function, gated
 _ROPE = [16, 56, 56]  # where nothing is stated
 
 
-def check_settings(component: str, path: Path, config: Mapping[str, Any]) -> None:
+def check_settings(component: str, path: Path, config: Configuration) -> None:
     """Refuse a configuration that says something that no model of this family has.
 
     Raises:
@@ -32,7 +39,7 @@ def check_settings(component: str, path: Path, config: Mapping[str, Any]) -> Non
         _CHECKS[component](path, config)
 
 
-def _refuse_detours(path: Path, config: Mapping[str, Any]) -> None:
+def _refuse_detours(path: Path, config: Configuration) -> None:
     """Keys by which a library takes weights or code from elsewhere."""
     for name, value in config.items():
         elsewhere = "attn_implementation" in name and "/" in str(value)
@@ -40,7 +47,7 @@ def _refuse_detours(path: Path, config: Mapping[str, Any]) -> None:
             raise FolderIncomplete(f"{path}: {name}: {short(value)} would be taken from elsewhere", "Remove the key.")
 
 
-def _check_scheduler(path: Path, config: Mapping[str, Any]) -> None:
+def _check_scheduler(path: Path, config: Configuration) -> None:
     shortest, longest = "base_image_seq_len", "max_image_seq_len"
     demand(path, config, (shortest, longest, "num_train_timesteps"), is_size, A_SIZE)
     demand(path, config, ("base_shift", "max_shift"), _is_shift, _A_SHIFT)
@@ -51,7 +58,7 @@ def _check_scheduler(path: Path, config: Mapping[str, Any]) -> None:
         raise FolderIncomplete(f"{path}: {longest}: {config[longest]} is not above {shortest}", REPAIR)
 
 
-def _check_transformer(path: Path, config: Mapping[str, Any]) -> None:
+def _check_transformer(path: Path, config: Configuration) -> None:
     side = config["attention_head_dim"]
     demand(
         path,
@@ -62,7 +69,7 @@ def _check_transformer(path: Path, config: Mapping[str, Any]) -> None:
     )
 
 
-def _check_t5(path: Path, config: Mapping[str, Any]) -> None:
+def _check_t5(path: Path, config: Configuration) -> None:
     name = "feed_forward_proj"
     stated = {name: "relu", **config}
     demand(path, stated, (name,), lambda value: value in list(_FEED_FORWARD), f"one of {', '.join(_FEED_FORWARD)}")
@@ -71,7 +78,7 @@ def _check_t5(path: Path, config: Mapping[str, Any]) -> None:
     demand(path, {"is_gated_act": gated, **config}, ("is_gated_act",), lambda value: value is gated, str(gated).lower())
 
 
-_CHECKS: Mapping[str, Callable[[Path, Mapping[str, Any]], None]] = {
+_CHECKS: Mapping[str, Callable[[Path, Configuration], None]] = {
     "scheduler": _check_scheduler,
     "text_encoder_2": _check_t5,
     "transformer": _check_transformer,

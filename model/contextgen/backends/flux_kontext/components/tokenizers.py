@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from contextgen.backends.flux_kontext.components.demands import REPAIR, demand, is_number
+from contextgen.backends.flux_kontext.components.demands import REPAIR, Configuration, demand, is_number
 from contextgen.backends.tokenization import TOKENIZER_FILE, open_tokenizer
 from contextgen.weights.checkpoint_errors import FolderIncomplete
 from contextgen.weights.json_files import short
 from contextgen.weights.model_folder import read_configuration
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 ENCODERS = {"tokenizer": "text_encoder", "tokenizer_2": "text_encoder_2"}
 _SETTINGS, _ADDED, _VOCABULARY = "tokenizer_config.json", "added_tokens.json", "vocab.json"
@@ -37,7 +40,7 @@ def check_tokenizers(folder: Path) -> None:
             _check_ids(((whole, *each) for each in zip(around.tokens, around.ids, strict=True)), config["vocab_size"])
 
 
-def check_vocabulary(folder: Path, name: str, tokenizer: Any) -> None:
+def check_vocabulary(folder: Path, name: str, tokenizer: PreTrainedTokenizerBase) -> None:
     """As `check_tokenizers`, of what a library has made of all files of a tokenizer together.
 
     Raises:
@@ -47,7 +50,7 @@ def check_vocabulary(folder: Path, name: str, tokenizer: Any) -> None:
     _check_ids(((folder / name, *each) for each in tokenizer.get_vocab().items()), config["vocab_size"])
 
 
-def _check_settings(path: Path, stated: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+def _check_settings(path: Path, stated: Configuration, config: Configuration) -> None:
     if (positions := config.get("max_position_embeddings")) is not None:
         words = f"a whole number from 1 to {positions}, the positions of its encoder"
         demand(path, stated, [_LENGTH], lambda value: type(value) is int and 1 <= value <= positions, words)
@@ -59,7 +62,7 @@ def _check_settings(path: Path, stated: Mapping[str, Any], config: Mapping[str, 
         demand(path, stated, [_EXTRA], lambda value: type(value) is int and 0 <= value <= size, words)
 
 
-def _stated_tokens(part: Path, stated: Mapping[str, Any]) -> Iterator[_Token]:
+def _stated_tokens(part: Path, stated: Configuration) -> Iterator[_Token]:
     """The tokens that the JSON files of a tokenizer give an id."""
     for file in (part / _ADDED, part / _VOCABULARY):
         if file.is_file():
@@ -72,7 +75,7 @@ def _stated_tokens(part: Path, stated: Mapping[str, Any]) -> Iterator[_Token]:
                 yield whole, each.get("content"), each.get("id")
 
 
-def _object(path: Path, stated: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _object(path: Path, stated: Configuration, name: str) -> Configuration:
     found = stated.get(name) or {}
     if not isinstance(found, dict):
         raise FolderIncomplete(f"{path}: {name}: {short(found)} is not an object", REPAIR)
