@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,16 @@ def test_a_tensor_left_out_is_named_with_its_file_before_anything_loads(
     with pytest.raises(FolderIncomplete) as refused:
         ContextGenPipeline.from_pretrained(folder)
     assert str(refused.value) == f"{folder / component}: no {name} in {FILES[component]}"
+
+
+def test_the_libraries_report_nothing_beside_it(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("transformers"), "handlers", [caplog.handler])
+    alter(folder, "text_encoder_2", lambda tensors: tensors.pop(NEEDED["text_encoder_2"]))
+    with pytest.raises(FolderIncomplete):
+        check_tensors(folder)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("component", FILES)

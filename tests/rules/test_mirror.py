@@ -48,7 +48,9 @@ TESTED_IN = {
     "evaluation/test_registry.py": "evaluation.extent",
     "evaluation/test_synthetic_benchmark.py": "evaluation.synthetic.comparisons evaluation.synthetic.listing",
     "models/test_error_translation.py": "errors",
-    "models/test_untrusted_folders.py": "backends.flux_kontext.components.configurations",
+    "models/test_untrusted_folders.py": "backends.flux_kontext.components.configurations "
+    "backends.flux_kontext.components.demands backends.flux_kontext.components.settings "
+    "backends.flux_kontext.components.tokenizers",
     "models/test_memory_reduction.py": "models.numerics",
     "records/test_image_digests.py": "scene.stamps",
     "records/test_output.py": "records.unwritable",

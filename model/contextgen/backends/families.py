@@ -10,6 +10,7 @@ from pathlib import Path
 
 from contextgen.backends.base import Backend
 from contextgen.weights.checkpoint_errors import FolderIncomplete, UnknownModel
+from contextgen.weights.json_files import short
 from contextgen.weights.model_folder import read_index
 
 GROUP = "contextgen.backends"
@@ -58,7 +59,7 @@ def class_name(folder: Path) -> str:
     kind = stated.get("_class_name")
     if not isinstance(kind, str):
         raise FolderIncomplete(
-            f"{index}: does not say what it is: `_class_name` is {kind!r}",
+            f"{index}: does not say what it is: `_class_name` is {short(kind)}",
             "Fetch the folder again: the name of a class belongs there.",
         )
     return kind

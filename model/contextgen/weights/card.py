@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from contextgen.weights.json_files import read_object
+from contextgen.weights.json_files import read_object, short
 
 CARD_FILE = "contextgen.json"
 
@@ -116,10 +116,10 @@ def _read(path: Path, kind: type[Card]) -> dict[str, Any]:
         raise MalformedCard(f"{path}: {error}") from None
     allows = {each.name: each.metadata["allows"] for each in fields(kind) if "allows" in each.metadata}
     if unknown := sorted(set(values) - set(allows)):
-        raise MalformedCard(f"{path}: unknown key {unknown[0]!r}; known are {', '.join(sorted(allows))}")
+        raise MalformedCard(f"{path}: unknown key {short(unknown[0])}; known are {', '.join(sorted(allows))}")
     for name, value in values.items():
         if not allows[name](value):
-            raise MalformedCard(f"{path}: {name}: {value!r} is not what belongs there")
+            raise MalformedCard(f"{path}: {name}: {short(value)} is not what belongs there")
     return {name: _frozen(value) for name, value in values.items()}
 
 

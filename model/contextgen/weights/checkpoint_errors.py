@@ -16,15 +16,20 @@ CheckpointError
 
 from __future__ import annotations
 
+import re
+
+_TOO_LONG = re.compile(r"[^\s/]{256,}")  # longer than any file's name
+
 
 class CheckpointError(RuntimeError):
     """Weights that cannot be used. `hint` says what to do about it.
 
-    The names in a message may be anybody's: what a terminal would obey is spelled out.
+    The names in a message may be anybody's: what a terminal would obey is spelled out, what would fill it is cut.
     """
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__("".join(each if each.isprintable() else ascii(each)[1:-1] for each in message))
+        brief = _TOO_LONG.sub(lambda found: f"{found.group()[:60]}…", message)
+        super().__init__("".join(each if each.isprintable() else ascii(each)[1:-1] for each in brief))
         self.hint = hint
 
 

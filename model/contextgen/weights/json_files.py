@@ -6,7 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+_MOST_LETTERS = 40
 _LARGEST = 1 << 26  # bytes; the largest tokenizers take a quarter
+
+
+def short(value: object) -> str:
+    """A value of anybody's for a message, which it does not fill."""
+    words = repr(value)
+    return words if len(words) <= _MOST_LETTERS else f"{words[:_MOST_LETTERS]}…"
 
 
 def read_object(path: Path) -> dict[str, Any]:

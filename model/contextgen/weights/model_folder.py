@@ -6,6 +6,7 @@ Safetensors only; nothing of their tensors is read. What is wrong is found befor
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -38,6 +39,8 @@ def check_folder(folder: Path) -> None:
     names = components(folder)
     if problem := contents_problem(folder, _read_from(folder, names)):
         raise UntrustedFolder(f"{folder}: {problem}", _TRUST)
+    for name in names:
+        _refuse_adapters(folder, name)
     for name in names:
         _check_component(folder, name)
 
@@ -75,7 +78,7 @@ def read_index(folder: Path) -> tuple[Path, dict[str, Any]]:
     Raises:
         FolderIncomplete: there is none, or it is not JSON.
     """
-    index = next((folder / name for name in INDEX_FILES if (folder / name).is_file()), None)
+    index = next((folder / name for name in INDEX_FILES if os.path.lexists(folder / name)), None)
     if index is None:
         raise FolderIncomplete(
             f"{folder} is no model folder: {INDEX_FILES[0]} is missing",
@@ -182,6 +185,16 @@ def _read_from(folder: Path, names: Iterable[str]) -> Iterator[Path]:
         yield folder / name
         if (folder / name).is_dir():
             yield from sorted((folder / name).iterdir())
+
+
+def _refuse_adapters(folder: Path, name: str) -> None:
+    """A library that loads a component puts an adapter that lies in its folder on it, unasked and in silence."""
+    part = folder / name
+    if found := sorted([*part.glob("adapter_config.json"), *part.glob("adapter_model*")]):
+        raise UntrustedFolder(
+            f"{found[0]} is an adapter inside a component, which would change its weights unasked",
+            "Take it out of the folder; an adapter of the transformer is given with --adapter.",
+        )
 
 
 def _check_component(folder: Path, name: str) -> None:

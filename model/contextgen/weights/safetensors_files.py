@@ -17,6 +17,9 @@ _GIT_LFS = b"version https://git-lfs"
 _PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 _COUNTS = "I64"  # as buffers number positions; the family knows which
+_MOST_TENSORS = 20_000  # of a component or an adapter; the largest have a tenth
+_LARGEST_HEADER = 1 << 23  # bytes
+_LONGEST_NAME = 120  # letters of it in a message
 _SCALES = re.compile(r"(^|\.)(weight_scale(_inv)?|scale_weight|input_scale|scale_input|scaled_fp8)$")
 UNQUANTIZED = "Take the weights in bfloat16: --quantize makes them smaller when they are loaded."
 
@@ -42,9 +45,12 @@ def read_header(file: Path) -> dict[str, StoredTensor]:
     """
     if not file.is_file():  # a pipe would be waited for
         raise ValueError(f"{file.name}: no regular file")
+    _check_length(file)
     try:
         with safe_open(file, "np") as stream:
-            slices = {name: stream.get_slice(name) for name in stream.keys()}  # noqa: SIM118  no mapping
+            names = stream.keys()
+            _check_count(file, len(names))
+            slices = {name: stream.get_slice(name) for name in names}
             return {
                 name: StoredTensor(file, part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()
             }
@@ -63,6 +69,7 @@ def read_headers(files: Iterable[Path]) -> dict[str, StoredTensor]:
     found: dict[str, StoredTensor] = {}
     for file in files:
         held = read_header(file)
+        _check_count(file, len(found) + len(held))
         _check_numbers(file, held)
         if twice := sorted(held.keys() & found.keys()):
             raise ValueError(f"several files hold {twice[0]}: {found[twice[0]].file.name} and {file.name}")
@@ -97,7 +104,8 @@ def count_numbers(tensors: Mapping[str, StoredTensor], name: str = "") -> int:
 
 def some(names: Sequence[str], most: int = 3) -> str:
     """The first of many names, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    shown = (name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in names[:most])
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _pointer(file: Path) -> str | None:
@@ -114,15 +122,29 @@ def _index(component: Path) -> Path | None:
 def _weight_map(index: Path) -> dict[str, str]:
     """Tensor -> the name of the shard beside the index that holds it."""
     try:
-        stated = dict(read_object(index)["weight_map"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{index.name} is no index of shards: {error!r}") from error
+        stated = read_object(index).get("weight_map")
+    except ValueError as error:
+        raise ValueError(f"{index.name} is no index of shards: {error}") from error
+    if not (isinstance(stated, dict) and stated):
+        raise ValueError(f"{index.name} is no index of shards: its weight_map does not say where tensors are")
     for name in sorted({str(name) for name in stated.values()}):
         if Path(name).name != name or Path(name).suffix != ".safetensors":
             raise ValueError(f"{index.name}: {name!r} is no name of a safetensors file beside it")
         if not (index.parent / name).is_file():
             raise ValueError(f"{name} is missing")
     return stated
+
+
+def _check_length(file: Path) -> None:
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+    if _LARGEST_HEADER < length < file.stat().st_size:  # what is longer than its file is told by the library
+        raise ValueError(f"{file.name}: a header of {length:,} bytes, and {_LARGEST_HEADER:,} are the most")
+
+
+def _check_count(file: Path, tensors: int) -> None:
+    if tensors > _MOST_TENSORS:
+        raise ValueError(f"{file.name}: {tensors:,} tensors, and {_MOST_TENSORS:,} are the most that a model has")
 
 
 def _check_numbers(file: Path, held: Mapping[str, StoredTensor]) -> None:

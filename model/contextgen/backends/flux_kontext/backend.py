@@ -54,9 +54,10 @@ class FluxKontext(Backend):
         check_configurations(self.folder)
 
     def check_weights(self) -> None:
-        from contextgen.backends.flux_kontext.components.tensors import check_tensors
+        from contextgen.backends.flux_kontext.components.tensors import check_tensors, check_vocabularies
 
         check_tensors(self.folder)
+        check_vocabularies(self.folder)
         super().check_weights()
 
     def check_adapter(self, path: Path) -> None:

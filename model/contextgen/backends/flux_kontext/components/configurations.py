@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from contextgen.backends.flux_kontext.components.demands import A_SIZE, LARGEST, REPAIR, demand, is_number, is_size
+from contextgen.backends.flux_kontext.components.settings import check_settings
+from contextgen.backends.flux_kontext.components.tokenizers import check_tokenizers
 from contextgen.weights.checkpoint_errors import FolderIncomplete, UntrustedFolder
+from contextgen.weights.json_files import short
 from contextgen.weights.model_folder import component_classes, read_configuration, read_index, stored_tensors
 from contextgen.weights.safetensors_files import UNQUANTIZED, StoredTensor
 
@@ -29,13 +32,7 @@ _SIZES = {
     "text_encoder_2": ("d_ff", "d_kv", "d_model", "num_heads", "num_layers", "vocab_size"),
     "vae": ("latent_channels", "layers_per_block"),
 }
-_NUMBERS = {
-    "scheduler": ("base_image_seq_len", "base_shift", "max_image_seq_len", "max_shift", "num_train_timesteps", "shift"),
-    "vae": ("scaling_factor", "shift_factor"),
-}
-_LARGEST = 1 << 20  # of any size; the vocabulary of T5 is a thirtieth
-_A_SIZE = f"a whole number from 1 to {_LARGEST:,}"
-_REPAIR = "Fetch the folder again, or copy the file that is broken."
+_NUMBERS = {"vae": ("scaling_factor", "shift_factor")}
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def read_config(folder: Path) -> FluxConfig:
         transformer, vae = (folder / component / "config.json" for component in ("transformer", "vae"))
         return _read((transformer, transformer.stat().st_mtime_ns), (vae, vae.stat().st_mtime_ns))
     except OSError as problem:
-        raise FolderIncomplete(f"{problem.filename}: {problem.strerror}", _REPAIR) from problem
+        raise FolderIncomplete(f"{problem.filename}: {problem.strerror}", REPAIR) from problem
 
 
 def check_classes(folder: Path) -> None:
@@ -80,7 +77,7 @@ def check_classes(folder: Path) -> None:
     """
     index, named = read_index(folder)[0], component_classes(folder)
     if missing := sorted(CLASSES.keys() - named.keys()):
-        raise FolderIncomplete(f"{folder}: {index.name} does not name {missing[0]}", _REPAIR)
+        raise FolderIncomplete(f"{folder}: {index.name} does not name {missing[0]}", REPAIR)
     for component, (library, kind) in named.items():
         known = CLASSES.get(component, ())
         if f"{library}.{kind}" not in known:
@@ -100,13 +97,15 @@ def check_configurations(folder: Path) -> None:
     for component in ("scheduler", *WEIGHED):
         path = folder / component / ("scheduler_config.json" if component == "scheduler" else "config.json")
         config = read_configuration(path)
-        _demand(path, config, _SIZES.get(component, ()), _is_size, _A_SIZE)
-        _demand(path, config, _NUMBERS.get(component, ()), _is_number, "a number")
+        demand(path, config, _SIZES.get(component, ()), is_size, A_SIZE)
+        demand(path, config, _NUMBERS.get(component, ()), is_number, "a number")
         _check_modesty(path, config)
+        check_settings(component, path, config)
         if component in WEIGHED:
             stored = stored_tensors(folder, component)
             _check_depth(path, config, len(stored))
             _check_integers(stored)
+    check_tokenizers(folder)
 
 
 @lru_cache(maxsize=32)
@@ -115,20 +114,10 @@ def _read(transformer: tuple[Path, int], vae: tuple[Path, int]) -> FluxConfig:
     *sizes, flag, channels = (each.name for each in fields(FluxConfig))
     (flux, _), (codec, _) = transformer, vae
     stated, coding = read_configuration(flux), read_configuration(codec)
-    _demand(flux, stated, sizes, _is_size, _A_SIZE)
-    _demand(flux, stated, [flag], lambda value: isinstance(value, bool), "true or false")
-    _demand(codec, coding, [channels], _are_widths, "a list of a few whole numbers")
+    demand(flux, stated, sizes, is_size, A_SIZE)
+    demand(flux, stated, [flag], lambda value: isinstance(value, bool), "true or false")
+    demand(codec, coding, [channels], _are_widths, "a list of a few whole numbers")
     return FluxConfig(**{name: stated[name] for name in (*sizes, flag)}, block_out_channels=tuple(coding[channels]))
-
-
-def _demand(
-    path: Path, config: Mapping[str, Any], names: Iterable[str], allows: Callable[[Any], bool], belongs: str
-) -> None:
-    for name in names:
-        if name not in config:
-            raise FolderIncomplete(f"{path}: {name!r} is missing", _REPAIR)
-        if not allows(config[name]):
-            raise FolderIncomplete(f"{path}: {name}: {_short(config[name])} is not {belongs}", _REPAIR)
 
 
 def _check_modesty(path: Path, config: Mapping[str, Any]) -> None:
@@ -140,19 +129,18 @@ def _check_modesty(path: Path, config: Mapping[str, Any]) -> None:
         )
     for name, value in config.items():
         for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, int) and abs(number) > _LARGEST:
-                raise FolderIncomplete(f"{path}: {name}: {_short(number)} is beyond {_LARGEST:,}", _REPAIR)
+            if isinstance(number, (int, float)) and not abs(number) <= LARGEST:  # nor NaN
+                words = f"beyond {LARGEST:,}" if abs(number) > LARGEST else "not a number"
+                raise FolderIncomplete(f"{path}: {name}: {short(number)} is {words}", REPAIR)
 
 
 def _check_depth(path: Path, config: Mapping[str, Any], tensors: int) -> None:
     """Every layer has weights of its own, so that there cannot be more layers than tensors."""
     for name, value in config.items():
         if "layers" in name and isinstance(value, int) and value > tensors:
-            raise FolderIncomplete(f"{path}: {name}: {value:,} layers, and {tensors:,} tensors beside it", _REPAIR)
+            raise FolderIncomplete(f"{path}: {name}: {value:,} layers, and {tensors:,} tensors beside it", REPAIR)
         if isinstance(value, list) and len(value) > tensors:
-            raise FolderIncomplete(
-                f"{path}: {name}: {len(value):,} entries, and {tensors:,} tensors beside it", _REPAIR
-            )
+            raise FolderIncomplete(f"{path}: {name}: {len(value):,} entries, and {tensors:,} tensors beside it", REPAIR)
 
 
 def _check_integers(stored: Mapping[str, StoredTensor]) -> None:
@@ -163,18 +151,5 @@ def _check_integers(stored: Mapping[str, StoredTensor]) -> None:
             )
 
 
-def _is_size(value: object) -> bool:
-    return type(value) is int and 1 <= value <= _LARGEST
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
-
-
 def _are_widths(value: object) -> bool:
-    return isinstance(value, list) and 0 < len(value) <= 16 and all(map(_is_size, value))
-
-
-def _short(value: object) -> str:
-    words = repr(value)
-    return words if len(words) <= 40 else f"{words[:40]}…"
+    return isinstance(value, list) and 0 < len(value) <= 16 and all(map(is_size, value))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -22,11 +23,13 @@ from transformers.utils import logging as transformers_logging
 
 from contextgen.backends.finite import check_numbers, is_finite
 from contextgen.backends.flux_kontext.components.configurations import WEIGHED
+from contextgen.backends.flux_kontext.components.tokenizers import ENCODERS, check_vocabulary
 from contextgen.weights.checkpoint_errors import FolderIncomplete
 from contextgen.weights.model_folder import component_classes, stored_tensors
 from contextgen.weights.safetensors_files import StoredTensor, some, weight_files
 
 _UNBUILDABLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, StrictDataclassError, TypeError, ValueError)
+_LONGEST_REASON = 200  # letters of a library's words
 _COMPARE = "Compare the folder with its source, or fetch it again: every tensor is needed, and every one must be used."
 
 MetaTensors = dict[str, torch.Tensor]
@@ -56,12 +59,31 @@ def check_tensors(folder: Path) -> None:
             raise FolderIncomplete(f"{folder / component}: {'; '.join(words)}", _COMPARE)
 
 
+def check_vocabularies(folder: Path) -> None:
+    """Refuse tokenizers that give an id for which their text encoder has no embedding.
+
+    Raises:
+        FolderIncomplete: names the folder and the token.
+    """
+    classes = component_classes(folder)
+    for name in ENCODERS:
+        library, kind = classes[name]
+        with _in_silence():
+            tokenizer = getattr(importlib.import_module(library), kind).from_pretrained(
+                folder / name, local_files_only=True
+            )
+        check_vocabulary(folder, name, tokenizer)
+
+
 def check_loaded(folder: Path, pipeline: DiffusionPipeline) -> None:
-    """Refuse components with NaN or infinity in their weights, just loaded from a folder; quantized ones pass.
+    """Refuse components with NaN or infinity in their weights, just loaded from a folder; quantized ones pass. And
+    tokenizers, as `check_vocabularies`.
 
     Raises:
         FolderIncomplete: names the file and the tensor.
     """
+    for name in ENCODERS:
+        check_vocabulary(folder, name, getattr(pipeline, name))
     for component in WEIGHED:
         plain = (each for each in getattr(pipeline, component).parameters() if type(each) is torch.nn.Parameter)
         if not all(map(is_finite, plain)):
@@ -78,7 +100,7 @@ def _difference(kind: Any, component: Path, stored: Mapping[str, StoredTensor]) 
     try:
         return compare(kind, component, held)
     except _UNBUILDABLE as problem:
-        first = str(problem).strip().split("\n", 1)[0]
+        first = shorten(str(problem).strip().split("\n", 1)[0].rstrip(".:"), _LONGEST_REASON, placeholder="…")
         raise FolderIncomplete(
             f"{component / 'config.json'}: no {kind.__name__} can be made as it says: {first}", _COMPARE
         ) from problem
@@ -98,7 +120,7 @@ def _by_diffusers(kind: Any, component: Path, held: MetaTensors) -> _Difference:
 
 
 def _by_transformers(kind: Any, component: Path, held: MetaTensors) -> _Difference:
-    with _without_progress():
+    with _in_silence():
         _, told = kind.from_pretrained(
             None,
             config=kind.config_class.from_pretrained(component, local_files_only=True),
@@ -125,12 +147,14 @@ def _place(name: str, stored: Mapping[str, StoredTensor], files: list[str]) -> s
 
 
 @contextmanager
-def _without_progress() -> Iterator[None]:
-    """transformers shows bars for what takes milliseconds here."""
-    shown = transformers_logging.is_progress_bar_enabled()
+def _in_silence() -> Iterator[None]:
+    """transformers shows bars for what takes milliseconds here, and reports what is told in our words."""
+    shown, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
     try:
         yield
     finally:
+        transformers_logging.set_verbosity(level)
         if shown:
             transformers_logging.enable_progress_bar()
