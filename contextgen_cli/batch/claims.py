@@ -17,7 +17,7 @@ from contextgen_cli.batch.ledger import NO_LOCKS
 from contextgen_cli.records.state_folder import state_folder
 
 _CLAIMS = "claims"
-_JOB_ID = re.compile(r"[0-9a-f]{64}")
+_JOB_ID = re.compile(r"[0-9a-z]{64}")
 _PATIENCE = 1.0  # seconds, for a job that was found at work before
 _TRIES = 3  # whoever ends a run removes the empty folder
 
