@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -117,7 +118,8 @@ def test_killed_at_random_moments_it_comes_to_the_same_pictures(whole, tmp_path)
             process = start(scenes, out, "--processes", moments.choice("12"))
             wait_for_pictures(process, out, len(list(out.glob("*.png"))) + 1)
             time.sleep(moments.uniform(0, 0.2))
-            moments.choice((os.kill, os.killpg, os.killpg))(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it was done before
+                moments.choice((os.kill, os.killpg, os.killpg))(process.pid, signal.SIGKILL)
             process.communicate()
             kills -= 1
         process = start(scenes, out, "--processes", "2")
