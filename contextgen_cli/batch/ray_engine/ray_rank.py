@@ -14,6 +14,7 @@ from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.worker import JobOptions, work
 from contextgen_cli.errors import DeviceLost, EnvironmentProblem
 
+_ANSWERS_WITHIN = 30.0  # seconds; an answer that was lost on the way never comes
 _POLL = 0.2  # seconds between two questions of a rank that has nothing to do
 
 
@@ -68,6 +69,6 @@ class _KeeperLine(Narrator):
 def _answer(reference: Any) -> Any:
     ray = import_ray()
     try:
-        return ray.get(reference)
-    except ray.exceptions.RayActorError as problem:
+        return ray.get(reference, timeout=_ANSWERS_WITHIN)
+    except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError) as problem:
         raise _Unheard("nobody hands out jobs any more") from problem

@@ -151,10 +151,10 @@ class RaySupervisor:
         self.job_store.give_up(rank.token)  # it may live on, out of reach
         self._listen()
         self._ranks.remove(rank)
-        if why is None:
+        if why is None and self.job_store.closed is not None:
             return
         import_ray().kill(rank.actor)
-        if self._out_of_reach(rank):
+        if why is None or self._out_of_reach(rank):
             self._lose(rank)
             return
         failed_starts = rank.failed_starts

@@ -29,7 +29,11 @@ from contextgen_cli.errors import EnvironmentProblem, OutputError
 from contextgen_cli.records.output import Destination
 from contextgen_cli.terminal.progress import Silence
 
-pytestmark = [pytest.mark.processes, pytest.mark.skipif(sys.platform != "linux", reason="Ray's clusters are Linux's")]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(sys.platform != "linux", reason="Ray's clusters are Linux's"),
+]
 
 
 class Notes(Silence):
