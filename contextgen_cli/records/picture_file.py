@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from contextgen_cli.records.regular_files import open_regular
+from contextgen_cli.scene.check.image_formats.image_pieces import PNG_SIGNATURE, png_chunks
 from contextgen_cli.scene.limits import LARGEST_SIDE
 
 if TYPE_CHECKING:
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 RECORD_KEY = "contextgen"  # the text chunk of a picture's record
 LARGEST_PIXELS = LARGEST_SIDE**2
 _LARGEST_SHEET = 4 * LARGEST_PIXELS  # pixels of a contact sheet, the largest picture that we write
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LARGEST_BESIDE = 16 << 20  # bytes of chunks that are none of the pixels': the largest scene's record has room
 _MOST_BESIDE = 256  # of these; ours have 3
 _MOST_CHUNKS = 1 << 17
-_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _DAMAGED = (ValueError, SyntaxError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
 
 
@@ -78,12 +76,12 @@ def record_text(image: Image) -> str | None:
 def _check_size(file: BinaryIO) -> None:
     """Refuse by the header alone what Pillow would warn of, or refuse in words of its own."""
     head = file.read(24)
-    if head[:8] != _SIGNATURE or len(head) < 24:
+    if head[:8] != PNG_SIGNATURE or len(head) < 24:
         raise OddPicture("not a picture")
     width, height = struct.unpack(">II", head[16:])
     if width * height > _LARGEST_SHEET:
         raise _too_large(width, height)
-    file.seek(len(_SIGNATURE))
+    file.seek(len(PNG_SIGNATURE))
 
 
 def _too_large(width: int, height: int) -> OddPicture:
@@ -94,16 +92,12 @@ def _check_chunks(file: BinaryIO) -> None:
     """Refuse what would take Pillow long or much memory, and a picture of two records: nobody knows which is meant."""
     beside: list[int] = []
     records = 0
-    for _ in range(_MOST_CHUNKS):
-        if len(head := file.read(8)) < 8:
-            return
-        length, kind = struct.unpack(">I4s", head)
-        beside += [length] * (kind != b"IDAT")
+    for number, chunk in enumerate(png_chunks(file)):
+        if number == _MOST_CHUNKS:
+            raise OddPicture("more parts than a picture has")
+        beside += [chunk.length] * (chunk.kind != b"IDAT")
         if len(beside) > _MOST_BESIDE or sum(beside) > _LARGEST_BESIDE:
             raise OddPicture("more is written beside its pixels than a picture has")
-        begins = file.read(min(length, len(RECORD_KEY) + 1)) if kind in _TEXTS else b""
-        records += begins == RECORD_KEY.encode() + b"\0"
+        records += chunk.start.startswith(RECORD_KEY.encode() + b"\0")
         if records > 1:
             raise OddPicture("it has two records")
-        file.seek(length - len(begins) + 4, os.SEEK_CUR)
-    raise OddPicture("more parts than a picture has")

@@ -5,15 +5,39 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 MOST = 20_000  # pieces beside those of the first picture
-_PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"GIF8"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_JPEG, _GIF = b"\xff\xd8", b"GIF8"
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _EXIF_IN_PNG = (b"eXIf", b"Raw profile type exif", b"Raw profile type APP1")
 _KEYWORD = 24  # bytes of a text chunk that tell which it is
 _START_OF_SCAN = 0xDA
 _WITH_LENGTH = (*range(0xC0, 0xD0), *range(0xDB, 0xFF))
 _EXTENSION, _IMAGE = b"\x21", b"\x2c"
+
+
+class PngChunk(NamedTuple):
+    """A chunk as its header tells it.
+
+    Attributes:
+        length: bytes of its content, as stated.
+        start: of a text chunk the first bytes of its content, which are its keyword; else nothing.
+    """
+
+    kind: bytes
+    length: int
+    start: bytes
+
+
+def png_chunks(file: BinaryIO) -> Iterator[PngChunk]:
+    """The chunks of a PNG from where `file` is, behind the signature; their contents are passed over."""
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        start = file.read(min(_KEYWORD, length)) if kind in _TEXTS else b""
+        yield PngChunk(kind, length, start)
+        file.seek(length - len(start) + 4, 1)
 
 
 def too_many(path: Path) -> bool:
@@ -26,36 +50,26 @@ def too_many(path: Path) -> bool:
 def has_late_exif(path: Path) -> bool:
     """Whether a PNG has its EXIF behind its pixels, where Pillow finds it only by decoding."""
     with path.open("rb") as file:
-        if file.read(8) != _PNG:
+        if file.read(8) != PNG_SIGNATURE:
             return False
         are_past = False
-        for kind, start in _png(file):
-            are_past = are_past or kind == b"IDAT"
-            if are_past and start.startswith(_EXIF_IN_PNG):
+        for chunk in png_chunks(file):
+            are_past = are_past or chunk.kind == b"IDAT"
+            if are_past and (chunk.start or chunk.kind).startswith(_EXIF_IN_PNG):
                 return True
     return False
 
 
 def _pieces(file: BinaryIO) -> Iterator[object]:
     start = file.read(8)
-    if start == _PNG:
-        return (kind for kind, _ in _png(file) if kind != b"IDAT")
+    if start == PNG_SIGNATURE:
+        return (chunk for chunk in png_chunks(file) if chunk.kind != b"IDAT")
     if start.startswith(_JPEG):
         file.seek(2)
         return _jpeg(file)
     if start.startswith(_GIF):
         return _gif(file)
     return iter(())
-
-
-def _png(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Each chunk's kind, and what tells if it has EXIF: kind or keyword."""
-    while len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        is_text = kind in (b"tEXt", b"zTXt", b"iTXt")
-        start = file.read(min(_KEYWORD, length)) if is_text else kind
-        yield kind, start
-        file.seek(length - (len(start) if is_text else 0) + 4, 1)
 
 
 def _jpeg(file: BinaryIO) -> Iterator[int]:
