@@ -13,6 +13,7 @@ from contextgen_cli.batch.ledger import Reason
 from contextgen_cli.batch.plan import Job, JobCost, Recipe
 from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.errors import DeviceError, EnvironmentProblem, OutputError, WeightsError
+from contextgen_cli.records.foreign_json import parse_object
 from contextgen_cli.records.record import Weights
 from contextgen_cli.scene.limits import LARGEST_SEED, LARGEST_SIDE, LARGEST_STEPS
 from contextgen_cli.scene.scene import Reference, Scene, SceneSource
@@ -44,7 +45,7 @@ def job_from_json(data: bytes) -> Job:
     Raises:
         ValueError, TypeError or KeyError: it is none, or one that no plan makes.
     """
-    job = _job(json.loads(data))
+    job = _job(parse_object(data))
     if not _NAME.fullmatch(job.scene.name):
         raise ValueError(f"the name {job.scene.name!r}")
     if not (0 <= job.seed <= LARGEST_SEED and 1 <= job.steps <= LARGEST_STEPS):
@@ -94,7 +95,7 @@ def event_from_json(data: bytes, jobs: tuple[Job, ...]) -> Event:
     Raises:
         ValueError, TypeError, KeyError or IndexError: it tells nothing of them.
     """
-    record = json.loads(data)
+    record = parse_object(data)
     if not -1 <= record["position"] < len(jobs):
         raise IndexError(f"job {record['position']}")
     outcome, problem = record.pop("outcome", None), record.pop("problem", None)

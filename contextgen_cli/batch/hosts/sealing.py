@@ -19,6 +19,7 @@ from pathlib import Path
 
 from contextgen_cli.errors import EnvironmentProblem, OutputError, UsageError
 from contextgen_cli.records.state_folder import state_folder
+from contextgen_cli.records.unwritable import NO_LINK
 
 RUN_KEY = "CONTEXTGEN_RUN_KEY"
 _FILE = "run-key"
@@ -93,7 +94,7 @@ def run_key(folder: Path, *, make: bool, patience: float, stopped: Callable[[], 
 
 def _make(path: Path) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o600)
     except FileExistsError:
         return
     with os.fdopen(descriptor, "w") as file:
@@ -114,7 +115,7 @@ def _wait(folder: Path, until: float, stopped: Callable[[], bool]) -> bytes:
 
 def _read(path: Path) -> bytes | None:
     """None: it is not whole yet."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    descriptor = os.open(path, os.O_RDONLY | NO_LINK | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         private = os.name == "nt" or (found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077)

@@ -202,7 +202,7 @@ def _arriving(what: str) -> Iterator[None]:
     """What is no job and no event is not let in, whoever sealed it."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as problem:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as problem:
         raise Forged(f"{what} ({problem!r})") from problem
 
 
