@@ -7,6 +7,7 @@ that a program has left under what is fully transparent is read as black. An ani
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -198,26 +199,30 @@ def _layout(path: Path) -> tuple[Image.Image, Readings]:
 
 def _picture(path: Path) -> tuple[ReadPicture, Readings]:
     """A picture, and how it is read otherwise than by version 0.1.0."""
-    with decoded(path) as image:
-        how = _ways(image, path)
-        try:
-            picture = read(image, release=True)
-        except UnreadablePixels as error:
-            raise ImageError("odd-pixels", str(error), path, hint=_EIGHT_BITS) from None
+    with _opened(path) as (image, how):
+        picture = read(image, release=True)
         if picture.alpha is not None and clear_hidden(picture.image, picture.alpha):
             how.append(_CLEARED)
         return picture, tuple(how)
 
 
-def _mask(reference: Reference) -> tuple[Image.Image, Readings]:
-    path = reference.mask
-    assert path is not None
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Image.Image, list[str]]]:
+    """A decoded file, and how it is read otherwise than by version 0.1.0; ImageError where its numbers are none."""
     with decoded(path) as image:
         how = _ways(image, path)
         try:
-            mask = mask_of(image, release=True)
+            yield image, how
         except UnreadablePixels as error:
             raise ImageError("odd-pixels", str(error), path, hint=_EIGHT_BITS) from None
+
+
+def _mask(reference: Reference) -> tuple[Image.Image, Readings]:
+    path = reference.mask
+    assert path is not None
+    with _opened(path) as (image, how):
+        try:
+            mask = mask_of(image, release=True)
         except MaskError as error:
             raise ImageError(error.code, str(error), path, hint=error.hint) from None
     return mask if reference.crop is None else mask.crop(reference.crop.pixels), tuple(how)

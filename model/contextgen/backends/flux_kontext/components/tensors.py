@@ -52,9 +52,8 @@ def check_tensors(folder: Path) -> None:
     """
     classes = component_classes(folder)
     for component in WEIGHED:
-        library, kind = classes[component]
         stored = stored_tensors(folder, component)
-        difference = _difference(getattr(importlib.import_module(library), kind), folder / component, stored)
+        difference = _difference(_imported(*classes[component]), folder / component, stored)
         if words := list(_told(difference, stored)):
             raise FolderIncomplete(f"{folder / component}: {'; '.join(words)}", _COMPARE)
 
@@ -67,11 +66,8 @@ def check_vocabularies(folder: Path) -> None:
     """
     classes = component_classes(folder)
     for name in ENCODERS:
-        library, kind = classes[name]
         with _in_silence():
-            tokenizer = getattr(importlib.import_module(library), kind).from_pretrained(
-                folder / name, local_files_only=True
-            )
+            tokenizer = _imported(*classes[name]).from_pretrained(folder / name, local_files_only=True)
         check_vocabulary(folder, name, tokenizer)
 
 
@@ -92,6 +88,10 @@ def check_loaded(folder: Path, pipeline: DiffusionPipeline) -> None:
                 f"{folder / component}: its weights are beyond the numbers that they are rounded to",
                 "State another `weights_dtype` in contextgen.json.",
             )
+
+
+def _imported(library: str, kind: str) -> Any:
+    return getattr(importlib.import_module(library), kind)
 
 
 def _difference(kind: Any, component: Path, stored: Mapping[str, StoredTensor]) -> _Difference:
