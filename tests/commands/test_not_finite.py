@@ -10,6 +10,7 @@ import pytest
 import torch
 from painting import TINY_MODEL, write_scene
 from safetensors.torch import load_file, save_file
+from training_files import training_file
 
 VAE = "vae/diffusion_pytorch_model.safetensors"
 FLUX = "transformer/diffusion_pytorch_model.safetensors"
@@ -59,20 +60,8 @@ def test_a_benchmark_ends_with_the_words(contextgen, model):
 @pytest.mark.training
 def test_a_training_says_that_a_sample_is_no_picture(contextgen, tmp_path, model):
     overflow(model, *OVERFLOWS["in the decoder"][:2])  # which training itself does not use
-    (tmp_path / "run.yaml").write_text(f"""\
-version: 1
-output: out
-start: {{model: {model}}}
-precision: float32
-workers: 0
-stages:
-  - name: sft
-    steps: 1
-    batch: 1
-    optimizer: {{learning_rate: 0.001}}
-    data: {{synth: {{sizes: [[64, 64, 1]], counts: [1, 1]}}}}
-    samples: {{every: 1, scenes: 1, steps: 1}}
-""")
+    samples = "{every: 1, scenes: 1, steps: 1}"
+    (tmp_path / "run.yaml").write_text(training_file(model, samples=samples))
     result = contextgen("train", tmp_path / "run.yaml", "--device", "cpu")
     assert result.code == 1, result.err
     assert "a sample could not be painted: NaN or infinity in the decoded picture" in result.err

@@ -11,21 +11,10 @@ from jsonschema import Draft202012Validator
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 from PIL import Image
 from shapes import TINY
+from training_files import training_file
 
 MODEL = ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu")
-TRAIN = f"""\
-version: 1
-output: run
-start: {{model: {TINY}}}
-precision: float32
-workers: 0
-stages:
-  - name: sft
-    steps: 1
-    batch: 1
-    optimizer: {{learning_rate: 0.001}}
-    data: {{synth: {{sizes: [[64, 64, 1]], counts: [1, 1]}}}}
-"""
+TRAIN = training_file(TINY, "run")
 PLANNED = {"planned_job", "plan_summary"}
 PAINTING = {"started", "job_started", "step", "job_finished"}
 

@@ -12,25 +12,14 @@ from typing import Any
 
 import pytest
 from shapes import TINY
+from training_files import training_file
 
 from contextgen_cli.app import train
 from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT, EXIT_USAGE
 
 pytestmark = pytest.mark.training
 
-RUN = f"""\
-version: 1
-output: runs/out
-start: {{model: {TINY}}}
-precision: float32
-workers: 0
-stages:
-  - name: sft
-    steps: 2
-    batch: 1
-    optimizer: {{learning_rate: 0.001}}
-    data: {{synth: {{sizes: [[64, 64, 1]], counts: [1, 1]}}}}
-"""
+RUN = training_file(TINY, "runs/out", steps=2)
 Command = Callable[..., Any]
 
 
