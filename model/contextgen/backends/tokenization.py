@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,11 +44,15 @@ def open_tokenizer(folder: Path) -> Tokenizer | None:
     Raises:
         FolderIncomplete: the file is none.
     """
+    path = folder / TOKENIZER_FILE
+    return _opened(path, path.stat().st_mtime_ns) if path.is_file() else None
+
+
+@lru_cache(maxsize=4)
+def _opened(path: Path, modified: int) -> Tokenizer:
+    """Opened once for the check of its folder and for prompts; a changed file has another time and is read again."""
     from tokenizers import Tokenizer
 
-    path = folder / TOKENIZER_FILE
-    if not path.is_file():
-        return None
     with _Reading(path):
         tokenizer: Tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_truncation()
