@@ -87,8 +87,10 @@ class Claims:
         self._elsewhere.add(job_id)
 
 
-def tidy(folder: Path) -> None:
+def tidy(folder: Path | None) -> None:
     """Remove what killed processes left of their claims, and the folder, unless somebody has one."""
+    if folder is None:
+        return
     with contextlib.suppress(OSError):
         claims = state_folder(folder, _CLAIMS)
         for claim in [each for each in claims.iterdir() if _JOB_ID.fullmatch(each.name)]:

@@ -138,7 +138,7 @@ def run_in_process(
             jobs.failures += outcome.status in UNDONE
             yield outcome
     finally:
-        claims.tidy(job_options.destination.folder)
+        claims.tidy(job_options.shared_folder)
 
 
 def run_on_ranks(engine: Engine, status: PlanStatus, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
@@ -179,7 +179,7 @@ def run_on_ranks(engine: Engine, status: PlanStatus, listener: Listener, interru
         raise
     finally:
         ranks.kill()  # only those that an error or a second interruption leaves
-        claims.tidy(engine.job_options.destination.folder)
+        claims.tidy(engine.job_options.shared_folder)
     if run.followers is not None:
         run.followers.wait()
     if run.problem is not None:

@@ -134,13 +134,17 @@ class JobOptions:
     save_layout: bool = False
     save_inputs: bool = False
 
+    @property
+    def shared_folder(self) -> Path | None:
+        """The folder into which other runs may paint the same pictures; None: nobody else can."""
+        return self.destination.folder if self.destination.keeps_ledger else None
+
 
 def work(
     jobs: JobSource, renderer: Renderer, job_options: JobOptions, listener: Listener, rank: int = 0
 ) -> Iterator[Outcome]:
     """Do jobs one after another, as they are handed out, and yield what became of each."""
-    destination = job_options.destination
-    claims = Claims(destination.folder if destination.keeps_ledger else None, listener.noticed)
+    claims = Claims(job_options.shared_folder, listener.noticed)
     for job in jobs:
         # 1. Leave the job to another run that is at it.
         with claims.hold(job.id, job.name) as ours:
