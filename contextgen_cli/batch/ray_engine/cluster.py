@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -105,8 +105,7 @@ class RayCluster:
             ContextgenError: what the function raised.
         """
         ray = import_ray()
-        needs = {"num_gpus": 1} if any(node.gpus for node in self.nodes()) else {"num_cpus": 1}
-        answer = ray.remote(**needs, max_retries=0)(function).remote(*arguments)
+        answer = ray.remote(**needs_of_a_rank(self.nodes()), max_retries=0)(function).remote(*arguments)
         try:
             found: _Answer = ray.get(answer, timeout=_PLACED_WITHIN)
         except ray.exceptions.RayTaskError as problem:
@@ -116,6 +115,13 @@ class RayCluster:
                 f"the Ray cluster does not answer: {problem}", hint="`ray status` shows what it is busy with."
             ) from problem
         return found
+
+
+def needs_of_a_rank(nodes: Sequence[ClusterNode], ranks: int = 1) -> dict[str, int]:
+    """What one of so many ranks a host takes of it: a GPU, or its share of the cores, which are its threads too."""
+    if any(node.gpus for node in nodes):
+        return {"num_gpus": 1}
+    return {"num_cpus": max(1, min((node.cpus for node in nodes), default=1) // ranks)}
 
 
 def import_ray() -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from contextgen_cli.batch.crashes import CrashAccount
 from contextgen_cli.batch.job_store import NOW
 from contextgen_cli.batch.rank import MakeRenderer, RankPlace
-from contextgen_cli.batch.ray_engine.cluster import ClusterNode, RayCluster, import_ray
+from contextgen_cli.batch.ray_engine.cluster import ClusterNode, RayCluster, import_ray, needs_of_a_rank
 from contextgen_cli.batch.ray_engine.ray_rank import RankActor
 from contextgen_cli.batch.ray_engine.ray_store import RayJobStore
 from contextgen_cli.batch.serialization import Event
@@ -112,8 +112,9 @@ class RaySupervisor:
         if self.ranks is not None or self.job_store.closed is not None or self.job_store.is_exhausted():
             return
         living = Counter(rank.node.id for rank in self._ranks if rank.node is not None)
-        for node in (node for node in self.cluster.nodes() if node.reachable):
-            for _ in range(max(1, node.gpus) - living[node.id]):
+        for node in self.cluster.nodes():
+            wanted = max(1, node.gpus) - living[node.id]
+            for _ in range(wanted if wanted > 0 and node.reachable else 0):
                 self._start(self._next_number(), node)
 
     def _next_number(self) -> int:
@@ -122,13 +123,13 @@ class RaySupervisor:
 
     def _start(self, number: int, node: ClusterNode | None, failed_starts: int = 0) -> None:
         ray = import_ray()
-        nodes = self.cluster.nodes()
+        nodes = self.cluster.nodes() if node is None else [node]
         here = 1 if self.ranks is None else -(-self.ranks // max(1, len(nodes)))
         affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         actor = (
             ray.remote(RankActor)
             .options(
-                **_needs([node] if node else nodes, here),
+                **needs_of_a_rank(nodes, here),
                 max_restarts=0,
                 scheduling_strategy="SPREAD" if node is None else affinity(node.id, soft=False),
             )
@@ -154,8 +155,11 @@ class RaySupervisor:
         if why is None and self.job_store.closed is not None:
             return
         import_ray().kill(rank.actor)
-        if why is None or self._out_of_reach(rank):
-            self._lose(rank)
+        if why is None:
+            self._lose(rank, "heard no answer and left")
+            return
+        if self._out_of_reach(rank):
+            self._lose(rank, "was lost with its host")
             return
         failed_starts = rank.failed_starts
         if rank.position is not None and rank.painting:
@@ -165,11 +169,11 @@ class RaySupervisor:
         if self.job_store.closed is None:
             self._start(rank.number, rank.node, failed_starts)
 
-    def _lose(self, rank: _RankHandle) -> None:
-        """A host that is lost says nothing against the job; another takes it."""
+    def _lose(self, rank: _RankHandle, how: str) -> None:
+        """What is lost on the way or with a host says nothing against the job; another takes it."""
         if rank.position is not None:
             self.job_store.put_back(rank.position)
-        self.tell(Event("noticed", rank.number, text=f"rank {rank.number} was lost with its host"))
+        self.tell(Event("noticed", rank.number, text=f"rank {rank.number} {how}"))
         if self.ranks is not None and self.job_store.closed is None:
             self._start(rank.number, None)
 
@@ -189,13 +193,6 @@ class RaySupervisor:
             self._ranks.remove(rank)
         if self.job_store.closed == NOW:
             self.kill()
-
-
-def _needs(nodes: list[ClusterNode], ranks: int) -> dict[str, int]:
-    """What one of so many ranks a host takes of it: a GPU, or its share of the cores, which are its threads too."""
-    if any(node.gpus for node in nodes):
-        return {"num_gpus": 1}
-    return {"num_cpus": max(1, min((node.cpus for node in nodes), default=1) // ranks)}
 
 
 def _follow(rank: _RankHandle, event: Event) -> None:
