@@ -54,6 +54,7 @@ class LazyGroup(click.Group):
             return None
         module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
         command: click.Command = importlib.import_module(f"contextgen_cli.commands.{module}").command
+        interruption.raise_swallowed()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -82,8 +83,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (see `contextgen_cli.errors`)."""
     try:
         code = cli.main(args=arguments, prog_name="contextgen", standalone_mode=False)
-        if code != EXIT_INTERRUPTED and interruption.heard():  # and swallowed on the way
-            raise KeyboardInterrupt
+        if code != EXIT_INTERRUPTED:
+            interruption.raise_swallowed()
         return code if isinstance(code, int) else EXIT_DONE
     except click.exceptions.Exit as exit_:
         return exit_.exit_code

@@ -50,6 +50,12 @@ def heard() -> bool:
     return _last is not None
 
 
+def raise_swallowed() -> None:
+    """Raise again what a library swallowed: before a wait that nothing else would end."""
+    if heard():
+        raise KeyboardInterrupt
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     global _last
     now = time.monotonic()

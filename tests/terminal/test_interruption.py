@@ -65,6 +65,13 @@ def test_several_times(tmp_path, tiny):
     assert not list(tmp_path.glob("out/.*"))
 
 
+def test_one_that_an_import_swallowed_is_raised_before_standard_input_is_waited_for(contextgen, monkeypatch):
+    monkeypatch.setattr(interruption, "_last", time.monotonic())
+    monkeypatch.setattr("sys.stdin", None)  # reading it would be a bug's exit
+    result = contextgen("validate", "-")
+    assert (result.code, result.err.strip()) == (130, "interrupted")
+
+
 def test_nohup_is_heeded(scene):
     script = 'trap "" HUP; exec "$@"'
     command = ["sh", "-c", script, "sh", *COMMAND, "validate", "-"]
