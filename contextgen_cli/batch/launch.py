@@ -89,6 +89,8 @@ class Engine(Protocol):
         """Supervisors that are no children of this process."""
 
     def start(self, tell: Callable[[Event], None]) -> Ranks: ...
+    def hear(self) -> Iterator[Event]:
+        """What those said who are not among these ranks, since this was asked last."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,9 @@ class LocalEngine:
 
     def start(self, tell: Callable[[Event], None]) -> Supervisor:
         return Supervisor(self.job_store, self.make_renderer, self.job_options, self.topology.places, tell)
+
+    def hear(self) -> Iterator[Event]:
+        return self.job_store.hear()
 
 
 def open_launched_store(launcher: LauncherEnv, folder: Path, stopped: Interrupted = lambda: False) -> TorchJobStore:
@@ -165,10 +170,10 @@ def run_on_ranks(engine: Engine, status: PlanStatus, listener: Listener, interru
             except EnvironmentProblem as problem:
                 run.fail(problem)
             run.put_back_lost(listener)
-            events.extend(job_store.hear())
+            events.extend(engine.hear())
             while events:
                 yield from run.hear(events.popleft(), status, listener)
-        for event in job_store.hear():
+        for event in engine.hear():
             yield from run.hear(event, status, listener)
     except KeyboardInterrupt:
         job_store.close(NOW)

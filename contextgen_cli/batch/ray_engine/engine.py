@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from contextgen_cli.batch.rank import MakeRenderer
@@ -31,3 +31,6 @@ class RayEngine:
     def start(self, tell: Callable[[Event], None]) -> RaySupervisor:
         """Start the ranks."""
         return RaySupervisor(self.cluster, self.job_store, self.make_renderer, self.job_options, self.ranks, tell)
+
+    def hear(self) -> Iterator[Event]:
+        return iter(())  # all are its ranks, and only their supervisor may hear: it must know which job each one has

@@ -23,6 +23,7 @@ from contextgen_cli.batch.ledger import read
 from contextgen_cli.batch.plan import Plan
 from contextgen_cli.batch.ray_engine.cluster import RayCluster
 from contextgen_cli.batch.ray_engine.engine import RayEngine
+from contextgen_cli.batch.ray_engine.ray_supervisor import RaySupervisor
 from contextgen_cli.batch.resume import plan_status
 from contextgen_cli.batch.worker import JobOptions, Outcome
 from contextgen_cli.errors import EnvironmentProblem, OutputError
@@ -85,6 +86,17 @@ def test_every_host_paints_and_what_fails_or_kills_its_rank_is_an_outcome(run, t
     crashes = [attempt for attempt in read(tmp_path).attempts if attempt.outcome == "crashed"]
     assert [attempt.scene for attempt in crashes] == ["bomb", "bomb"]
     assert sum("restarted" in said for said in made.notes.said) == 2
+
+
+def test_a_job_is_not_lost_with_its_rank_however_slow_the_driver_is_to_look(run, monkeypatch) -> None:
+    turn = RaySupervisor.turn
+
+    def slow_turn(*arguments) -> None:
+        turn(*arguments)
+        time.sleep(0.5)
+
+    monkeypatch.setattr(RaySupervisor, "turn", slow_turn)
+    assert sorted(run("bomb", "slow", "slow").statuses().values()) == ["crashed", "rendered", "rendered"]
 
 
 def test_a_host_that_is_lost_loses_no_job_and_doubles_none_and_one_that_joins_gets_work(there, run, tmp_path) -> None:
