@@ -25,6 +25,7 @@ COMMANDS = {
     "bench": "Measure how good a model is.",
     "inspect": "Show what a picture remembers: its scene, seed, model, versions and inputs.",
     "replay": "Render pictures again from what they remember, and say whether they came out the same.",
+    "clean": "List the outdated pictures that OUT keeps; with --yes, remove them.",
     "report": "Write one HTML page of all pictures in OUT, a folder that render wrote to.",
     "import": "Turn other tools' files into scene files, one for each picture.",
     "schema": "Print the JSON Schema of scene files, of training runs, or of the lines for programs.",

@@ -92,6 +92,7 @@ class Attempt:
     at: str = ""  # when it ended: UTC, ISO 8601
     error: Reason | None = None
     tflop: float | None = None  # predicted; with `seconds`, the pace of this place
+    source: str | None = None  # digest of where its scene file is; None: not known
     version: int = FORMAT_VERSION
 
     @property
@@ -121,6 +122,7 @@ class Attempt:
             at=record.text("at", _LONGEST_NAME),
             error=Reason.from_record(record.object("error")) if record.get("error") is not None else None,
             tflop=float(record.number("tflop", 0, sys.float_info.max)) if record.has("tflop") else None,
+            source=record.text("source", _LONGEST_NAME) if record.get("source") is not None else None,
             version=record.whole("version", 1, LARGEST_SEED),
         )
 

@@ -89,6 +89,7 @@ class Job:
     Attributes:
         inputs: each file the scene names, with its SHA-256.
         readings: how its files are read otherwise than by version 0.1.0.
+        displaces: the pictures whose place its own takes, by their names in the output folder, with their jobs' ids.
     """
 
     scene: Scene
@@ -98,6 +99,7 @@ class Job:
     inputs: tuple[tuple[Path, str], ...]
     cost: JobCost
     readings: tuple[str, ...] = ()
+    displaces: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ from contextgen_cli.scene.limits import LARGEST_SEED, LARGEST_SIDE, LARGEST_STEP
 from contextgen_cli.scene.scene import Reference, Scene, SceneSource
 
 _NAME = re.compile(r"\w[\w.-]{0,199}")  # of a scene, as `contextgen_cli.scene.naming` makes them
+_PICTURE, _ID = re.compile(r"\w[\w.-]{0,250}\.png"), re.compile(r"\w{8,255}")
 _PROBLEMS = {kind.__name__: kind for kind in (EnvironmentProblem, WeightsError, DeviceError, OutputError)}
 
 
@@ -54,6 +55,8 @@ def job_from_json(data: bytes) -> Job:
         raise ValueError(f"a canvas of {job.scene.canvas}")
     if unplanned := set(job.scene.files) - {path for path, _ in job.inputs}:
         raise ValueError(f"{min(unplanned)} is none of its inputs")
+    if not all(_PICTURE.fullmatch(name) and _ID.fullmatch(held) for name, held in job.displaces):
+        raise ValueError(f"the pictures {job.displaces}")
     return job
 
 
@@ -70,6 +73,7 @@ def _job(record: dict[str, Any]) -> Job:
         inputs=tuple((Path(path), digest) for path, digest in record["inputs"]),
         cost=JobCost(**record["cost"]),
         readings=tuple(map(str, record["readings"])),
+        displaces=tuple((str(name), str(held)) for name, held in record["displaces"]),
     )
 
 
@@ -119,6 +123,7 @@ def _outcome(record: dict[str, Any], job: Job) -> Outcome:
             "status": Status(record["status"]),
             "path": _path(record["path"]),
             "evades": _path(record["evades"]),
+            "outdated": _path(record["outdated"]),
             "reason": None if reason is None else Reason(**reason),
         }
     )

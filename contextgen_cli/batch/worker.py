@@ -21,6 +21,8 @@ from contextgen_cli.batch.claims import Claims
 from contextgen_cli.batch.ledger import Attempt, Reason
 from contextgen_cli.batch.plan import Job, refuse_changed
 from contextgen_cli.errors import ContextgenError, EnvironmentProblem, OutOfMemory
+from contextgen_cli.records import outdated
+from contextgen_cli.records.outdated import bring_back, outdated_picture
 from contextgen_cli.records.output import Composition, Destination, PicturePlace, Taken, encode, is_whole, write
 from contextgen_cli.records.places import known_places
 
@@ -94,7 +96,7 @@ class Outcome:
     job: Job
     status: Status
     path: Path | None = None
-    evades: Path | None = None  # another job's picture that kept its name
+    evades: Path | None = None  # another scene's picture that kept its name
     repaired: bool = False  # an earlier run's picture had been cut short
     png: bytes | None = None  # only where the picture goes to standard output
     seconds: float = 0.0
@@ -103,6 +105,8 @@ class Outcome:
     trace: str | None = None  # of an error that nobody foresaw
     earlier: bool = False  # it failed or crashed in an earlier run, and was left alone in this one
     rank: int = 0
+    outdated: Path | None = None  # where the older picture of its scene is now
+    renamed: bool = False  # it is there under another name than it would have now
 
     def attempt(self, folder: Path, host: str = "") -> Attempt:
         """This as a line of the ledger."""
@@ -119,6 +123,7 @@ class Outcome:
             at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds"),
             error=None if self.reason is None else self.reason.without_places(known_places(self.job.scene, folder)),
             tflop=self.job.cost.tflop,
+            source=self.job.scene.source.digest,
         )
 
 
@@ -152,8 +157,12 @@ def work(
                 jobs.put_back(job)
                 continue
             try:
-                # 2. Leave it if it is finished by now, paint and write it if not.
-                outcome = skipped(job, job_options, rank) or _do(job, renderer, job_options, listener, rank)
+                # 2. Leave it if it is finished by now, take it back if it was set aside, else paint and write it.
+                outcome = (
+                    skipped(job, job_options, rank)
+                    or _taken_back(job, job_options, listener, rank)
+                    or _do(job, renderer, job_options, listener, rank)
+                )
             except EnvironmentProblem:
                 # 3. No other job would fare better without weights, device or disk.
                 raise
@@ -173,9 +182,14 @@ def skipped(job: Job, job_options: JobOptions, rank: int = 0) -> Outcome | None:
     if job_options.fresh or destination.to_stdout:
         return None
     placed = destination.place(job.scene.name, job.seed, job.id)
-    if placed.exists and all(is_whole(path) for path in _companions(placed.path, job, job_options)):
+    if placed.exists and is_complete(placed.path, job, job_options):
         return Outcome(job, Status.SKIPPED, placed.path, rank=rank)
     return None
+
+
+def is_complete(path: Path, job: Job, job_options: JobOptions) -> bool:
+    """Whether a job's picture is whole, and all that belongs to it is there."""
+    return is_whole(path) and all(is_whole(each) for each in _companions(path, job, job_options))
 
 
 def note(outcome: Outcome, job_options: JobOptions) -> None:
@@ -186,6 +200,29 @@ def note(outcome: Outcome, job_options: JobOptions) -> None:
     """
     if job_options.destination.keeps_ledger and outcome.status is not Status.SKIPPED:
         ledger.append(job_options.destination.folder, [outcome.attempt(job_options.destination.folder)])
+
+
+def _taken_back(job: Job, job_options: JobOptions, listener: Listener, rank: int) -> Outcome | None:
+    """The outcome of a job whose picture was set aside, as its scene was another in the meantime."""
+    destination = job_options.destination
+    if job_options.fresh or not destination.keeps_ledger or not destination.embed_record:
+        return None
+    kept = outdated_picture(destination.folder, job.id)
+    if kept is None or len(kept.files) <= len(_companions(kept.path, job, job_options)):
+        return None
+    older = _set_aside(job, job_options)
+    placed = destination.place(job.scene.name, job.seed, job.id)
+    bring_back(kept, placed.path)
+    note(Outcome(job, Status.RENDERED, placed.path, rank=rank), job_options)
+    listener.noticed(f"{job.name}: painted before, and taken back from {kept.path.parent}")
+    return Outcome(job, Status.SKIPPED, placed.path, placed.evades, rank=rank, outdated=older)
+
+
+def _set_aside(job: Job, job_options: JobOptions) -> Path | None:
+    """Make room for a job's picture; where the one is now that had its place."""
+    folder = job_options.destination.folder
+    moved = [outdated.set_aside(folder / name, held) for name, held in job.displaces]
+    return next((path for path in moved if path is not None), None)
 
 
 def _do(job: Job, renderer: Renderer, job_options: JobOptions, listener: Listener, rank: int) -> Outcome:
@@ -199,16 +236,17 @@ def _do(job: Job, renderer: Renderer, job_options: JobOptions, listener: Listene
     png = encode(image, job_options.record_of(job) if job_options.destination.embed_record else None)
     if job_options.destination.to_stdout:
         return Outcome(job, Status.RENDERED, png=png, seconds=seconds, peak_bytes=peak, rank=rank)
-    placed = _write(png, job, _seen(job, renderer, job_options), job_options)
+    placed, older = _write(png, job, _seen(job, renderer, job_options), job_options)
     return Outcome(
         job,
         Status.RENDERED,
         placed.path,
         placed.evades,
-        placed.broken,
+        placed.broken and not job_options.destination.replace,
         seconds=seconds,
         peak_bytes=peak,
         rank=rank,
+        outdated=older,
     )
 
 
@@ -227,12 +265,13 @@ def _paint(job: Job, renderer: Renderer, listener: Listener, rank: int) -> Image
     return renderer.render(job, on_step)
 
 
-def _write(png: bytes, job: Job, companions: list[Image], job_options: JobOptions) -> PicturePlace:
+def _write(png: bytes, job: Job, companions: list[Image], job_options: JobOptions) -> tuple[PicturePlace, Path | None]:
     destination = job_options.destination
     destination.refuse_vanished()
     files = [encode(companion) for companion in companions]
     several = bool(files) and destination.keeps_ledger
     with ledger.locked(destination.folder) if several else contextlib.nullcontext():  # else two jobs' could mix
+        older = _set_aside(job, job_options)
         for _ in range(_TRIES_TO_PLACE):
             placed = destination.place(job.scene.name, job.seed, job.id)
             for path, file in zip(_companions(placed.path, job, job_options), files, strict=True):
@@ -242,7 +281,7 @@ def _write(png: bytes, job: Job, companions: list[Image], job_options: JobOption
                 write(placed.path, png, replacing=placed.exists or placed.broken)
             except Taken:
                 continue
-            return placed
+            return placed, older
     raise Taken(f"{placed.path}: another process writes pictures of this name", hint="Give this run its own folder.")
 
 

@@ -68,8 +68,9 @@ def command(
     command again goes on where a run ended, however it ended.
     """
     refuse_seeds_for_scenes(scenes, overrides)
+    refuse_replacing_folders(keeping)
     request = RenderRequest(
-        Destination.parse(keeping.output, embed_record=not keeping.no_metadata),
+        Destination.parse(keeping.output, embed_record=not keeping.no_metadata, replace=keeping.replace),
         settings,
         overrides,
         only=selection.only,
@@ -114,6 +115,15 @@ def refuse_seeds_for_scenes(scenes: Sequence[str], overrides: Overrides) -> None
     numbers = [scene for scene in scenes if scene.isdecimal() and not Path(scene).exists()]
     if overrides.seed is not None and numbers:
         raise UsageError(f"--seed takes one number: {', '.join(numbers)} would be scene files", hint=SEVERAL_SEEDS)
+
+
+def refuse_replacing_folders(keeping: Keeping) -> None:
+    """Refuse `--replace` where there is nothing that it could mean."""
+    if keeping.replace and Destination.parse(keeping.output).file is None:
+        raise UsageError(
+            "--replace is for the one .png file that -o names",
+            hint="In a folder the newest picture of a scene always has the plain name; --fresh paints all again.",
+        )
 
 
 def told(reporting: Reporting) -> RunOutput:

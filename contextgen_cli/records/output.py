@@ -1,7 +1,8 @@
 """Where pictures go: their names, writing them whole or not at all, and what a picture remembers.
 
 A picture carries the job that painted it as JSON in its PNG text chunk `contextgen`. A run never overwrites
-another job's picture: in a folder it takes a longer name instead, and a file asked for by name it refuses.
+another job's picture: in a folder an older one of the same scene is set aside (see `outdated`), beside that of another
+scene it takes a longer name; a file asked for by name it refuses, unless it is told to replace it.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ _OTHER_FILE = re.compile(  # what nobody calls a folder
     r"\.(jpe?g|webp|gif|bmp|tiff?|avif|heic|svg|pdf|psd|mp4|txt|md|html?|jsonl?|ya?ml|csv|toml|xml|log|zip|tar|gz)",
     re.IGNORECASE,
 )
+_COMPANION = re.compile(r".+\.(layout|input-\d+)\.png", re.IGNORECASE)
 _PART = re.compile(r"\..+\.(?P<host>[A-Za-z0-9-]+)\.(?P<process>[0-9]+)\.part")
 _COMPRESSION = 4  # of 9: a third of the time of the usual 6, for files a few per cent larger
-_ID_LETTERS = 8  # of a job's id, where a name has to carry it
+ID_LETTERS = 8  # of a job's id, where a name has to carry it
 
 
 class Taken(OutputError):
@@ -73,9 +75,10 @@ class Destination:
     file: Path | None = None
     to_stdout: bool = False
     embed_record: bool = True  # False: pictures carry no record, so their names carry the job's id
+    replace: bool = False  # the picture in the one file, whichever it is
 
     @classmethod
-    def parse(cls, text: str, *, embed_record: bool = True) -> Destination:
+    def parse(cls, text: str, *, embed_record: bool = True, replace: bool = False) -> Destination:
         if text == STDOUT:
             return cls(Path(), to_stdout=True, embed_record=embed_record)
         path = _without_tilde(text)
@@ -85,7 +88,7 @@ class Destination:
             )
         if path.suffix.lower() != ".png" or path.is_dir():
             return cls(path, embed_record=embed_record)
-        return cls(path.parent, file=path, embed_record=embed_record)
+        return cls(path.parent, file=path, embed_record=embed_record, replace=replace)
 
     @property
     def keeps_ledger(self) -> bool:
@@ -123,21 +126,27 @@ class Destination:
         """
         if self.file is None or not os.path.lexists(self.file):
             return
-        held = _job_of(self.file)
-        if held != job_id:
-            job = f" (job {held[:_ID_LETTERS]})" if held else ""
-            raise UsageError(f"{self.file} holds another picture{job}", hint="Give another name, or remove it first.")
+        held = job_of(self.file)
+        if held is None:
+            raise UsageError(f"{self.file} holds another picture", hint="Give another name, or remove it first.")
+        if held != job_id and not self.replace:
+            raise UsageError(
+                f"{self.file} holds another picture (job {held[:ID_LETTERS]})",
+                hint="Give another name, or --replace it.",
+            )
 
     def place(self, name: str, seed: int, job_id: str) -> PicturePlace:
         """The path of a job's picture: its plain name, or one with its id if another picture has that."""
         plain = self.file or self.folder / f"{name}-{seed}.png"
-        with_id = plain.with_name(f"{plain.stem}-{job_id[:_ID_LETTERS]}.png")
+        with_id = plain.with_name(f"{plain.stem}-{job_id[:ID_LETTERS]}.png")
         if not self.embed_record and not self.file:
             return _placed(with_id)
         if not os.path.lexists(plain):
             return PicturePlace(plain, exists=False)  # not asked again: another run's picture may land there any moment
-        if _job_of(plain) == job_id:
+        if (held := job_of(plain)) == job_id:
             return _placed(plain)
+        if self.file and self.replace and held:
+            return PicturePlace(plain, exists=False, broken=True)
         return _placed(with_id, evades=plain)
 
 
@@ -151,6 +160,11 @@ def _without_tilde(text: str) -> Path:
 def is_other_file(path: Path, *own: str) -> bool:
     """Whether a name is that of a file of another kind than our `own`; a folder that exists may be called anything."""
     return bool(_OTHER_FILE.fullmatch(path.suffix)) and path.suffix.lower() not in own and not path.is_dir()
+
+
+def is_companion(path: Path) -> bool:
+    """Whether a file is called as the layout or an input of a picture is, which lies beside it."""
+    return bool(_COMPANION.fullmatch(path.name))
 
 
 def is_whole(path: Path) -> bool:
@@ -363,7 +377,8 @@ def _placed(path: Path, evades: Path | None = None) -> PicturePlace:
     return PicturePlace(path, whole, evades, broken=not whole and os.path.lexists(path))
 
 
-def _job_of(path: Path) -> str | None:
+def job_of(path: Path) -> str | None:
+    """The id of the job that painted a picture, as that says; None: it says nothing."""
     try:
         record = _read_record(path)
     except (OSError, ValueError):

@@ -8,7 +8,7 @@ import os
 import stat
 from pathlib import Path
 
-_NAME = ".contextgen"
+STATE = ".contextgen"
 
 
 def state_folder(output: Path, *names: str, make: bool = False) -> Path:
@@ -21,7 +21,7 @@ def state_folder(output: Path, *names: str, make: bool = False) -> Path:
         OSError: a part of it is missing, a link, or no folder.
     """
     place = output
-    for name in (_NAME, *names):
+    for name in (STATE, *names):
         place = place / name
         if make:
             with contextlib.suppress(FileExistsError):

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from contextgen_cli.batch.ledger import RENDERED, Attempt, Ledger
 from contextgen_cli.errors import UsageError
 from contextgen_cli.models.numerics import DTYPES
+from contextgen_cli.records.outdated import is_set_aside, outdated_pictures
+from contextgen_cli.records.output import is_companion
 from contextgen_cli.records.record import PictureRecord, parse_record
 from contextgen_cli.report.thumbnails import NOT_SEEN, OpenedPicture, look, on_all_cores
 
-MISSING, DAMAGED, UNRECORDED = "missing", "damaged", "unrecorded"  # outcomes that are not the run's
-_COMPANION = re.compile(r".+\.(layout|input-\d+)\.png", re.IGNORECASE)
+MISSING, DAMAGED, UNRECORDED, OUTDATED = (
+    "missing",
+    "damaged",
+    "unrecorded",
+    "outdated",
+)  # outcomes that are not the run's
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -46,10 +52,11 @@ class Entry:
 
 
 def pictures(folder: Path, ledger: Ledger) -> list[Path]:
-    """The picture files of a folder, with those that its ledger names below it."""
+    """The picture files of a folder, with those that its ledger names below it, and those that were set aside."""
     inside = [path for path in folder.glob("*.png") if not path.name.startswith(".")]
     named = [path for attempt in ledger.attempts if (path := _file_of(folder, attempt)) and _is_file(path)]
-    return sorted({path for path in [*inside, *named] if not _COMPANION.fullmatch(path.name)})
+    aside = [each.path for each in outdated_pictures(folder)]
+    return sorted({path for path in [*inside, *named, *aside] if not is_companion(path)})
 
 
 def gather(folder: Path, ledger: Ledger, side: int, leave_out: Sequence[Path] = ()) -> list[Entry]:
@@ -63,7 +70,7 @@ def gather(folder: Path, ledger: Ledger, side: int, leave_out: Sequence[Path] = 
     return sorted(entries, key=_order)
 
 
-def _of_the_ledger(folder: Path, ledger: Ledger, seen: Mapping[Path, OpenedPicture]) -> list[Entry]:
+def _of_the_ledger(folder: Path, ledger: Ledger, seen: Mapping[Path, OpenedPicture]) -> Iterator[Entry]:
     counts = Counter(attempt.job for attempt in ledger.attempts)
     files: dict[str, Path] = {}
     for path, each in seen.items():
@@ -73,7 +80,25 @@ def _of_the_ledger(folder: Path, ledger: Ledger, seen: Mapping[Path, OpenedPictu
         named = _file_of(folder, attempt)
         if named is not None and named in seen and _may_be(seen[named], attempt.job):
             files[attempt.job] = named
-    return [_of_a_job(last, counts[job], files.get(job), seen) for job, last in ledger.latest.items()]
+    replaced = _replaced(ledger)
+    for job, last in ledger.latest.items():
+        entry = _of_a_job(last, counts[job], files.get(job), seen)
+        if entry.path is None and job in replaced:
+            entry = replace(entry, outcome=OUTDATED)
+        if entry.path is not None or last.error is not None or job not in replaced:
+            yield entry
+
+
+def _replaced(ledger: Ledger) -> set[str]:
+    """The jobs whose scene was another when it was tried again, or whose picture's name another job's has now."""
+    of_the_scene = {(each.source, each.scene, each.seed): each.job for each in ledger.attempts}
+    at_the_name = {each.file: each.job for each in ledger.attempts}
+    return {
+        each.job
+        for each in ledger.latest.values()
+        if (each.source and of_the_scene[each.source, each.scene, each.seed] != each.job)
+        or (each.file and at_the_name[each.file] != each.job)
+    }
 
 
 def _of_a_job(last: Attempt, attempts: int, path: Path | None, seen: Mapping[Path, OpenedPicture]) -> Entry:
@@ -81,7 +106,7 @@ def _of_a_job(last: Attempt, attempts: int, path: Path | None, seen: Mapping[Pat
     record, record_problem = _record_of(path, each)
     outcome = last.outcome
     if outcome == RENDERED:
-        outcome = MISSING if path is None else _outcome(each, record_problem)
+        outcome = MISSING if path is None else _outcome(path, each, record_problem)
     return Entry(last.name, last.scene, last.seed, outcome, path, each, record, last, attempts, record_problem)
 
 
@@ -89,16 +114,18 @@ def _of_a_picture(path: Path, seen: OpenedPicture) -> Entry:
     record, record_problem = _record_of(path, seen)
     if record is None:
         record_problem = record_problem or "it has no record"
-        outcome = _outcome(seen, record_problem)
+        outcome = _outcome(path, seen, record_problem)
         return Entry(path.stem, path.stem, None, outcome, path, seen, record_problem=record_problem)
     scene, seed = record.scene.name, record.seed
-    return Entry(path.stem, scene, seed, _outcome(seen), path, seen, record)
+    return Entry(path.stem, scene, seed, _outcome(path, seen), path, seen, record)
 
 
-def _outcome(seen: OpenedPicture, record_problem: str | None = None) -> str:
+def _outcome(path: Path, seen: OpenedPicture, record_problem: str | None = None) -> str:
     """What a picture that is there came to."""
     if seen.problem:
         return DAMAGED
+    if is_set_aside(path):
+        return OUTDATED
     return UNRECORDED if record_problem else RENDERED
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _OF_STANDARD_INPUT = "stdin"
+_CALLED_AFTER_FOLDER = "scene"  # the stem that `contextgen init` and others give to the one scene of a folder
 _UNFIT = re.compile(r"[^\w.-]+")
 _LONGEST = 100  # bytes: document, row, seed and job id come behind it, and file systems allow 255
 
@@ -25,15 +26,34 @@ class Origin:
 
 
 def names(origins: Sequence[Origin]) -> list[str]:
-    """A name for each: what the scene says (clashes are not resolved), else one made of its file's."""
-    stems = _stems({origin.path: None for origin in origins})
+    """A name for each: what the scene says (clashes are not resolved), else one made of its file's.
+
+    A file gives the same name whatever lies beside it; only where a run has two of a name, the later one gets another.
+    """
     taken = {origin.explicit.lower() for origin in origins if origin.explicit}
     found = []
     for origin in origins:
-        name = origin.explicit or _free(stems[origin.path] + _suffix(origin), taken)
+        name = origin.explicit or next(each for each in _candidates(origin) if each.lower() not in taken)
         taken.add(name.lower())  # some file systems do not tell cases apart
         found.append(name)
     return found
+
+
+def _candidates(origin: Origin) -> Iterator[str]:
+    """The file's own name, then with ever more folders in front, then numbers behind it."""
+    parts = _parts(origin.path)
+    suffix = _suffix(origin)
+    for depth in range(1, len(parts) + 1):
+        yield _fit(parts[-depth:]) + suffix
+    yield from (f"{_fit(parts[-1:])}{suffix}-{number}" for number in itertools.count(2))
+
+
+def _parts(path: Path | None) -> list[str]:
+    """The folders that a file is in, and what it is called."""
+    if path is None:
+        return [_OF_STANDARD_INPUT]
+    *folders, called = path.with_suffix("").parts
+    return folders if folders[1:] and called.lower() == _CALLED_AFTER_FOLDER else [*folders, called]
 
 
 def _suffix(origin: Origin) -> str:
@@ -42,28 +62,6 @@ def _suffix(origin: Origin) -> str:
     return document + row
 
 
-def _free(name: str, taken: set[str]) -> str:
-    candidate, number = name, 1
-    while candidate.lower() in taken:
-        number += 1
-        candidate = f"{name}-{number}"
-    return candidate
-
-
-def _stems(paths: dict[Path | None, None]) -> dict[Path | None, str]:
-    """Each file's stem; where files share one, with the folders that tell them apart."""
-    stems = {path: _fit(path.stem if path else _OF_STANDARD_INPUT) for path in paths}
-    counts: dict[str, int] = {}
-    for stem in stems.values():
-        counts[stem.lower()] = counts.get(stem.lower(), 0) + 1
-    files = [path for path in paths if path]
-    common = os.path.commonpath([path.parent for path in files]) if files else ""
-    for path, stem in stems.items():
-        if path and counts[stem.lower()] > 1:
-            stems[path] = _fit("-".join([*path.parent.relative_to(common).parts, path.stem]))
-    return stems
-
-
-def _fit(text: str) -> str:
-    fit = _UNFIT.sub("-", text).strip("-.").encode()[:_LONGEST].decode(errors="ignore")
-    return fit or "scene"
+def _fit(parts: Sequence[str]) -> str:
+    fit = _UNFIT.sub("-", "-".join(parts)).strip("-.").encode()[:_LONGEST].decode(errors="ignore")
+    return fit or _CALLED_AFTER_FOLDER

@@ -31,7 +31,7 @@ def test_what_is_written_is_read(tmp_path):
     first = json.loads((tmp_path / LEDGER).read_text("utf-8").splitlines()[0])
     assert list(first) == [
         "version", "job", "scene", "seed", "outcome", "file", "seconds", "peak_bytes", "host", "rank", "at", "error",
-        "tflop",
+        "tflop", "source",
     ]  # fmt: skip
 
 

@@ -118,10 +118,10 @@ def test_a_second_run_leaves_what_is_there(contextgen, tiny, scene, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["prompt", "reference", "steps", "approximations"])
-def test_a_changed_job_is_rendered_beside_the_old_picture(contextgen, tiny, scene, tmp_path, change):
+def test_the_newest_picture_has_the_plain_name_and_the_older_is_kept(contextgen, tiny, scene, tmp_path, change):
     out, options = tmp_path / "out", tiny
     contextgen("render", scene, *tiny, "-o", out)
-    before = (out / "picnic-0.png").read_bytes()
+    before, old = (out / "picnic-0.png").read_bytes(), read_record(out / "picnic-0.png")
     if change == "prompt":
         write_scene(scene, prompt="another prompt")
     elif change == "reference":
@@ -131,7 +131,6 @@ def test_a_changed_job_is_rendered_beside_the_old_picture(contextgen, tiny, scen
         options = with_options(tiny, *more)
     result = contextgen("render", scene, *options, "-o", out)
     assert result.code == 0
-    assert "is another job's picture" in result.err
     changed = {
         "prompt": "prompt",
         "reference": "refs/crab.png changed",
@@ -139,10 +138,10 @@ def test_a_changed_job_is_rendered_beside_the_old_picture(contextgen, tiny, scen
         "approximations": "approximated nothing -> cache-steps=taylor",
     }[change]
     assert f"(changed: {changed})" in result.err
-    new = Path(result.lines[0])
-    assert new.name == f"picnic-0-{read_record(new)['job'][:8]}.png"
-    assert (out / "picnic-0.png").read_bytes() == before
-    assert len(names(out)) == 2
+    assert (result.lines, names(out)) == ([str(out / "picnic-0.png")], [".contextgen", "picnic-0.png"])
+    older = out / ".contextgen" / "outdated" / old["job"][:8] / "picnic-0.png"
+    assert older.read_bytes() == before and str(older) in result.err
+    assert read_record(out / "picnic-0.png")["job"] != old["job"]
 
 
 def test_a_picture_of_a_version_that_knew_no_profiles_does_not_count_as_done(
@@ -161,7 +160,8 @@ def test_a_picture_of_a_version_that_knew_no_profiles_does_not_count_as_done(
     assert contextgen("inspect", result.lines[0], "--json").records[0]["readings"] == ["converted to sRGB"]
     assert "readings" not in old and new["readings"] == ["converted to sRGB"] and new["job"] != old["job"]
     assert "already rendered" in contextgen("render", scene, *tiny, "-o", out).err
-    again = contextgen("replay", out / "picnic-0.png", result.lines[0], *tiny[:6], "-o", tmp_path / "again", "--json")
+    older = out / ".contextgen" / "outdated" / old["job"][:8] / "picnic-0.png"
+    again = contextgen("replay", older, result.lines[0], *tiny[:6], "-o", tmp_path / "again", "--json")
     assert "computes in another way" in again.err
     assert [replay["same_bytes"] for replay in again.records[:-1]] == [False, True]
 

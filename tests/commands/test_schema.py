@@ -58,6 +58,9 @@ def test_the_lines_of_every_command(contextgen, place):
         "replay_summary",
         *PAINTING,
     }
+    assert kinds("clean", "outputs", "--json") == {"clean_summary"}
+    assert kinds(*render, "--size", "64x64") == {"job", "render_summary"}
+    assert kinds("clean", "outputs", "--json") == {"outdated", "clean_summary"}
     Image.new("RGB", (8, 8)).save("bare.png")
     assert kinds("replay", "bare.png", *MODEL, "--json") == {"replay_refused"}
     assert kinds("inspect", picture, "--json") == {"picture", "inspect_summary"}

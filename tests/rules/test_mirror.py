@@ -27,6 +27,7 @@ TESTED_IN = {
     "batch/test_worker.py": "terminal.progress",
     "commands/test_bench.py": "app.bench",
     "commands/test_bench_calibrate.py": "app.calibrate",
+    "commands/test_clean.py": "batch.known_pictures records.outdated",
     "commands/test_compose.py": "terminal.previews",
     "commands/test_data.py": "app.data",
     "commands/test_environment.py": "commands.doctor models.nvml",

@@ -57,6 +57,7 @@ def test_a_class_is_known_by_its_name() -> None:
 
 def test_no_folder_holds_more_than_one_takes_in() -> None:
     folders = Counter(source.name.rpartition(".")[0] for source in MODULES)
+    del folders["contextgen_cli.commands"]  # a verb a file, in the one list that a person types from
     assert {name for name, count in folders.items() if count > MOST_MODULES} == set()
 
 

@@ -192,11 +192,21 @@ def test_names_are_unique(folder: Path) -> None:
     (folder / "b/other.yaml").write_text(f"{text}---\n{text}")
     found = names(folder / "a", folder / "b")
     assert len({name.lower() for name in found}) == len(found) == 6
-    assert {"a-picnic", "b-picnic"} <= set(found)
+    assert {"picnic", "b-picnic"} <= set(found)
     (folder / "b/other.yaml").write_text(f"{text}name: picnic-x\n")
     (folder / "a/picnic.yaml").write_text(f"{text}name: Picnic-X\n")
     (problem,) = load([str(folder / "a"), str(folder / "b")], PLAIN).errors
     assert problem.code == "name-taken" and problem.line == 12
+
+
+def test_a_name_does_not_depend_on_what_lies_beside_the_file(folder: Path) -> None:
+    text = GOOD.replace("image: ", f"image: {folder}/").replace("mask: ", f"mask: {folder}/")
+    for name in ("zoo/lion.yaml", "zoo/crab/scene.yaml", "zoo2/lion.yaml", "zoo2/Scene.YML"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text(text)
+    assert names(folder / "zoo") == ["lion", "crab"]
+    assert names(folder / "zoo", folder / "zoo2") == ["lion", "crab", "zoo2", "zoo2-lion"]
+    assert names(folder / "zoo/crab/scene.yaml") == ["crab"]
 
 
 def test_a_name_leaves_room_in_a_file_name(folder: Path) -> None:
@@ -215,7 +225,7 @@ def test_a_link_from_another_folder_is_another_scene(folder: Path) -> None:
     assert {str(problem.path) for problem in loaded.errors} == {str(folder / "inner/scene.yaml")}
 
 
-def test_matrix(check: Check) -> None:
+def test_matrix(check: Check, folder: Path) -> None:
     text = GOOD.replace(PROMPT, "A ${thing} $${thing} ${n}").replace("width: 256", 'width: "${n}"')
     scenes = check(text + "matrix:\n  thing: [crab, fox]\n  n: [256, 320]\n").scenes
     assert [scene.prompt for scene in scenes] == [
@@ -225,22 +235,22 @@ def test_matrix(check: Check) -> None:
         "A fox ${thing} 320",
     ]
     assert [scene.canvas.width for scene in scenes] == [256, 320, 256, 320]
-    assert [scene.name for scene in scenes] == [f"scene-m0{i}" for i in (1, 2, 3, 4)]
+    assert [scene.name for scene in scenes] == [f"{folder.name}-m0{i}" for i in (1, 2, 3, 4)]
     assert [scene.source.matrix_row for scene in scenes] == [0, 1, 2, 3]
     (named,) = check(text + "name: x-${thing}-${n}\nmatrix: {thing: [crab], n: [256]}\n").scenes
     assert named.name == "x-crab-256"
 
 
-def test_rows_of_a_matrix_sort_by_their_names(check: Check) -> None:
+def test_rows_of_a_matrix_sort_by_their_names(check: Check, folder: Path) -> None:
     text = GOOD.replace(PROMPT, "${n}") + f"matrix: {{n: [{', '.join(f'a{number}' for number in range(100))}]}}\n"
     found = [scene.name for scene in check(text).scenes]
-    assert found == sorted(found) and found[0] == "scene-m001"
+    assert found == sorted(found) and found[0] == f"{folder.name}-m001"
 
 
 def test_names_differ_in_more_than_case(folder: Path) -> None:
     (folder / "a.yaml").write_text(f"{GOOD}name: b\n")
     (folder / "B.yaml").write_text(GOOD)
-    assert names(folder) == ["B-2", "b"]
+    assert names(folder) == [f"{folder.name}-B", "b"]
 
 
 @pytest.mark.parametrize(("text", "seeds"), [("seed: 3\n", (3,)), ("count: 2\n", (0, 1)), ("seeds: [5, 2]\n", (5, 2))])

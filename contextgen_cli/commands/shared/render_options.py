@@ -49,6 +49,7 @@ class Keeping:
     """Where the pictures go, and what goes with them."""
 
     output: str
+    replace: bool
     save_layout: bool
     save_inputs: bool
     no_metadata: bool
@@ -292,6 +293,7 @@ keeping_options = gather(
         section=PICTURES,
         help="A folder, a .png file (one picture) or - (one picture to standard output).",
     ),
+    option("--replace", is_flag=True, section=PICTURES, help="Write over the picture in the .png file of -o."),
     option("--save-layout", is_flag=True, section=PICTURES, help="Keep the layout image beside each picture."),
     option("--save-inputs", is_flag=True, section=PICTURES, help="Keep the references as the model saw them."),
     option("--no-metadata", is_flag=True, section=PICTURES, help="Pictures remember nothing of their scene."),

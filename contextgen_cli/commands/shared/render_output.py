@@ -35,6 +35,10 @@ class RenderOutput(RunOutput):
         self._previews = previews
         self._picture: Path | None = None
 
+    def planned(self, forecast: Forecast) -> None:
+        super().planned(forecast)
+        tell_renamed(forecast.status.done)
+
     def result(self, outcome: Outcome) -> None:
         tell(outcome, self.sink)
         self._picture = outcome.path
@@ -61,12 +65,24 @@ def tell(outcome: Outcome, sink: Output) -> None:
     if outcome.reason is not None and not outcome.earlier:
         tell_failure(outcome, outcome.reason)
     if outcome.evades is not None and outcome.path is not None:
-        console.note(f"{outcome.evades} is another job's picture; wrote {outcome.path}{_changed(outcome)}")
+        console.note(f"{outcome.evades} is the picture of another scene; wrote {outcome.path}")
+    if outcome.outdated is not None:
+        changed = _changed(outcome.outdated, outcome.job)
+        console.note(f"{outcome.path} is new{changed}; the older one is kept as {outcome.outdated}")
     if outcome.repaired:
         console.note(f"{outcome.path} was not whole: rendered again")
     sink.item(_as_record(outcome), text=None if outcome.path is None else str(outcome.path))
     if outcome.png is not None:
         console.emit_bytes(outcome.png)
+
+
+def tell_renamed(outcomes: Sequence[Outcome]) -> None:
+    """Name the pictures that are there, called otherwise than they would be now."""
+    renamed = [outcome for outcome in outcomes if outcome.renamed]
+    for outcome in renamed[:_MOST_NAMED]:
+        console.note(f"{outcome.job.name} is there already, as {outcome.path}")
+    if len(renamed) > _MOST_NAMED:
+        console.note(f"and {len(renamed) - _MOST_NAMED} more are there under other names")
 
 
 def tell_set_aside(outcomes: Sequence[Outcome]) -> None:
@@ -113,15 +129,14 @@ def _in_words(summary: RunSummary, pace: float | None) -> str:
     return f"{', '.join(parts)} {', '.join(details)}"
 
 
-def _changed(outcome: Outcome) -> str:
-    """What sets the job apart from that of the picture whose name it evades."""
-    assert outcome.evades is not None
+def _changed(older: Path, job: Job) -> str:
+    """What sets a job apart from that of the picture whose place its own took."""
     try:
-        record = read_record(outcome.evades)
-        parse_record(record, outcome.evades, DTYPES)
-    except UsageError:  # no picture of ours, or of another version
+        record = read_record(older)
+        parse_record(record, older, DTYPES)
+    except UsageError:  # of another version
         return ""
-    found = changes(record, job_record(outcome.job))
+    found = changes(record, job_record(job))
     return f" (changed: {', '.join(found)})" if found else ""
 
 
@@ -148,6 +163,7 @@ def _as_record(outcome: Outcome) -> dict[str, Any]:
         "seed": job.seed,
         "job": job.id,
         "path": None if outcome.path is None else str(outcome.path),
+        "outdated": None if outcome.outdated is None else str(outcome.outdated),
         "seconds": round(outcome.seconds, 3),
         "rank": outcome.rank,
         "earlier": outcome.earlier,
@@ -213,6 +229,8 @@ def _table(
 
 
 def _state(outcome: Outcome) -> str:
+    if outcome.renamed and outcome.path is not None:
+        return f"done: {outcome.path.name}"
     return "done" if outcome.status is Status.SKIPPED else outcome.status.value
 
 

@@ -1,0 +1,81 @@
+"""Which pictures an output folder has, whatever they are called, and which of them a job's own takes the place of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from contextgen_cli.batch.ledger import RENDERED, Attempt, Ledger
+from contextgen_cli.batch.plan import Job, Plan
+from contextgen_cli.records.output import ID_LETTERS, Destination, is_companion, job_of
+
+
+class KnownPictures:
+    """The pictures of a destination, as seen by a plan: first where the ledger says, then by what they remember."""
+
+    def __init__(self, plan: Plan, destination: Destination, past: Ledger) -> None:
+        self._folder, self._embed_record = destination.folder, destination.embed_record
+        self._jobs = {job.id for job in plan.jobs}
+        self._past = past
+
+    def elsewhere(self, job: Job) -> Path | None:
+        """A job's picture that is called otherwise than it would be now."""
+        name = self._names.get(job.id)
+        return self._folder / name if name else None
+
+    def displaced_by(self, job: Job) -> tuple[tuple[str, str], ...]:
+        """What is there of the same scene and seed as it was before, and is not asked for: names, with jobs' ids."""
+        source = job.scene.source.digest
+        if source is None or not self._embed_record:
+            return ()
+        found = [self._last.get((source, job.scene.name, job.seed)), self._at_its_name(job, source)]
+        kept = [each for each in found if each and each[1] not in self._jobs]
+        return tuple(dict.fromkeys(kept))
+
+    def _at_its_name(self, job: Job, source: str) -> tuple[str, str] | None:
+        """A picture that has the job's name, unless it is known to be another scene's."""
+        name = f"{job.name}.png"
+        held = job_of(self._folder / name)
+        if held is None or self._sources.get(held, source) != source:
+            return None
+        return name, held
+
+    @cached_property
+    def _rendered(self) -> dict[str, Attempt]:
+        """The last attempt at each job that left a picture in the folder itself."""
+        return {each.job: each for each in self._past.attempts if each.outcome == RENDERED and _plain(each.file)}
+
+    @cached_property
+    def _sources(self) -> dict[str, str]:
+        return {each.job: each.source for each in self._rendered.values() if each.source}
+
+    @cached_property
+    def _last(self) -> dict[tuple[str, str, int], tuple[str, str]]:
+        """The last picture of each scene file, scene and seed."""
+        return {
+            (each.source, each.scene, each.seed): (str(each.file), each.job)
+            for each in self._past.attempts
+            if each.outcome == RENDERED and each.source and _plain(each.file)
+        }
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """The name of each job's picture."""
+        listed = {str(each.file): each.job for each in self._rendered.values()}
+        return {job: name for name, job in (*self._unlisted(set(listed)), *listed.items()) if self._holds(name, job)}
+
+    def _holds(self, name: str, job: str) -> bool:
+        if self._embed_record:
+            return job_of(self._folder / name) == job
+        return PurePosixPath(name).stem.endswith(f"-{job[:ID_LETTERS]}")
+
+    def _unlisted(self, listed: set[str]) -> Iterator[tuple[str, str]]:
+        """Pictures that the ledger does not know by their name, as somebody has renamed or copied them."""
+        for path in self._folder.glob("*.png"):
+            if path.name not in listed and not is_companion(path) and (job := job_of(path)):
+                yield path.name, job
+
+
+def _plain(file: str | None) -> bool:
+    return file is not None and PurePosixPath(file).name == file
