@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,11 +32,16 @@ SCENES, SAMPLING, MODEL, PICTURES, RUN, TERMINAL = "Scenes", "Sampling", "Model"
 
 
 class SectionedOption(click.Option):
-    """An option that knows under which heading `--help` lists it."""
+    """An option that knows under which heading `--help` lists it.
 
-    def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
+    One that is `greedy`, and `multiple`, takes all that follows it up to the next option: a shell puts all files of a
+    pattern there.
+    """
+
+    def __init__(self, *args: Any, section: str = "Options", greedy: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
+        self.greedy = greedy
 
     def get_help_extra(self, ctx: click.Context) -> Any:
         extra: dict[str, Any] = super().get_help_extra(ctx)  # type: ignore[assignment]
@@ -69,8 +74,9 @@ class SectionedCommand(click.Command):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        typed = list(args)
-        rest = super().parse_args(ctx, args)
+        greedy = {name for param in self.params if getattr(param, "greedy", False) for name in param.opts}
+        typed = list(_one_by_one(args, greedy))
+        rest = super().parse_args(ctx, list(typed))
         _, _, order = self.make_parser(ctx).parse_args(typed)
         for param, times in Counter(order).items():
             if times > 1 and isinstance(param, click.Option) and _takes_one_value(param):
@@ -86,6 +92,19 @@ class SectionedCommand(click.Command):
         for heading, rows in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(rows)
+
+
+def _one_by_one(args: Iterable[str], greedy: Container[str]) -> Iterator[str]:
+    """The arguments, with a greedy option written anew before each further value of it."""
+    option, values = None, 0
+    for arg in args:
+        if arg.startswith("-"):
+            option, values = (arg if arg in greedy else None), 0
+        elif option is not None:
+            values += 1
+            if values > 1:
+                yield option
+        yield arg
 
 
 def _takes_one_value(param: click.Option) -> bool:
