@@ -65,6 +65,13 @@ def configure(*, color: str = "auto", verbosity: int = 0) -> None:
     _settings = ConsoleSettings(color, verbosity)
 
 
+def configure_further(*, color: str, verbosity: int) -> None:
+    """Add to the settings what stands behind a command's name to what stood before it: who is quiet once, is quiet."""
+    before = _settings
+    loudness = -1 if min(verbosity, before.verbosity) < 0 else verbosity + before.verbosity
+    configure(color=before.color if color == "auto" else color, verbosity=loudness)
+
+
 def verbosity() -> int:
     return _settings.verbosity
 

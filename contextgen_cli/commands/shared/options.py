@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from contextgen_cli.commands.shared.other_words import about_option
 from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE
 from contextgen_cli.scene.scene import Size
 from contextgen_cli.terminal import console, progress
@@ -76,7 +77,10 @@ class SectionedCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         greedy = {name for param in self.params if getattr(param, "greedy", False) for name in param.opts}
         typed = list(_one_by_one(args, greedy))
-        rest = super().parse_args(ctx, list(typed))
+        try:
+            rest = super().parse_args(ctx, list(typed))
+        except click.NoSuchOption as error:
+            raise _in_our_words(error, ctx) from None
         _, _, order = self.make_parser(ctx).parse_args(typed)
         for param, times in Counter(order).items():
             if times > 1 and isinstance(param, click.Option) and _takes_one_value(param):
@@ -92,6 +96,13 @@ class SectionedCommand(click.Command):
         for heading, rows in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(rows)
+
+
+def _in_our_words(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
+    """An unknown option with what it is called here, where that is known; else with those spelled alike."""
+    known = {name for param in ctx.command.params for name in param.opts}
+    said = about_option(error.option_name, ctx.command_path, known)
+    return error if said is None else click.UsageError(f"{error.message} {said}", ctx)
 
 
 def _one_by_one(args: Iterable[str], greedy: Container[str]) -> Iterator[str]:
@@ -203,11 +214,11 @@ def verb(*, examples: str, name: str | None = None) -> Callable[[Function], clic
 
 
 def console_options(function: Function) -> Function:
-    """`-q`, `-v` and `--color`, which set up the console before the command runs."""
+    """`-q`, `-v` and `--color`, which set up the console before the command runs; they may stand before it, too."""
 
     @functools.wraps(function)
     def command(*, quiet: bool, verbose: int, color: str, **values: Any) -> Any:
-        console.configure(color=color, verbosity=-1 if quiet else verbose)
+        console.configure_further(color=color, verbosity=-1 if quiet else verbose)
         return function(**values)
 
     quiet = option("-q", "--quiet", is_flag=True, section=TERMINAL, help="Only warnings and errors.")
