@@ -40,6 +40,13 @@ def test_the_list_of_commands_is_cut_nowhere(contextgen, monkeypatch, width):
     assert [name for name, line in COMMANDS.items() if f"{name} {line}" not in listed] == []
 
 
+@pytest.mark.parametrize("group", ["data", "bench"])
+def test_the_list_of_a_groups_commands_is_cut_nowhere(contextgen, monkeypatch, group):
+    monkeypatch.setenv("COLUMNS", "60")
+    listed = contextgen(group, "--help").out.split("Commands:")[1].split("Examples:")[0]
+    assert listed.rstrip().endswith(".") and "..." not in listed
+
+
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_fits_sixty_columns(contextgen, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "60")

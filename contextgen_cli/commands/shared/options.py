@@ -98,6 +98,20 @@ class SectionedCommand(click.Command):
                 formatter.write_dl(rows)
 
 
+class SectionedGroup(click.Group):
+    """Lists its commands in `--help` with the whole first paragraph of each, which click cuts short."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [(name, _first_paragraph(command)) for name, command in found.items() if command is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _first_paragraph(command: click.Command) -> str:
+    return " ".join((command.help or "").split("\n\n")[0].split())
+
+
 def _in_our_words(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
     """An unknown option with what it is called here, where that is known; else with those spelled alike."""
     known = {name for param in ctx.command.params for name in param.opts}
