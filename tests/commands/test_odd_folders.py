@@ -111,7 +111,7 @@ def test_what_is_no_record_is_told_by_all_and_takes_no_place(contextgen, tiny, s
     before = picture.read_bytes()
     rendered = contextgen("render", scene, *tiny, "-o", out)
     assert rendered.code == 0, rendered.err
-    assert f"{picture} is another job's picture; wrote " in rendered.err
+    assert f"{picture} is the picture of another scene; wrote " in rendered.err
     assert picture.read_bytes() == before
 
 

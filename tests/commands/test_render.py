@@ -131,7 +131,7 @@ def test_a_changed_job_is_rendered_beside_the_old_picture(contextgen, tiny, scen
         options = with_options(tiny, *more)
     result = contextgen("render", scene, *options, "-o", out)
     assert result.code == 0
-    assert "is another job's picture" in result.err
+    assert "is the picture of another scene" in result.err
     changed = {
         "prompt": "prompt",
         "reference": "refs/crab.png changed",

@@ -79,7 +79,7 @@ def test_every_picture_with_all_that_is_known_of_it(contextgen, out):
     assert len(entry["layout"]["pieces"]) == 2
     assert entry["command"] == "contextgen replay out/picnic-3.png"
     details = dict(entry["details"])
-    assert (details["Seed"], details["Model"], details["Where"]) == ("3", "mini (5e5e5e5e5e5e)", "rank 0")
+    assert (details["Seed"], details["Model"], details["Where"]) == ("3", "mini (5e5e5e5e5e5e)", "process 1")
     assert details["Ended"] == "2026-02-03 04:05:06 UTC"
     assert len(page.data["assets"]) == 2, "two references are embedded once each"
     assert Image.open(_opened(entry["thumb"])).size == (128, 96)
@@ -140,7 +140,7 @@ def test_no_host_is_named_unless_it_is_asked_for(contextgen, out):
     report(contextgen, "out")
     assert "node-1" not in (out / "report.html").read_text("utf-8")
     entries = report(contextgen, "out", "--hosts").entries
-    assert dict(entries["picnic-3"]["details"])["Where"] == "node-1, rank 0"
+    assert dict(entries["picnic-3"]["details"])["Where"] == "node-1, process 1"
 
 
 def test_an_older_ledgers_places_are_not_told_either(contextgen, out):

@@ -61,7 +61,7 @@ def tell(outcome: Outcome, sink: Output) -> None:
     if outcome.reason is not None and not outcome.earlier:
         tell_failure(outcome, outcome.reason)
     if outcome.evades is not None and outcome.path is not None:
-        console.note(f"{outcome.evades} is another job's picture; wrote {outcome.path}{_changed(outcome)}")
+        console.note(f"{outcome.evades} is the picture of another scene; wrote {outcome.path}{_changed(outcome)}")
     if outcome.repaired:
         console.note(f"{outcome.path} was not whole: rendered again")
     sink.item(_as_record(outcome), text=None if outcome.path is None else str(outcome.path))
