@@ -88,7 +88,11 @@ def command(
         stop_asked = held.enter_context(interruption.noted())
         watcher = held.enter_context(training_progress.display(progress, stop_asked, speaks=speaks))
         watcher.told(train.outlook(told))
-        ended = train.run(told, watcher, on_cpu=on_cpu)
+        try:
+            ended = train.run(told, watcher, on_cpu=on_cpu)
+        except KeyboardInterrupt:  # the second
+            watcher.told("interrupted: the same command goes on from the last checkpoint")
+            return EXIT_INTERRUPTED
         if speaks and ended.how != train.ALREADY and (curves := train.draw_curves(told)):
             watcher.told(f"drew {curves}")
     # 4. Say how it ended.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from contextgen_cli.errors import EXIT_BUG, ContextgenError
 from contextgen_cli.scene.check.problems import STEERING, printable
-from contextgen_cli.terminal import streams
+from contextgen_cli.terminal import interruption, streams
 from contextgen_cli.terminal.wrapping import folded
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def live(renderable: RenderableType) -> Iterator[Live]:
         transient=True,
         redirect_stdout=False,  # data must reach standard output even while the display moves
     )
-    with display:
+    with interruption.unechoed(sys.stderr), display:
         _live = display
         try:
             yield display
