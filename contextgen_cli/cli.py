@@ -94,7 +94,7 @@ def _spelled_as_options(args: list[str]) -> list[str]:
 @click.group(cls=LazyGroup, context_settings=HELP, epilog=EXAMPLES)
 @click.version_option(__version__, prog_name="contextgen")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
-@click.option("-v", "--verbose", count=True, help="More detail; -vv also what libraries log.")
+@click.option("-v", "--verbose", count=True, help="More detail; -vv also that of libraries.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour messages.")
 def cli(quiet: bool, verbose: int, color: str) -> None:
     """Paint pictures from scene files: your subjects, in your boxes, with their identities kept."""

@@ -48,7 +48,7 @@ class RankConsole:
 
 
 _LEGIBLE = 5  # cells of a terminal's line that a column which folds must have
-_OURS = "contextgen"  # the library whose warnings are meant for the user
+_OURS = ("contextgen", "contextgen_cli")  # whose words are meant for the user
 # CLIP reads only the beginning of a prompt and T5 all of it: said with every picture, of nothing that is wrong
 _EXPECTED = (
     "Token indices sequence length is longer",
@@ -213,20 +213,20 @@ def report_bug(summary: str, trace: str, *, about: str = "") -> int:
 
 
 def adopt_logging() -> None:
-    """Show what libraries log and warn of under `-v` and `-vv`; what our own library warns of, always."""
+    """Show what we log under `-v`, what libraries log and warn of under `-vv`; what we warn of, always."""
     logging.captureWarnings(True)
-    level = {1: logging.WARNING, 2: logging.INFO}.get(min(_settings.verbosity, 2), logging.CRITICAL)
-    logging.basicConfig(handlers=[_Details()], level=level, force=True)
-    logging.getLogger(_OURS).setLevel(min(level, logging.WARNING))
+    theirs = logging.INFO if _settings.verbosity >= 2 else logging.CRITICAL
+    logging.basicConfig(handlers=[_Details()], level=theirs, force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(logging.INFO if _settings.verbosity >= 1 else logging.WARNING)
 
 
 class _Details(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.split(".")[0] == _OURS and record.levelno >= logging.WARNING:
-            warn(record.getMessage())
-            return
         message = record.getMessage()
-        if not message.startswith(_EXPECTED):
+        if record.name.split(".")[0] in _OURS:
+            (warn if record.levelno >= logging.WARNING else detail)(message)
+        elif not message.startswith(_EXPECTED):
             detail(f"{record.name}: {message}")
 
 

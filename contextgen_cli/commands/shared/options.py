@@ -236,7 +236,7 @@ def console_options(function: Function) -> Function:
         return function(**values)
 
     quiet = option("-q", "--quiet", is_flag=True, section=TERMINAL, help="Only warnings and errors.")
-    verbose = option("-v", "--verbose", count=True, section=TERMINAL, help="More detail; -vv also what libraries log.")
+    verbose = option("-v", "--verbose", count=True, section=TERMINAL, help="More detail; -vv also that of libraries.")
     color = option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),
