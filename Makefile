@@ -29,7 +29,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(READY) ## docs/scene-reference.md and docs/commands.md, from the schema and the help
+docs: $(READY) ## the generated pages of docs/, from the schemas and the help
 	$(BIN)/python docs/generate.py
 
 pictures: $(READY) ## the example references and the pictures in the docs

@@ -47,6 +47,13 @@ Examples:
 class LazyGroup(click.Group):
     """Finds a verb's `command` in its module under `contextgen_cli.commands`."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, _spelled_as_options(args))
+        except click.NoSuchOption as error:
+            words = f"{error.message} Options stand behind the command, as in `contextgen render SCENE --steps 8`."
+            raise click.UsageError(words, ctx) from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -59,25 +66,40 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        room = formatter.width - 6 - max(map(len, COMMANDS))  # as click's own list of commands has it
-        listed = [(name, click.Command(name, help=line)) for name, line in COMMANDS.items()]
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.get_short_help_str(room)) for name, command in listed])
+        with formatter.section("Commands"):  # whole sentences, which click cuts short
+            formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            from contextgen_cli.commands.shared.other_words import about_command
+
             near = nearest(args[0], COMMANDS)
-            if near is None:
+            said = about_command(args[0]) or (f"Did you mean '{near}'?" if near else None)
+            if said is None:
                 raise
-            raise click.UsageError(f"{error.message} Did you mean '{near}'?", ctx) from None
+            raise click.UsageError(f"{error.message} {said}", ctx) from None
+
+
+def _spelled_as_options(args: list[str]) -> list[str]:
+    """`help render` and `version`, as other tools have them, are `render --help` and `--version` here."""
+    match args:
+        case ["help", *command]:
+            return [*command, "--help"]
+        case ["version"]:
+            return ["--version"]
+    return args
 
 
 @click.group(cls=LazyGroup, context_settings=HELP, epilog=EXAMPLES)
 @click.version_option(__version__, prog_name="contextgen")
-def cli() -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
+@click.option("-v", "--verbose", count=True, help="More detail; -vv also that of libraries.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour messages.")
+def cli(quiet: bool, verbose: int, color: str) -> None:
     """Paint pictures from scene files: your subjects, in your boxes, with their identities kept."""
+    console.configure(color=color, verbosity=-1 if quiet else verbose)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

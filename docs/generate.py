@@ -7,8 +7,13 @@ from pathlib import Path
 
 import command_reference
 import scene_reference
+import training_reference
 
-PAGES = {"scene-reference.md": scene_reference.render, "commands.md": command_reference.render}
+PAGES = {
+    "scene-reference.md": scene_reference.render,
+    "training-reference.md": training_reference.render,
+    "commands.md": command_reference.render,
+}
 FOLDER = Path(__file__).parent
 
 

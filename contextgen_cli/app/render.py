@@ -213,7 +213,7 @@ def assemble(request: RenderRequest, place: LauncherEnv) -> tuple[Topology, Sett
         return Topology(suitable.count), replace(settings, device=suitable.device)
     if processes not in (None, 1):
         raise UsageError(
-            f"--processes {processes}, but a launcher started {place.size} ranks already",
+            f"--processes {processes}, but a launcher started {place.size} already",
             hint="Leave --processes away under torchrun, accelerate launch and srun.",
         )
     return Topology(1, place), settings
@@ -221,13 +221,13 @@ def assemble(request: RenderRequest, place: LauncherEnv) -> tuple[Topology, Sett
 
 def _refuse_ray(request: RenderRequest, place: LauncherEnv) -> None:
     if place.size > 1:
-        raise UsageError(f"a launcher started {place.size} ranks, and Ray would start its own", hint="Leave one away.")
+        raise UsageError(f"a launcher started {place.size} processes, and Ray starts its own", hint="Leave one away.")
     if request.settings.parallel is not None:
-        raise UsageError("ranks of Ray have one GPU each", hint="Leave --parallel away, or --engine ray.")
+        raise UsageError("processes on a Ray cluster have one GPU each", hint="Leave --parallel away, or --engine ray.")
     if request.processes == 0:
         raise UsageError("--processes 0 paints in this very process", hint="Leave it away, or --engine ray.")
     if not request.destination.keeps_ledger:
-        raise UsageError("Ray's ranks need a folder that all hosts see", hint="Give a folder with -o.")
+        raise UsageError("processes on a Ray cluster need a folder that all hosts see", hint="Give a folder with -o.")
 
 
 def job_options(request: RenderRequest, place: LauncherEnv) -> JobOptions:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from contextgen.training.callbacks import Watcher
     from contextgen.training.config import ImigData, Stage, Start, SynthData, TrainConfig
 
+ALREADY = "already finished"
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -37,6 +39,57 @@ def run(config: TrainConfig, watcher: Watcher, *, on_cpu: bool = False) -> Ended
     with error_translation.training():
         ending = train(config, watcher, on_cpu=on_cpu)
     return Ended(ending.value, config.output / result_name(config))
+
+
+def outlook(config: TrainConfig) -> str:
+    """What a run is going to do, in words: what is trained, on what, how far it is, where the result goes.
+
+    Raises:
+        ContextgenError: the output folder's checkpoint cannot be read.
+    """
+    from contextgen.training import checkpointing
+    from contextgen.training.trainer import CHECKPOINTS
+
+    with error_translation.training():
+        checkpoint = checkpointing.latest(config.output / CHECKPOINTS)
+        done = 0 if checkpoint is None else checkpointing.read_progress(checkpoint).step
+    steps = sum(stage.steps for stage in config.stages)
+    begun = f"going on after step {done} of {steps}, " if done else ""
+    stages = "; ".join(map(_stage_in_words, config.stages))
+    going_on = "Ctrl-C saves, and the same command goes on"
+    return (
+        f"{begun}training {_trained(config)}: {stages}. It goes to {config.output}; the time left is told from the "
+        f"first step on. {going_on}."
+    )
+
+
+def _trained(config: TrainConfig) -> str:
+    start = config.start
+    if start.new is not None:
+        return "a new model"
+    parts = "transformer and text encoders" if config.train_text_encoders else "transformer"
+    part = f"the {parts}" if config.weights is None else f"an adapter of rank {config.weights.rank}"
+    return f"{part} of {start.model}{f' with {start.adapter}' if start.adapter else ''}"
+
+
+def _stage_in_words(stage: Stage) -> str:
+    from contextgen.training.config import SynthData
+
+    is_synth = isinstance(stage.data, SynthData)
+    data = "synthetic scenes" if is_synth else ", ".join(folder.path.name for folder in stage.data.folders)
+    return f"{stage.name}, {stage.steps} steps of {stage.objective.name} on {data}"
+
+
+def draw_curves(config: TrainConfig) -> Path | None:
+    """Draw what the run's metrics are into its output folder; None where there are none.
+
+    Raises:
+        ContextgenError: it cannot be written.
+    """
+    from contextgen.training.curves import draw
+
+    with error_translation.training():
+        return draw(config.output)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from contextgen_cli.scene.check import schema
 from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.problems import Problem
 from contextgen_cli.scene.parse import sources
+from contextgen_cli.scene.parse.assignments import Assignments, assigned
 from contextgen_cli.scene.parse.nodes import Node, key_spot, plain, spot
 
 _SCHEMA = "train"
@@ -24,14 +25,16 @@ class TrainingFile:
     problems: tuple[Problem, ...]
 
 
-def read(path: Path) -> TrainingFile:
-    """Read a file. Problems are returned, never raised."""
+def read(path: Path, assignments: Assignments = ()) -> TrainingFile:
+    """Read a file, with key paths and values put into it. Problems are returned, never raised."""
     text, report = sources.read(path, None)
-    values = None if text is None else _only_document(text, path, report)
+    values = None if text is None else _only_document(text, path, report, assignments)
     return TrainingFile(None if report.error_count else values, tuple(report.problems))
 
 
-def _only_document(text: str, path: Path, report: ProblemCollector) -> Mapping[str, Any] | None:
+def _only_document(
+    text: str, path: Path, report: ProblemCollector, assignments: Assignments
+) -> Mapping[str, Any] | None:
     roots = list(sources.documents(text, path, report))
     if not roots:
         report.error("empty-file", "there is no training run in this file")
@@ -45,6 +48,7 @@ def _only_document(text: str, path: Path, report: ProblemCollector) -> Mapping[s
         hint = "it begins with keys such as `version: 1`"
         report.error("not-a-mapping", "a training run must be a mapping of keys to values", spot(root), hint)
         return None
+    root = assigned(root, assignments, report)
     broken = schema.check(root, report, schema=_SCHEMA)
     values = cast("dict[str, Any]", plain(root))
     if not broken:

@@ -9,7 +9,7 @@ from contextgen_cli.batch.job_store import OVER, JobStore
 from contextgen_cli.batch.ledger import Reason
 from contextgen_cli.batch.resume import CRASHES_ALLOWED
 from contextgen_cli.batch.serialization import Event
-from contextgen_cli.batch.worker import JobOptions, Outcome, Status, note
+from contextgen_cli.batch.worker import JobOptions, Outcome, Status, note, process_name
 from contextgen_cli.errors import EnvironmentProblem
 
 _FAILED_STARTS_ALLOWED = 3  # deaths in a row of one rank, before it begins to paint
@@ -31,10 +31,10 @@ class CrashAccount:
         message = f"took its process down {'twice' if given_up else 'once'} ({why})"
         outcome = Outcome(job, Status.CRASHED, reason=Reason("Crash", message), rank=rank)
         note(outcome, self.job_options)
-        text = f"rank {rank} died at {job.name} ({why})"
+        text = f"{process_name(rank)} died at {job.name} ({why})"
         if given_up:
             self.tell(Event("finished", rank, position, outcome=outcome))
-            self.tell(Event("noticed", rank, text=f"{text} again: the job is set aside, the rank restarted"))
+            self.tell(Event("noticed", rank, text=f"{text} again: the job is set aside, the process restarted"))
             return
         self.job_store.put_back(position)
         self.tell(Event("noticed", rank, text=f"{text}: restarted, and the job tried once more"))
@@ -50,8 +50,8 @@ class CrashAccount:
         if failed_starts + 1 >= _FAILED_STARTS_ALLOWED:
             self.job_store.close(OVER)
             raise EnvironmentProblem(
-                f"rank {rank} died {_FAILED_STARTS_ALLOWED} times before it painted anything ({why})",
+                f"{process_name(rank)} died {_FAILED_STARTS_ALLOWED} times before it painted anything ({why})",
                 hint="Too little main memory is the usual reason: try fewer --processes, or look with -v.",
             )
-        self.tell(Event("noticed", rank, text=f"rank {rank} died as it began ({why}): restarted"))
+        self.tell(Event("noticed", rank, text=f"{process_name(rank)} died as it began ({why}): restarted"))
         return failed_starts + 1

@@ -336,4 +336,4 @@ def supervise(engine: LocalEngine, interrupted: Interrupted) -> None:
     if interrupted():
         raise Cancelled
     if why == FAILED:
-        raise EnvironmentProblem("another rank ended the run with an error", hint="The first rank says which.")
+        raise EnvironmentProblem("another process ended the run with an error", hint="Process 1 says which.")

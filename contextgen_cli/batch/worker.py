@@ -79,6 +79,11 @@ class Status(str, Enum):
 UNDONE = (Status.FAILED, Status.CRASHED)
 
 
+def process_name(rank: int) -> str:
+    """What a person reads of a rank: processes are counted from 1."""
+    return f"process {rank + 1}"
+
+
 @dataclass(frozen=True)
 class Overview:
     """What a run is about to do."""

@@ -117,7 +117,7 @@ def asked_options(benchmark: str) -> options.Decorator:
     )
 
 
-class BenchGroup(click.Group):
+class BenchGroup(options.SectionedGroup):
     """The library's benchmarks, each a command of its name, beside the commands of this group's own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

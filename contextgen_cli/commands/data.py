@@ -10,6 +10,7 @@ from contextgen_cli.app import data
 from contextgen_cli.app.data import LEVELS, SPLITS, Wanted
 from contextgen_cli.commands.shared.options import (
     SectionedCommand,
+    SectionedGroup,
     SizeType,
     console_options,
     option,
@@ -37,7 +38,7 @@ Examples:
 """
 
 
-@click.group(epilog=GROUP_EXAMPLES)
+@click.group(cls=SectionedGroup, epilog=GROUP_EXAMPLES)
 def command() -> None:
     """Make training sets."""
 

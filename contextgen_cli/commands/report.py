@@ -131,7 +131,7 @@ def _page(out: Path, entries: Sequence[Entry], target: Path, writing: Writing, s
 
 def _sheet(entries: Sequence[Entry], path: Path) -> int:
     """Draw the contact sheet; what is not in it is said."""
-    pictures = [(entry.name, entry.path) for entry in entries if entry.path is not None and entry.has_picture]
+    pictures = [(entry.path.name, entry.path) for entry in entries if entry.path is not None and entry.has_picture]
     sheet = contact_sheet.draw(pictures)
     write(path, sheet.png)
     if sheet.held < len(pictures):
@@ -162,6 +162,7 @@ def _own(sheet: Path | None) -> list[Path]:
 
 def _refuse_other_files(target: Path, sheet: Path | None) -> None:
     if target.is_dir() or (target.suffix and target.suffix.lower() not in (".html", ".htm")):
-        raise UsageError(f"{target}: the report is an HTML file", hint="Name it with .html at its end.")
+        instead = f", or draw all pictures into one with --contact-sheet {target}" * (target.suffix.lower() == ".png")
+        raise UsageError(f"{target}: the report is an HTML file", hint=f"Name it with .html at its end{instead}.")
     if sheet is not None and (sheet.is_dir() or sheet.suffix.lower() != ".png" or is_other_file(sheet, ".png")):
         raise UsageError(f"{sheet}: a contact sheet is a PNG file", hint="Name it with .png at its end.")

@@ -10,7 +10,15 @@ from pathlib import Path
 import click
 
 from contextgen_cli.app import train, training_file
-from contextgen_cli.commands.shared.options import MODEL, console_options, option, progress_option, sink_option, verb
+from contextgen_cli.commands.shared.options import (
+    MODEL,
+    Assignment,
+    console_options,
+    option,
+    progress_option,
+    sink_option,
+    verb,
+)
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE
 from contextgen_cli.terminal import console, interruption, training_progress
 from contextgen_cli.terminal.progress import duration
@@ -19,28 +27,46 @@ from contextgen_cli.terminal.sink import Output
 
 @verb(
     examples="""
+contextgen init run.yaml --train
 contextgen train run.yaml
+contextgen train run.yaml --set stages.0.steps=200
 contextgen train run.yaml --fresh
 contextgen train run.yaml --json
 """
 )
 @click.argument("config", type=click.Path(path_type=Path), metavar="CONFIG")
+@option(
+    "--set",
+    "assignments",
+    type=Assignment(),
+    multiple=True,
+    section=MODEL,
+    help="Set a key of CONFIG, such as stages.0.steps=200; repeatable.",
+)
 @option("--fresh", is_flag=True, section=MODEL, help="Begin anew; what an earlier run has written is moved aside.")
 @option("--device", type=click.Choice(["auto", "cpu"]), default="auto", section=MODEL, help="auto: the fastest.")
 @sink_option
 @progress_option
 @console_options
-def command(config: Path, fresh: bool, device: str, sink: Output, progress: str) -> int:
+def command(
+    config: Path,
+    assignments: tuple[tuple[str, object], ...],
+    fresh: bool,
+    device: str,
+    sink: Output,
+    progress: str,
+) -> int:
     """Train a model, or an adapter, as CONFIG says.
 
     The same command goes on where it was stopped, by Ctrl-C or by a crash: with one process, to the same bits.
     Whatever is written lies in the `output` folder that CONFIG names; the path of the finished model goes to
-    standard output. Ctrl-C saves before it ends; a second one does not wait.
+    standard output. Ctrl-C saves before it ends; a second one does not wait. `contextgen init --train` writes a
+    CONFIG to begin with.
 
     On several GPUs: `torchrun --nproc-per-node 4 -m contextgen_cli train CONFIG`, or `accelerate launch` likewise.
     """
     # 1. Read and check the file.
-    read = training_file.read(config)
+    read = training_file.read(config, assignments)
     if read.values is None:
         console.problems(read.problems)
         return EXIT_USAGE
@@ -61,7 +87,14 @@ def command(config: Path, fresh: bool, device: str, sink: Output, progress: str)
             held.enter_context(train.alone(told.output))
         stop_asked = held.enter_context(interruption.noted())
         watcher = held.enter_context(training_progress.display(progress, stop_asked, speaks=speaks))
-        ended = train.run(told, watcher, on_cpu=on_cpu)
+        watcher.told(train.outlook(told))
+        try:
+            ended = train.run(told, watcher, on_cpu=on_cpu)
+        except KeyboardInterrupt:  # the second
+            watcher.told("interrupted: the same command goes on from the last checkpoint")
+            return EXIT_INTERRUPTED
+        if speaks and ended.how != train.ALREADY and (curves := train.draw_curves(told)):
+            watcher.told(f"drew {curves}")
     # 4. Say how it ended.
     code = EXIT_INTERRUPTED if ended.how == "stopped" else EXIT_DONE
     if speaks:

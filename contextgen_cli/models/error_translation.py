@@ -109,7 +109,7 @@ def _broken_weights(error: Exception) -> ContextgenError:
 
 def _unopened(error: Exception) -> ContextgenError:
     """Whatever it was, every other job of this model would meet it too."""
-    logging.getLogger(__name__).warning("".join(traceback.format_exception(error)))
+    logging.getLogger(__name__).info("".join(traceback.format_exception(error)))
     return EnvironmentProblem(
         f"the model could not be opened: {type(error).__name__}: {_first_line(error)}",
         hint="Look at the installation, for example with `contextgen doctor`; -v shows where it happened.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from contextgen.method.layout import Instance
     from contextgen.weights.card import Card
     from contextgen_cli.scene.scene import PlacedReference, Scene
+
+_log = logging.getLogger(__name__)
 
 
 class ModelRenderer:
@@ -122,8 +126,11 @@ class ModelRenderer:
         if self._open is None or self._open[:2] != (name, preset):
             self._open = None  # two models need not fit at once
             devices.give_back_memory()
+            began = time.monotonic()
             with error_translation.opening():
                 self._open = name, preset, open_painter(model, self._settings, self._device, preset)
+            how = f"{self._device.name}, {self._numerics_of(model).dtype}, --memory {preset}"
+            _log.info("%s: opened in %.1f s (%s)", name, time.monotonic() - began, how)
 
     def reduce_memory(self, job: Job) -> str:
         """After a picture had too little memory: give back what is cached, and open its model so that less of it stays

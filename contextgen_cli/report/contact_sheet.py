@@ -66,7 +66,7 @@ class Sheet:
 
 
 def draw(pictures: Sequence[tuple[str, Path]]) -> Sheet:
-    """A contact sheet of whole pictures, each with its name; those that do not fit are left out."""
+    """A contact sheet of whole pictures, each with the name it is given; those that do not fit are left out."""
     from PIL import Image, ImageDraw, ImageFont
 
     grid = SheetGrid.of(len(pictures))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from contextgen_cli.batch.worker import process_name
 from contextgen_cli.models.devices import gibibytes
 from contextgen_cli.records.places import without_places
 from contextgen_cli.report.entries import Entry
@@ -206,7 +207,10 @@ def _details_of_the_attempt(entry: Entry, *, hosts: bool) -> Sequence[tuple[str,
         return []
     return [
         ("Ended", attempt.at.replace("T", " ").replace("+00:00", " UTC").replace("Z", " UTC")),
-        ("Where", f"{attempt.host}, rank {attempt.rank}" if hosts and attempt.host else f"rank {attempt.rank}"),
+        (
+            "Where",
+            ", ".join([attempt.host] * bool(hosts and attempt.host) + [process_name(attempt.rank)]),
+        ),
         ("Peak memory", "" if attempt.peak_bytes is None else gibibytes(attempt.peak_bytes)),
         ("Attempts", str(entry.attempts) if entry.attempts > 1 else ""),
         *([] if entry.record else [("Seed", str(attempt.seed)), ("Job", attempt.job)]),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from contextgen_cli.errors import EXIT_BUG, ContextgenError
 from contextgen_cli.scene.check.problems import STEERING, printable
-from contextgen_cli.terminal import streams
+from contextgen_cli.terminal import interruption, streams
 from contextgen_cli.terminal.wrapping import folded
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class RankConsole:
 
 
 _LEGIBLE = 5  # cells of a terminal's line that a column which folds must have
-_OURS = "contextgen"  # the library whose warnings are meant for the user
+_OURS = ("contextgen", "contextgen_cli")  # whose words are meant for the user
 # CLIP reads only the beginning of a prompt and T5 all of it: said with every picture, of nothing that is wrong
 _EXPECTED = (
     "Token indices sequence length is longer",
@@ -63,6 +63,13 @@ def configure(*, color: str = "auto", verbosity: int = 0) -> None:
     """Set up the console for one command."""
     global _settings
     _settings = ConsoleSettings(color, verbosity)
+
+
+def configure_further(*, color: str, verbosity: int) -> None:
+    """Add to the settings what stands behind a command's name to what stood before it: who is quiet once, is quiet."""
+    before = _settings
+    loudness = -1 if min(verbosity, before.verbosity) < 0 else verbosity + before.verbosity
+    configure(color=before.color if color == "auto" else color, verbosity=loudness)
 
 
 def verbosity() -> int:
@@ -206,20 +213,20 @@ def report_bug(summary: str, trace: str, *, about: str = "") -> int:
 
 
 def adopt_logging() -> None:
-    """Show what libraries log and warn of under `-v` and `-vv`; what our own library warns of, always."""
+    """Show what we log under `-v`, what libraries log and warn of under `-vv`; what we warn of, always."""
     logging.captureWarnings(True)
-    level = {1: logging.WARNING, 2: logging.INFO}.get(min(_settings.verbosity, 2), logging.CRITICAL)
-    logging.basicConfig(handlers=[_Details()], level=level, force=True)
-    logging.getLogger(_OURS).setLevel(min(level, logging.WARNING))
+    theirs = logging.INFO if _settings.verbosity >= 2 else logging.CRITICAL
+    logging.basicConfig(handlers=[_Details()], level=theirs, force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(logging.INFO if _settings.verbosity >= 1 else logging.WARNING)
 
 
 class _Details(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.split(".")[0] == _OURS and record.levelno >= logging.WARNING:
-            warn(record.getMessage())
-            return
         message = record.getMessage()
-        if not message.startswith(_EXPECTED):
+        if record.name.split(".")[0] in _OURS:
+            (warn if record.levelno >= logging.WARNING else detail)(message)
+        elif not message.startswith(_EXPECTED):
             detail(f"{record.name}: {message}")
 
 
@@ -267,7 +274,7 @@ def live(renderable: RenderableType) -> Iterator[Live]:
         transient=True,
         redirect_stdout=False,  # data must reach standard output even while the display moves
     )
-    with display:
+    with interruption.unechoed(sys.stderr), display:
         _live = display
         try:
             yield display

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import TextIO
 
+_LOCAL_FLAGS = 3  # in the list that termios gives
 _GRACE = 1.0  # seconds in which no second interruption is heard: it would cut the tidying after the first
 _last: float | None = None
 
@@ -38,6 +41,32 @@ def noted(tell: Callable[[], object] = lambda: None) -> Iterator[Callable[[], bo
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def unechoed(stream: TextIO) -> Iterator[None]:
+    """Inside the block, a terminal does not show `^C`: at the end of a display that moves it would break the line, and
+    what is drawn next would leave a dead copy above.
+
+    A process in the background leaves the terminal alone, whose settings stop it.
+    """
+    try:
+        import termios
+    except ImportError:  # Windows
+        yield
+        return
+    errors = (OSError, ValueError, termios.error)  # none, closed, or closed meanwhile
+    with contextlib.ExitStack() as undo:
+        with contextlib.suppress(*errors):
+            number = stream.fileno()
+            if os.tcgetpgrp(number) == os.getpgrp():
+                before = termios.tcgetattr(number)
+                changed = [*before]
+                changed[_LOCAL_FLAGS] &= ~termios.ECHOCTL
+                termios.tcsetattr(number, termios.TCSANOW, changed)
+                undo.enter_context(contextlib.suppress(*errors))
+                undo.callback(termios.tcsetattr, number, termios.TCSANOW, before)
+        yield
 
 
 def ignore() -> None:

@@ -115,7 +115,9 @@ class Bars:
         self._clock.started(rank)
         if rank not in self._ranks:
             self._ranks[rank] = self._progress.add_task("", total=None, pace="", visible=rank < _MOST_BARS)
-        words = f"rank {rank}: {job.name}" if self._many else job.name
+        from contextgen_cli.batch.worker import process_name  # what imports it paints already
+
+        words = f"{process_name(rank)}: {job.name}" if self._many else job.name
         self._progress.update(self._ranks[rank], description=words, completed=0, total=job.steps)
 
     def step(self, job: Job, done: int, rank: int = 0) -> None:

@@ -154,7 +154,7 @@ def test_the_job_of_a_host_that_is_lost_is_handed_to_another(tmp_path, monkeypat
         now[0] += 5.0
         job_store.beat(1)
     run.put_back_lost(listener)
-    assert capsys.readouterr().err == "rank 2 gives no sign of life: its job is handed to another\n"
+    assert capsys.readouterr().err == "process 3 gives no sign of life: its job is handed to another\n"
     assert (job_store.take(), job_store.take()) == (1, None)
     job_store.leave(1)
     assert run.followers.ended
@@ -234,7 +234,7 @@ def test_a_job_whose_host_died_before_it_could_say_that_it_has_it_is_handed_to_a
         now[0] += 5.0
     assert job_store.is_exhausted()
     run.put_back_lost(listener)
-    assert "1 job was taken by a rank that was not heard of again" in capsys.readouterr().err
+    assert "1 job was taken by a process that was not heard of again" in capsys.readouterr().err
     assert (job_store.take(), job_store.take()) == (0, None)
     list(run.hear(Event("taken", 3, 0), status, listener))
     now[0] += 600.0

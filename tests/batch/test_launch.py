@@ -160,7 +160,7 @@ def test_a_follower_ends_with_an_error_where_another_rank_did(tmp_path) -> None:
     shared = store()
     shared.publish([job("a")])
     shared.close(FAILED)
-    with pytest.raises(EnvironmentProblem, match="another rank ended the run"):
+    with pytest.raises(EnvironmentProblem, match="another process ended the run"):
         supervise(LocalEngine(ELSEWHERE, shared, painters.make, options(tmp_path)), lambda: False)
     assert shared.gone([1]) == {1}
 

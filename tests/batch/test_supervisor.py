@@ -86,8 +86,8 @@ def test_a_job_that_kills_its_rank_is_tried_twice_counted_and_set_aside(watched,
     run.turn_until(lambda: len(run.outcomes()) == 2, "both jobs")
     assert sorted(status.value for status in run.outcomes()) == ["crashed", "rendered"]
     first, second = [event.text for event in run.told if event.kind == "noticed"]
-    assert first == "rank 0 died at bomb-0 (killed by SIGKILL): restarted, and the job tried once more"
-    assert second == "rank 0 died at bomb-0 (killed by SIGKILL) again: the job is set aside, the rank restarted"
+    assert first == "process 1 died at bomb-0 (killed by SIGKILL): restarted, and the job tried once more"
+    assert second == "process 1 died at bomb-0 (killed by SIGKILL) again: the job is set aside, the process restarted"
     assert read(tmp_path / "out").crashes == {job("bomb").id: 2}
 
 
@@ -97,14 +97,14 @@ def test_a_rank_that_dies_before_it_paints_is_not_its_jobs_doing(watched, tmp_pa
     run.turn_until(run.outcomes, "the picture")
     assert run.outcomes() == [Status.RENDERED]
     assert [event.text for event in run.told if event.kind == "noticed"] == [
-        "rank 0 died as it began (killed by SIGKILL): restarted"
+        "process 1 died as it began (killed by SIGKILL): restarted"
     ]
     assert read(tmp_path / "out").crashes == {}
 
 
 def test_ranks_that_never_begin_end_the_run_for_everybody(watched) -> None:
     run = watched("a", make_renderer=painters.make_stillborn)
-    with pytest.raises(EnvironmentProblem, match=r"rank 0 died 3 times .* \(killed by SIGKILL\)") as caught:
+    with pytest.raises(EnvironmentProblem, match=r"process 1 died 3 times .* \(killed by SIGKILL\)") as caught:
         run.turn_until(lambda: False, "the third death")
     assert "memory" in str(caught.value.hint)
     assert run.store.closed == OVER

@@ -12,7 +12,9 @@ import click
 import pytest
 
 from contextgen_cli.cli import COMMANDS, LazyGroup
+from contextgen_cli.commands.shared import other_words
 from contextgen_cli.commands.shared.options import SectionedCommand
+from contextgen_cli.terminal import console
 
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")
 
@@ -32,11 +34,17 @@ def test_the_list_of_commands_has_the_first_line_of_each(command):
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
-def test_the_list_of_commands_is_laid_out_as_click_does(contextgen, monkeypatch, width):
+def test_the_list_of_commands_is_cut_nowhere(contextgen, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
-    ours = contextgen("--help").out
-    monkeypatch.delattr(LazyGroup, "format_commands")
-    assert contextgen("--help").out == ours
+    listed = " ".join(contextgen("--help").out.split("Commands:")[1].split())
+    assert [name for name, line in COMMANDS.items() if f"{name} {line}" not in listed] == []
+
+
+@pytest.mark.parametrize("group", ["data", "bench"])
+def test_the_list_of_a_groups_commands_is_cut_nowhere(contextgen, monkeypatch, group):
+    monkeypatch.setenv("COLUMNS", "60")
+    listed = contextgen(group, "--help").out.split("Commands:")[1].split("Examples:")[0]
+    assert listed.rstrip().endswith(".") and "..." not in listed
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -74,6 +82,77 @@ def test_a_mistyped_command_line_is_refused_with_help(contextgen, typed, said):
     assert result.code == 2
     assert said in result.err
     assert result.out == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("render x --jobs 4", "Here it is --processes."),
+        ("render x -j4", "Here it is --processes."),
+        ("render x --gpus 2", "Here it is --processes, one a GPU"),
+        ("render x --resume", "The same command goes on where it ended"),
+        ("train x --resume", "The same command goes on where it ended"),
+        ("render x --overwrite", "Here it is --fresh."),
+        ("init --overwrite", "Here it is --force."),
+        ("render x --lora a", "Here it is --adapter."),
+        ("render x --outdir a", "Here it is --output."),
+        ("render --input x", "named without an option, as the usage says"),
+        ("render x --num-images 4", "Here it is --count."),
+        ("render x --batch-size 4", "--count gives several of a scene"),
+        ("train x --batch-size 4", "--set stages.0.steps=200"),
+        ("render x --cfg 4", "Here it is --guidance."),
+        ("render x --width 4", "Here it is --size, such as --size 768x512."),
+        ("render x --no-fresh", "Leave --fresh out"),
+        ("validate x --workers 4", "`contextgen validate` has nothing like it; --processes is an option of"),
+        ("data synth --jobs 4", "`contextgen data synth` has nothing like it"),
+        ("generate x", "`contextgen render` paints scenes."),
+        ("check x", "`contextgen validate` checks scenes."),
+        ("ls", "`contextgen report` shows the pictures of a folder"),
+        ("show x.png", "`contextgen inspect` shows"),
+        ("gui", "There is no window"),
+        ("picnic.yaml", "`contextgen render picnic.yaml` paints it."),
+        ("--model x render", "Options stand behind the command"),
+    ],
+)
+def test_words_of_other_tools_lead_to_ours(contextgen, typed, said):
+    result = contextgen(*typed.split())
+    assert result.code == 2
+    assert said in result.err and "Did you mean" not in result.err
+
+
+def test_the_words_of_other_tools_are_none_of_ours_and_lead_to_options_that_there_are():
+    leaves = {name: _leaves(LazyGroup().get_command(None, name)) for name in COMMANDS}
+    ours = {option for each in leaves.values() for leaf in each for param in leaf.params for option in param.opts}
+    render = {option for param in leaves["render"][0].params for option in param.opts}
+    words = {word: found.split() for group, (found, _) in other_words.OPTIONS.items() for word in group.split()}
+    assert words.keys() & render == set()
+    assert {option for found in words.values() for option in found} <= ours
+    assert len(words) == sum(len(group.split()) for group in other_words.OPTIONS), "a word stands there twice"
+    assert {word for group in other_words.COMMANDS for word in group.split()} & COMMANDS.keys() == set()
+
+
+@pytest.mark.parametrize("command", ["render", "data synth"])
+def test_help_is_a_word_too(contextgen, command):
+    asked = contextgen(*command.split(), "--help")
+    assert contextgen("help", *command.split()) == asked and asked.code == 0
+    assert contextgen("help") == contextgen("--help")
+    assert contextgen("version") == contextgen("--version") and contextgen("version").code == 0
+
+
+@pytest.mark.parametrize(
+    ("front", "behind", "silent"), [("-q", "", True), ("-q", "-v", True), ("-v", "-q", True), ("-v", "-v", False)]
+)
+def test_what_is_said_of_words_may_stand_before_the_command(contextgen, scene, front, behind, silent):
+    result = contextgen(front, "validate", scene, *behind.split())
+    assert result.code == 0
+    assert (result.err == "") is silent
+    assert console.verbosity() == (-1 if silent else 2)
+
+
+def test_colours_may_be_asked_for_before_the_command(contextgen, tmp_path):
+    none = tmp_path / "none.yaml"
+    assert "\x1b[" in contextgen("--color", "always", "validate", none).err
+    assert "\x1b[" not in contextgen("--color", "always", "validate", none, "--color", "never").err
 
 
 def test_options_that_may_be_given_twice_and_flags_are_free(contextgen, scene, tmp_path):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from folders import OTHER_RECIPE, attempt, made_up, paint
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from contextgen_cli.batch import ledger
 from contextgen_cli.records.output import encode
@@ -79,7 +79,7 @@ def test_every_picture_with_all_that_is_known_of_it(contextgen, out):
     assert len(entry["layout"]["pieces"]) == 2
     assert entry["command"] == "contextgen replay out/picnic-3.png"
     details = dict(entry["details"])
-    assert (details["Seed"], details["Model"], details["Where"]) == ("3", "mini (5e5e5e5e5e5e)", "rank 0")
+    assert (details["Seed"], details["Model"], details["Where"]) == ("3", "mini (5e5e5e5e5e5e)", "process 1")
     assert details["Ended"] == "2026-02-03 04:05:06 UTC"
     assert len(page.data["assets"]) == 2, "two references are embedded once each"
     assert Image.open(_opened(entry["thumb"])).size == (128, 96)
@@ -140,7 +140,7 @@ def test_no_host_is_named_unless_it_is_asked_for(contextgen, out):
     report(contextgen, "out")
     assert "node-1" not in (out / "report.html").read_text("utf-8")
     entries = report(contextgen, "out", "--hosts").entries
-    assert dict(entries["picnic-3"]["details"])["Where"] == "node-1, rank 0"
+    assert dict(entries["picnic-3"]["details"])["Where"] == "node-1, process 1"
 
 
 def test_an_older_ledgers_places_are_not_told_either(contextgen, out):
@@ -278,7 +278,8 @@ def test_a_page_elsewhere_links_the_pictures_where_they_are(contextgen, out, tmp
     ("arguments", "said"),
     [
         (("nowhere",), "nowhere is no folder"),
-        (("out", "-o", "r.png"), "the report is an HTML file"),
+        (("out", "-o", "r.txt"), "the report is an HTML file"),
+        (("out", "-o", "r.png"), "draw all pictures into one with --contact-sheet r.png"),
         (("out", "--contact-sheet", "s.jpg"), "a contact sheet is a PNG file"),
         (("out", "--only", "nothing"), "nothing to show"),
     ],
@@ -303,6 +304,21 @@ def test_the_contact_sheet_shows_all_and_is_no_picture_of_the_run(contextgen, ou
             left, top = SheetGrid.of(2).corner(number)
             centre = (left + SheetGrid.of(2).cell // 2, top + SheetGrid.of(2).cell // 2)
             assert sheet.getpixel(centre) == (40 * seed, 120, 160)
+
+
+def test_a_tile_bears_the_name_of_its_file(contextgen, out):
+    """As a picture that was renamed is looked for, not as the run once called it."""
+    (out / "picnic-0.png").rename(out / "Zebra no. 7.png")
+    contextgen("report", "out", "--contact-sheet", "sheet.png")
+    grid = SheetGrid.of(2)
+    left, top = grid.corner(0)
+    strip = (left, top + grid.cell, left + grid.cell, top + grid.cell + 20)
+    with Image.open("sheet.png") as sheet:
+        shown = ImageChops.difference(sheet.crop(strip), Image.new("RGB", (grid.cell, 20), sheet.getpixel((0, 0))))
+    expected = Image.new("L", (grid.cell, 20))
+    pen, font = ImageDraw.Draw(expected), ImageFont.load_default(13)
+    pen.text((grid.cell // 2, 3), "Zebra no. 7.png", fill=255, font=font, anchor="ma")
+    assert shown.getbbox() == pytest.approx(expected.getbbox(), abs=2)
 
 
 def test_what_does_not_fit_on_the_sheet_is_said(contextgen, out, monkeypatch):

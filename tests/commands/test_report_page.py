@@ -104,7 +104,7 @@ def test_enlarging_shows_the_whole_picture_with_boxes_and_all_that_is_known(page
     picture, box = page.locator("#stage .frame").bounding_box(), page.locator("#stage .box").nth(1).bounding_box()
     assert box["x"] - picture["x"] == pytest.approx(picture["width"] / 2, abs=1)
     assert picture["width"] / picture["height"] == pytest.approx(128 / 96, abs=0.01)
-    for said in ("a crab is holding a bag", "mini (5e5e5e5e5e5e)", "contextgen replay", "rank 0"):
+    for said in ("a crab is holding a bag", "mini (5e5e5e5e5e5e)", "contextgen replay", "process 1"):
         assert said in page.inner_text("#panel")
     page.click("#views button[value=layout]")
     assert page.locator("#stage .sketch img").count() == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from shapes import TINY
 from training_files import training_file
 
@@ -152,6 +153,59 @@ def test_progress_as_json_lines(contextgen: Command, tmp_path: Path) -> None:
     done = contextgen("train", write(tmp_path), "--device", "cpu", "--progress", "json")
     assert '"type": "stage_started"' in done.err
     assert '"type": "step", "step": 2' in done.err
+
+
+def test_a_key_is_set_from_the_command_line(contextgen: Command, tmp_path: Path) -> None:
+    run = write(tmp_path)
+    done = contextgen("train", run, "--device", "cpu", "--set", "stages.0.steps=1", "--set", "output=elsewhere")
+    assert done.code == EXIT_DONE, done.err
+    assert done.lines == [str(tmp_path / "elsewhere" / "model")]
+    assert "step 1 of 1" in done.err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("stages.0.stepz=1", "unknown key `stepz`"),
+        ("stages.0.steps=none", "--set: error: `steps` must be a whole number"),
+        ("stages.4.steps=1", "`stages` is a list of 1"),
+        ("stages", "write key=value"),
+    ],
+)
+def test_a_wrong_assignment_is_shown_as_one(contextgen: Command, tmp_path: Path, assignment: str, words: str) -> None:
+    done = contextgen("train", write(tmp_path), "--set", assignment)
+    assert done.code == EXIT_USAGE
+    assert words in done.err
+
+
+def test_the_first_line_says_what_will_happen(contextgen: Command, tmp_path: Path) -> None:
+    done = contextgen("train", write(tmp_path), "--device", "cpu")
+    first = done.err.splitlines()[0]
+    assert first.startswith(f"training the transformer of {TINY}: sft, 2 steps of flow on synthetic scenes.")
+    assert f"It goes to {tmp_path / 'runs' / 'out'}; the time left is told from the first step on." in first
+    assert first.endswith("Ctrl-C saves, and the same command goes on.")
+    as_json = contextgen("train", write(tmp_path), "--progress", "json")
+    assert json.loads(as_json.err.splitlines()[0])["message"].startswith("going on after step 2 of 2, training")
+
+
+def test_the_curves_are_drawn_at_the_end(contextgen: Command, tmp_path: Path) -> None:
+    run = write(tmp_path)
+    done = contextgen("train", run, "--device", "cpu")
+    curves = tmp_path / "runs" / "out" / "curves.png"
+    assert f"drew {curves}" in done.err
+    with Image.open(curves) as picture:
+        assert picture.format == "PNG"
+    assert "drew" not in contextgen("train", run, "--device", "cpu").err, "nothing is new"
+
+
+def test_the_run_that_init_writes_trains_at_once(contextgen: Command, tmp_path: Path) -> None:
+    """Its settings as they are, but for its length, and for the model: the embedded one takes longer."""
+    contextgen("init", tmp_path, "--train")
+    short = ["--set", f"start.model={TINY}", "--set", "stages.0.steps=1", "--set", "stages.0.samples.scenes=1"]
+    done = contextgen("train", tmp_path / "train.yaml", "--device", "cpu", *short)
+    assert done.code == EXIT_DONE, done.err
+    assert done.lines == [str(tmp_path / "runs" / "first" / "model")]
 
 
 def test_of_several_processes_one_speaks(tmp_path):

@@ -31,7 +31,8 @@ TESTED_IN = {
     "commands/test_compose.py": "terminal.previews",
     "commands/test_data.py": "app.data",
     "commands/test_environment.py": "commands.doctor models.nvml",
-    "commands/test_help.py": "cli commands.shared.options",
+    "commands/test_help.py": "cli commands.shared.options commands.shared.other_words",
+    "commands/test_init.py": "scene.photo_scene",
     "commands/test_mini.py": "commands.models",
     "commands/test_render.py": "commands.shared.render_options commands.shared.run_output "
     "commands.shared.scene_arguments models.renderer",

@@ -120,6 +120,32 @@ def test_what_the_library_warns_of_is_always_shown(capsys):
     assert capsys.readouterr().err == "warning: the folder is full\n"
 
 
+@pytest.mark.parametrize(
+    ("verbosity", "shown"),
+    [(0, ""), (1, "compiled\n"), (2, "compiled\nsomebody.else: the folder is full\nsomebody.else: compiled\n")],
+)
+def test_our_detail_comes_first_and_libraries_second(capsys, verbosity, shown):
+    console.configure(verbosity=verbosity)
+    console.adopt_logging()
+    logging.getLogger("contextgen.backends.anything").info("compiled")
+    logging.getLogger("somebody.else").warning("the folder is full")
+    logging.getLogger("somebody.else").info("compiled")
+    assert capsys.readouterr().err == shown
+
+
+def test_v_says_how_the_model_was_opened(contextgen, tiny, scene, tmp_path):
+    said = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "-v").err
+    assert re.search(r"^tiny-kontext: opened in [0-9.]+ s \(cpu, float32, --memory full\)$", said, re.MULTILINE)
+
+
+def test_a_picture_is_drawn_when_it_is_painted_and_not_when_it_is_skipped(on_a_terminal, tiny, scene, tmp_path):
+    paint = ("render", scene, *tiny, "-o", tmp_path / "out")
+    assert "▀" in on_a_terminal(*paint)[1]
+    code, written = on_a_terminal(*paint)
+    assert code == 0 and "1 skipped" in written
+    assert "▀" not in written
+
+
 def test_a_dumb_terminal_gets_plain_lines(on_a_terminal, tiny, scene, tmp_path):
     code, written = on_a_terminal("render", scene, *tiny, "-o", tmp_path / "out", TERM="dumb")
     assert code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -63,6 +64,42 @@ def test_several_times(tmp_path, tiny):
     assert process.returncode == 130
     assert err.count(b"interrupted") == 1
     assert not list(tmp_path.glob("out/.*"))
+
+
+ON_ITS_TERMINAL = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+ON_ITS_TERMINAL += "os.execv(sys.argv[1], sys.argv[1:])"
+
+
+def test_at_a_terminal_the_bar_is_gone_and_what_goes_on_is_said(tmp_path, tiny):
+    """The letters `^C` would stand at the end of the bar and push it out of its place, so that a dead one stays."""
+    path = write_scene(tmp_path / "s.yaml", seed=0, count=500)
+    seen, terminal = os.openpty()
+    typed = [*COMMAND, "render", str(path), *map(str, tiny), "-o", str(tmp_path / "out")]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
+    process = subprocess.Popen(
+        [sys.executable, "-c", ON_ITS_TERMINAL, *typed], env={**os.environ, "TERM": "xterm", "COLUMNS": "60"}, **streams
+    )
+    os.close(terminal)
+    written = read_until(seen, b"s-0.png")
+    os.write(seen, b"\x03")
+    written += read_until(seen, None)
+    assert process.wait(timeout=DEADLINE) == 130
+    assert b"^C" not in written
+    *_, ending, summary = written.rstrip().split(b"\r\n")
+    assert ending.endswith(2 * ERASED + b"interrupted: the same command goes on"), "the bar has two lines"
+    assert b"left undone" in summary
+
+
+ERASED = b"\x1b[1A\x1b[2K"  # a line up, and emptied
+
+
+def read_until(terminal: int, words: bytes | None) -> bytes:
+    """What is written to a terminal up to some words, or to its end."""
+    written = b""
+    with contextlib.suppress(OSError):  # how Linux tells that the last writer left
+        while words is None or words not in written:
+            written += os.read(terminal, 1 << 16)
+    return written
 
 
 def test_one_that_an_import_swallowed_is_raised_before_standard_input_is_waited_for(contextgen, monkeypatch):

@@ -9,6 +9,7 @@ from typing import Final
 
 from contextgen_cli.batch.hosts.launcher_env import LauncherEnv
 from contextgen_cli.batch.hosts.torch_store import TorchJobStore
+from contextgen_cli.batch.worker import process_name
 from contextgen_cli.errors import EnvironmentProblem
 
 HEARTBEAT: Final = 5.0  # seconds between two signs of life of a supervisor
@@ -47,7 +48,7 @@ class Followers:
             self._alive[rank] = (beats, heard if beats == before else now)
             if rank in at_work and self._lost(rank):
                 self._job_store.put_back(at_work.pop(rank))
-                yield f"rank {rank} gives no sign of life: its job is handed to another"
+                yield f"{process_name(rank)} gives no sign of life: its job is handed to another"
         missing = unfinished - set(at_work.values())
         if not missing or not self._job_store.is_exhausted():
             self._complete = now
@@ -55,7 +56,7 @@ class Followers:
             for position in sorted(missing):
                 self._job_store.put_back(position)
             lost = "1 job was" if len(missing) == 1 else f"{len(missing)} jobs were"
-            yield f"{lost} taken by a rank that was not heard of again: handed to another"
+            yield f"{lost} taken by a process that was not heard of again: handed to another"
 
     @property
     def ended(self) -> bool:

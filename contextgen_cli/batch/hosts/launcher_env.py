@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 from contextgen_cli.batch.hosts.listening import listen
+from contextgen_cli.batch.worker import process_name
 from contextgen_cli.errors import EnvironmentProblem, UsageError
 
 PATIENCE = timedelta(minutes=10)  # for hosts that a scheduler starts one after another
@@ -78,9 +79,9 @@ def open_store(launcher: LauncherEnv) -> Any:
         store = listen(launcher.address, launcher.port, PATIENCE) if hosting else _reach(launcher)
     except (OSError, RuntimeError, ValueError) as problem:  # torch's own are RuntimeErrors
         where = f"{launcher.address}:{launcher.port}"
-        tried = f"listen at {where}" if hosting else f"reach the first rank at {where}"
+        tried = f"listen at {where}" if hosting else f"reach process 1 at {where}"
         hint = "MASTER_ADDR and MASTER_PORT must name the first host as the others reach it."
-        raise EnvironmentProblem(f"rank {launcher.rank} cannot {tried}: {problem}", hint=hint) from problem
+        raise EnvironmentProblem(f"{process_name(launcher.rank)} cannot {tried}: {problem}", hint=hint) from problem
     return PrefixStore(f"contextgen/{launcher.attempt}", store)
 
 

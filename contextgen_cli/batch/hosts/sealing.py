@@ -33,7 +33,7 @@ class Forged(EnvironmentProblem):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"{what} was not written by this run: somebody else reached the port through which its ranks share jobs",
+            f"{what} was not written by this run: somebody else reached the port its processes share jobs through",
             hint="Nothing of it was used. Fence the port off, and run the same command again.",
         )
 
@@ -88,7 +88,7 @@ def run_key(folder: Path, *, make: bool, patience: float, stopped: Callable[[], 
     except OSError as problem:
         raise OutputError(
             f"{problem.filename or folder}: {problem.strerror or problem}",
-            hint=f"Or give all ranks the same {RUN_KEY} in their environment.",
+            hint=f"Or give all processes the same {RUN_KEY} in their environment.",
         ) from problem
 
 
@@ -108,8 +108,8 @@ def _wait(folder: Path, until: float, stopped: Callable[[], bool]) -> bytes:
                 return key
         time.sleep(_POLL)
     raise EnvironmentProblem(
-        f"{folder}: the first rank's key did not appear",
-        hint=f"All ranks need the same output folder, or the same {RUN_KEY} in their environment.",
+        f"{folder}: the key of process 1 did not appear",
+        hint=f"All processes need the same output folder, or the same {RUN_KEY} in their environment.",
     )
 
 
@@ -120,7 +120,7 @@ def _read(path: Path) -> bytes | None:
         found = os.fstat(descriptor)
         private = os.name == "nt" or (found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077)
         if not stat.S_ISREG(found.st_mode) or not private:
-            hint = f"Remove it, or give all ranks the same {RUN_KEY} in their environment."
+            hint = f"Remove it, or give all processes the same {RUN_KEY} in their environment."
             raise EnvironmentProblem(f"{path}: is not a file that only you can read", hint=hint)
         key = file.read(_LETTERS)
     return key if len(key) == _LETTERS else None

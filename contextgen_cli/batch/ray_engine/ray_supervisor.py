@@ -16,7 +16,7 @@ from contextgen_cli.batch.ray_engine.cluster import ClusterNode, RayCluster, imp
 from contextgen_cli.batch.ray_engine.ray_rank import RankActor
 from contextgen_cli.batch.ray_engine.ray_store import RayJobStore
 from contextgen_cli.batch.serialization import Event
-from contextgen_cli.batch.worker import JobOptions
+from contextgen_cli.batch.worker import JobOptions, process_name
 from contextgen_cli.errors import EnvironmentProblem
 
 _LOOK = 5.0  # seconds between two looks at who joined, and whether the head is there
@@ -173,7 +173,7 @@ class RaySupervisor:
         """What is lost on the way or with a host says nothing against the job; another takes it."""
         if rank.position is not None:
             self.job_store.put_back(rank.position)
-        self.tell(Event("noticed", rank.number, text=f"rank {rank.number} {how}"))
+        self.tell(Event("noticed", rank.number, text=f"{process_name(rank.number)} {how}"))
         if self.ranks is not None and self.job_store.closed is None:
             self._start(rank.number, None)
 

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from contextgen_cli.commands.shared.other_words import about_option
 from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE
 from contextgen_cli.scene.scene import Size
 from contextgen_cli.terminal import console, progress
@@ -32,11 +33,16 @@ SCENES, SAMPLING, MODEL, PICTURES, RUN, TERMINAL = "Scenes", "Sampling", "Model"
 
 
 class SectionedOption(click.Option):
-    """An option that knows under which heading `--help` lists it."""
+    """An option that knows under which heading `--help` lists it.
 
-    def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
+    One that is `greedy`, and `multiple`, takes all that follows it up to the next option: a shell puts all files of a
+    pattern there.
+    """
+
+    def __init__(self, *args: Any, section: str = "Options", greedy: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
+        self.greedy = greedy
 
     def get_help_extra(self, ctx: click.Context) -> Any:
         extra: dict[str, Any] = super().get_help_extra(ctx)  # type: ignore[assignment]
@@ -69,8 +75,12 @@ class SectionedCommand(click.Command):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        typed = list(args)
-        rest = super().parse_args(ctx, args)
+        greedy = {name for param in self.params if getattr(param, "greedy", False) for name in param.opts}
+        typed = list(_one_by_one(args, greedy))
+        try:
+            rest = super().parse_args(ctx, list(typed))
+        except click.NoSuchOption as error:
+            raise _in_our_words(error, ctx) from None
         _, _, order = self.make_parser(ctx).parse_args(typed)
         for param, times in Counter(order).items():
             if times > 1 and isinstance(param, click.Option) and _takes_one_value(param):
@@ -86,6 +96,40 @@ class SectionedCommand(click.Command):
         for heading, rows in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(rows)
+
+
+class SectionedGroup(click.Group):
+    """Lists its commands in `--help` with the whole first paragraph of each, which click cuts short."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [(name, _first_paragraph(command)) for name, command in found.items() if command is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _first_paragraph(command: click.Command) -> str:
+    return " ".join((command.help or "").split("\n\n")[0].split())
+
+
+def _in_our_words(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
+    """An unknown option with what it is called here, where that is known; else with those spelled alike."""
+    known = {name for param in ctx.command.params for name in param.opts}
+    said = about_option(error.option_name, ctx.command_path, known)
+    return error if said is None else click.UsageError(f"{error.message} {said}", ctx)
+
+
+def _one_by_one(args: Iterable[str], greedy: Container[str]) -> Iterator[str]:
+    """The arguments, with a greedy option written anew before each further value of it."""
+    option, values = None, 0
+    for arg in args:
+        if arg.startswith("-"):
+            option, values = (arg if arg in greedy else None), 0
+        elif option is not None:
+            values += 1
+            if values > 1:
+                yield option
+        yield arg
 
 
 def _takes_one_value(param: click.Option) -> bool:
@@ -184,15 +228,15 @@ def verb(*, examples: str, name: str | None = None) -> Callable[[Function], clic
 
 
 def console_options(function: Function) -> Function:
-    """`-q`, `-v` and `--color`, which set up the console before the command runs."""
+    """`-q`, `-v` and `--color`, which set up the console before the command runs; they may stand before it, too."""
 
     @functools.wraps(function)
     def command(*, quiet: bool, verbose: int, color: str, **values: Any) -> Any:
-        console.configure(color=color, verbosity=-1 if quiet else verbose)
+        console.configure_further(color=color, verbosity=-1 if quiet else verbose)
         return function(**values)
 
     quiet = option("-q", "--quiet", is_flag=True, section=TERMINAL, help="Only warnings and errors.")
-    verbose = option("-v", "--verbose", count=True, section=TERMINAL, help="More detail; -vv also what libraries log.")
+    verbose = option("-v", "--verbose", count=True, section=TERMINAL, help="More detail; -vv also that of libraries.")
     color = option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),

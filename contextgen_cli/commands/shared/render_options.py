@@ -306,7 +306,7 @@ running_options = gather(
         type=EngineType(),
         default="local",
         section=RUN,
-        help="Where ranks run: on this machine (or where a launcher started them), or on a Ray cluster, one a GPU, "
+        help="Where processes run: on this machine (or where a launcher started them), or on a Ray cluster, one a GPU, "
         "with hosts that come and go. ray=auto joins the one that runs here. Needs contextgen[ray].",
     ),
     option(

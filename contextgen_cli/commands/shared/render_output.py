@@ -41,7 +41,7 @@ class RenderOutput(RunOutput):
 
     def result(self, outcome: Outcome) -> None:
         tell(outcome, self.sink)
-        self._picture = outcome.path
+        self._picture = outcome.path if outcome.status is Status.RENDERED else None
 
     def ended(self, summary: RunSummary) -> None:
         super().ended(summary)

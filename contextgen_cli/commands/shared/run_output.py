@@ -66,7 +66,7 @@ class RunOutput:
         if summary.problem is not None:
             console.error(summary.problem)
         if summary.cancelled:
-            console.note("interrupted")
+            console.note("interrupted: the same command goes on")
 
 
 def tell_footprints(footprints: Mapping[str, Footprint]) -> None:

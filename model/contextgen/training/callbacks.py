@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+METRICS = "metrics.jsonl"  # in the output folder, a line a step
 _ON_BOARD = ("loss", "learning_rate", "gradient_norm", "samples_per_second")
 _MEMORY = 50  # steps that the running mean of the loss looks back
 _DIVERGED = 4.0  # times the best running mean
@@ -101,7 +102,7 @@ class Metrics:
     """`metrics.jsonl`, one line a step, and TensorBoard's files beside it; lines that a resumed run repeats go."""
 
     def __init__(self, folder: Path, step: int, *, tensorboard: bool = False) -> None:
-        self._file = file = folder / "metrics.jsonl"
+        self._file = file = folder / METRICS
         folder.mkdir(parents=True, exist_ok=True)
         self._board = _open_board(folder / "tensorboard", step) if tensorboard else None
         if file.exists():

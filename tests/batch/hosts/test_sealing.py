@@ -184,7 +184,7 @@ def test_the_environment_s_key_needs_no_file(tmp_path, monkeypatch) -> None:
 
 
 def test_a_key_that_does_not_appear_is_told_with_what_to_do(tmp_path) -> None:
-    with pytest.raises(EnvironmentProblem, match="the first rank's key did not appear") as waited:
+    with pytest.raises(EnvironmentProblem, match="the key of process 1 did not appear") as waited:
         run_key(tmp_path, make=False, patience=0.3)
     assert RUN_KEY in str(waited.value.hint)
 
@@ -193,7 +193,7 @@ def test_a_key_that_is_not_yet_whole_is_waited_for(tmp_path) -> None:
     whole = run_key(tmp_path, make=True, patience=5)
     file = tmp_path / ".contextgen" / "run-key"
     file.write_bytes(whole[:63])
-    with pytest.raises(EnvironmentProblem, match="the first rank's key did not appear"):
+    with pytest.raises(EnvironmentProblem, match="the key of process 1 did not appear"):
         run_key(tmp_path, make=True, patience=0.3)
     file.write_bytes(whole)
     assert run_key(tmp_path, make=False, patience=5) == whole

@@ -215,8 +215,8 @@ def test_a_head_that_is_lost_ends_the_run_and_the_same_command_goes_on(tmp_path)
         (["--engine", "dask"], "'dask' is no engine: write local, ray, ray=auto or ray=HOST:PORT"),
         (["--engine", "ray=ray://a:1"], "is no engine"),
         (["--engine", "ray", "--processes", "0"], "--processes 0 paints in this very process"),
-        (["--engine", "ray", "-o", "a.png"], "Ray's ranks need a folder that all hosts see"),
-        (["--engine", "ray", "--parallel", "ulysses=2"], "ranks of Ray have one GPU each"),
+        (["--engine", "ray", "-o", "a.png"], "processes on a Ray cluster need a folder that all hosts see"),
+        (["--engine", "ray", "--parallel", "ulysses=2"], "processes on a Ray cluster have one GPU each"),
     ],
 )
 def test_what_contradicts_it_is_refused(tmp_path, options, said) -> None:
