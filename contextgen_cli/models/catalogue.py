@@ -52,6 +52,11 @@ def aliases() -> tuple[str, ...]:
     return tuple(ALIASES)
 
 
+def has_namesake(name: str) -> bool:
+    """Whether a name is an alias, and a folder here has it too: the alias is meant, and the folder is `./NAME`."""
+    return name in aliases() and Path(name).is_dir()
+
+
 def known_models() -> list[KnownModel]:
     """The models with an alias, and whether each would load now; the network stays untouched."""
     from contextgen.weights.checkpoints import ALIASES
@@ -166,7 +171,7 @@ def backend_here(name: str, *, checked: bool = False) -> Backend:
     from contextgen.weights.checkpoint_errors import NotInCache
     from contextgen.weights.checkpoints import ALIASES
 
-    if name in ALIASES and not Path(name).is_dir():
+    if name in ALIASES:
         return _backend_of(ALIASES[name])
     try:
         with error_translation.opening():
@@ -191,7 +196,7 @@ def model_limits(name: str | None, alias: str | None) -> ModelLimits | None:
     except EnvironmentProblem:
         return None  # which is said where the model is opened
     card, can = backend.card, backend.capabilities
-    shown = Path(asked).name if Path(asked).is_dir() else asked
+    shown = Path(asked).name if asked not in aliases() and Path(asked).is_dir() else asked
     return ModelLimits(
         shown,
         card.token_side,

@@ -7,6 +7,7 @@ from collections.abc import MutableSet, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.commands.shared.options import SCENES, confine_option, gather, option, set_option, strict_option
 from contextgen_cli.errors import EXIT_USAGE
 from contextgen_cli.models import catalogue
@@ -57,6 +58,8 @@ def read_scenes(
 
     `deep`: every image is decoded, unless it is known to be `verified`. `size`: of a canvas in place of the scenes'.
     """
+
+    tell_namesake(model)
 
     def limits_of(alias: str | None) -> ModelLimits | None:
         limits = catalogue.model_limits(model, alias)
