@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from contextgen_cli.batch.ledger import Reason
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.worker import UNDONE, Listener, Outcome, Status
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_JOBS_FAILED, DeviceError, EnvironmentProblem
@@ -40,12 +41,14 @@ class Forecast:
         footprints: the memory that each model to open takes, by its name.
         ranks: how many processes paint side by side.
         problem: why the rest cannot be painted here; there are no footprints then.
+        left_out: scenes that were asked for, and are not in the plan.
     """
 
     status: PlanStatus
     footprints: Mapping[str, Footprint]
     ranks: int
     problem: DeviceError | None = None
+    left_out: int = 0
 
     @property
     def seconds(self) -> float | None:
@@ -56,15 +59,22 @@ class Forecast:
     @property
     def exit_code(self) -> int:
         """What a run would begin with."""
-        return EXIT_DONE if self.problem is None else self.problem.exit_code
+        if self.problem is not None:
+            return self.problem.exit_code
+        return EXIT_JOBS_FAILED if self.left_out else EXIT_DONE
 
 
 @dataclass
 class Tally:
-    """What became of a run's jobs so far."""
+    """What became of a run's jobs so far.
+
+    Attributes:
+        causes: why jobs came to nothing in this run, each with the names of those pictures.
+    """
 
     jobs: int
     counts: Counter[Status] = field(default_factory=Counter)
+    causes: dict[Reason, list[str]] = field(default_factory=dict)
     painting: float = 0.0  # seconds, all ranks' together
     peak_bytes: int = 0
 
@@ -73,6 +83,8 @@ class Tally:
         self.counts[outcome.status] += 1
         if not outcome.earlier:
             self.painting += outcome.seconds
+            if outcome.reason is not None:
+                self.causes.setdefault(outcome.reason, []).append(outcome.job.name)
         self.peak_bytes = max(self.peak_bytes, outcome.peak_bytes or 0)
 
     @property
@@ -90,6 +102,7 @@ class RunSummary:
         set_aside: the jobs that an earlier run could not do, and that this one left alone.
         problem: what no other job would have survived.
         cancelled: somebody asked it to stop.
+        left_out: scenes that were asked for, and were not in the plan.
     """
 
     tally: Tally
@@ -98,6 +111,7 @@ class RunSummary:
     set_aside: tuple[Outcome, ...] = ()
     problem: EnvironmentProblem | None = None
     cancelled: bool = False
+    left_out: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -106,4 +120,4 @@ class RunSummary:
             return self.problem.exit_code
         if self.cancelled:
             return EXIT_INTERRUPTED
-        return EXIT_JOBS_FAILED if self.tally.undone else EXIT_DONE
+        return EXIT_JOBS_FAILED if self.tally.undone or self.left_out else EXIT_DONE

@@ -51,6 +51,7 @@ class PlannedRun:
     set_up: Callable[[], None] = nothing
     job_store: JobStore | None = None  # only where other hosts' processes take part
     ray: RayCluster | None = None  # connected, if it is to paint
+    left_out: int = 0  # scenes that were asked for, and are not in the plan
 
     @property
     def in_this_process(self) -> bool:
@@ -95,7 +96,7 @@ class PlannedRun:
             footprints, problem = self.footprints(), None
         except DeviceError as error:
             footprints, problem = {}, error
-        return Forecast(self.status, footprints, self.topology.ranks, problem)
+        return Forecast(self.status, footprints, self.topology.ranks, problem, self.left_out)
 
     def carry_out(self, listener: RunListener, interrupted: Interrupted) -> RunSummary:
         """Do the jobs and tell every outcome; whatever ends that, there is a summary."""
@@ -112,7 +113,7 @@ class PlannedRun:
         except KeyboardInterrupt:
             cancelled = True
         seconds, device = time.monotonic() - began, self.renderer.device
-        summary = RunSummary(tally, seconds, device, self.status.set_aside, problem, cancelled)
+        summary = RunSummary(tally, seconds, device, self.status.set_aside, problem, cancelled, self.left_out)
         listener.ended(summary)
         return summary
 

@@ -122,8 +122,11 @@ class RenderRun:
 
     # 3. Make the plan, and see what there is of it.
 
-    def plan(self, scenes: Sequence[Scene]) -> None:
+    def plan(self, scenes: Sequence[Scene], *, left_out: int = 0) -> None:
         """
+        Args:
+            left_out: how many scenes are not among these, though they were asked for: the run comes short of them.
+
         Raises:
             ContextgenError: a model cannot be found or painted with as asked for, or the ledger cannot be read.
         """
@@ -135,11 +138,19 @@ class RenderRun:
         recipe, cost, files = renderer.recipe, renderer.cost, Files(self._images.digest, readings)
         whole = plan(asked, request.overrides, recipe, cost, request.portion, files)
         status = resume.plan_status(whole, self._job_options)
-        for warning in [*renderer.warnings(whole), *status.past.warnings]:
+        for warning in [*renderer.warnings(whole, request.overrides.size), *status.past.warnings]:
             self._listener.warned(warning)
         self._images.keep()
         self._planned = PlannedRun(
-            status, renderer, settings, self._job_options, self._topology, self._set_up, self._job_store, request.ray
+            status,
+            renderer,
+            settings,
+            self._job_options,
+            self._topology,
+            self._set_up,
+            self._job_store,
+            request.ray,
+            left_out,
         )
 
     def _planner(self, ray: RayCluster, settings: Settings) -> ModelRenderer:
@@ -166,7 +177,7 @@ class RenderRun:
         """
         run, destination = self._ready, self._request.destination
         jobs = run.status.whole.jobs
-        self._listener.planned(Forecast(run.status, run.footprints(), self._topology.ranks))
+        self._listener.planned(Forecast(run.status, run.footprints(), self._topology.ranks, left_out=run.left_out))
         destination.check(len(jobs))
         destination.refuse_another(jobs[0].id if jobs else "")
         warn_of_no_locks(destination, self._listener)

@@ -149,11 +149,11 @@ def _start(stated: Mapping[str, Any], folder: Path) -> Start:
 
 
 def _local(name: str, folder: Path) -> str:
-    """A path relative to the file where there is one; an alias or a hub id otherwise."""
-    from contextgen.weights.checkpoints import local_path
+    """An alias or a hub id as it is; a path relative to the file."""
+    from contextgen.weights.checkpoints import ALIASES, local_path
 
     path = folder / local_path(name)
-    return str(path) if path.exists() else name
+    return str(path) if name not in ALIASES and path.exists() else name
 
 
 def _stage(stated: Mapping[str, Any], folder: Path) -> Stage:

@@ -45,6 +45,10 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.E
 _within_process = threading.Lock()  # a POSIX lock is the process's: its threads are not kept apart by it
 
 
+# Every scene was checked when the plan was made: what is wrong with one now, its files' owners did in the meantime.
+_INPUTS_CHANGED = ("SceneError", "ImageError")
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why an attempt came to nothing."""
@@ -52,6 +56,11 @@ class Reason:
     kind: str  # the class of the error; `class` in the file
     message: str
     hint: str | None = None
+
+    @property
+    def blames_job(self) -> bool:
+        """Whether the same job would fail again: not where a file was changed or gone between the plan and it."""
+        return self.kind not in _INPUTS_CHANGED
 
     @classmethod
     def of(cls, error: BaseException) -> Reason:

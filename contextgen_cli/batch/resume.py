@@ -2,6 +2,7 @@
 
 A job is done where its whole picture is, whatever the ledger says: the picture carries the job's id. One that failed
 when it was last tried, or that took its process down twice, would do so again: it is set aside until it is asked for.
+Where its files were changed or gone in the meantime, nobody is to blame, and it is tried again.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def tidy(status: PlanStatus, job_options: JobOptions) -> None:
 
 def _against(last: Attempt | None, crashes: int) -> Attempt | None:
     """The attempt that speaks against another one."""
-    if last is None or last.outcome == RENDERED:
+    if last is None or last.outcome == RENDERED or not (last.error is None or last.error.blames_job):
         return None
     return last if last.outcome == FAILED or crashes >= CRASHES_ALLOWED else None
 

@@ -12,6 +12,7 @@ import click
 from contextgen_cli.app import bench, calibrate
 from contextgen_cli.app.bench import FIGURES, SHEET, Asked, Bench
 from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
 from contextgen_cli.models.numerics import DTYPES, Settings
@@ -150,6 +151,7 @@ def benchmark_command(name: str) -> click.Command:
             bench.refuse_earlier_figures(reporting.output)
         # 2. Open the model.
         console.adopt_logging()
+        tell_namesake(tested.model)
         opened = Bench(tested.settings(), asked.trial(name))
         # 3. Measure.
         began = time.monotonic()

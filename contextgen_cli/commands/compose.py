@@ -15,8 +15,15 @@ import click
 
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import PICTURES, gather, option
-from contextgen_cli.commands.shared.scene_arguments import Checks, check_options, load_checked
-from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT, EXIT_USAGE, EnvironmentProblem, UsageError
+from contextgen_cli.commands.shared.scene_arguments import Checks, load_checked, use_options
+from contextgen_cli.errors import (
+    EXIT_DONE,
+    EXIT_ENVIRONMENT,
+    EXIT_JOBS_FAILED,
+    EXIT_USAGE,
+    EnvironmentProblem,
+    UsageError,
+)
 from contextgen_cli.models import catalogue, renderer
 from contextgen_cli.records.output import Destination, encode, write
 from contextgen_cli.scene.scene import Scene, Size
@@ -63,7 +70,7 @@ contextgen compose scenes/picnic.yaml --preview
 @showing_options
 @options.size_option
 @options.model_option
-@check_options
+@use_options
 @options.sink_option
 @options.console_options
 def command(
@@ -80,9 +87,10 @@ def command(
     The layout is an RGBA picture, transparent where nothing is given. References are resized as the model in
     question does it: --model's, else the scene's, else the one that comes with contextgen.
     """
-    found = load_checked(scenes, checks, sink, model=model)
-    if found is None:
+    loaded = load_checked(scenes, checks, sink, model=model, size=size)
+    if loaded is None:
         return EXIT_USAGE
+    found = loaded.scenes
     only_shown = output is None and (showing.open or showing.preview)
     destination = None if only_shown else Destination.parse(output or ".")
     if destination is not None:
@@ -99,7 +107,9 @@ def command(
         if showing.open:
             to_open.append(written or _put_aside(sized, shown))
     code = _open(to_open, kept=destination is not None and not destination.to_stdout)
-    return sink.summary({"layouts": len(found)}, exit_code=code)
+    if code == EXIT_DONE and loaded.left_out:
+        code = EXIT_JOBS_FAILED
+    return sink.summary({"layouts": len(found), "left_out": len(loaded.left_out)}, exit_code=code)
 
 
 def _refuse_contradictions(destination: Destination, sink: Output) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from contextgen_cli import __version__
 from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT
 from contextgen_cli.models import catalogue
 from contextgen_cli.models.devices import devices, gibibytes
@@ -58,6 +59,7 @@ def command(model: str | None, sink: Output) -> int:
     the others, only what their files say of themselves. Exits with 3 if the model asked for would not load or, without
     --model, none.
     """
+    tell_namesake(model)
     judged = list(models(model))
     able = any(finding.ok for finding in judged)
     for finding in (*versions(), *machine(), *hub(), *judged):

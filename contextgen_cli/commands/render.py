@@ -23,7 +23,7 @@ from contextgen_cli.commands.shared.render_options import (
 )
 from contextgen_cli.commands.shared.render_output import PlanOutput, RenderOutput
 from contextgen_cli.commands.shared.run_output import RunOutput
-from contextgen_cli.commands.shared.scene_arguments import Checks, check_options, load_checked
+from contextgen_cli.commands.shared.scene_arguments import Checks, load_checked, use_options
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, UsageError
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.records.output import STDOUT, Destination
@@ -46,7 +46,7 @@ contextgen render scenes/ --dry-run
 @running_options
 @sampling_options
 @model_options
-@check_options
+@use_options
 @selection_options
 @reporting_options
 @options.console_options
@@ -93,13 +93,20 @@ def command(
             return EXIT_DONE
         with run:
             # 2. Read and check every scene: nothing loads while one is wrong.
-            found = load_checked(scenes, checks, reporting.sink, model=settings.model, verified=run.verified)
+            found = load_checked(
+                scenes,
+                checks,
+                reporting.sink,
+                model=settings.model,
+                verified=run.verified,
+                size=overrides.size,
+            )
             if found is None:
                 return EXIT_USAGE
             # 3. Make the plan, and see what there is of it.
             console.adopt_logging()
             refuse_contradictions(request, reporting)
-            run.plan(found)
+            run.plan(found.scenes, left_out=len(found.left_out))
             # 4. Show it, if that is all that is wanted.
             if reporting.dry_run:
                 return run.rehearse().exit_code

@@ -12,6 +12,7 @@ import click
 from contextgen_cli.app.comparison import Comparison, Verdict
 from contextgen_cli.app.replay import Replayed, ReplayRun
 from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, gather, option
 from contextgen_cli.commands.shared.run_output import RunOutput, tell_failure
 from contextgen_cli.errors import EXIT_DONE, EXIT_JOBS_FAILED, ContextgenError
@@ -87,6 +88,7 @@ def command(
     give other bytes even for the same pixels.
     """
     console.adopt_logging()
+    tell_namesake(weighing.model)
     with ReplayOutput(sink, progress) as listener:
         run = ReplayRun(weighing.settings(), listener)
         # 1. Read every record, find its files and its model: nothing loads while one is missing.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from contextgen_cli.errors import EnvironmentProblem, SceneError, WeightsError
 from contextgen_cli.models import error_translation
-from contextgen_cli.scene.limits import ModelLimits, PromptReading
+from contextgen_cli.scene.limits import ModelLimits, PlacedSubject, PromptReading
 
 if TYPE_CHECKING:
     from contextgen.backends.base import Backend
@@ -50,6 +50,11 @@ def aliases() -> tuple[str, ...]:
     from contextgen.weights.checkpoints import ALIASES
 
     return tuple(ALIASES)
+
+
+def has_namesake(name: str) -> bool:
+    """Whether a name is an alias, and a folder here has it too: the alias is meant, and the folder is `./NAME`."""
+    return name in aliases() and Path(name).is_dir()
 
 
 def known_models() -> list[KnownModel]:
@@ -166,7 +171,7 @@ def backend_here(name: str, *, checked: bool = False) -> Backend:
     from contextgen.weights.checkpoint_errors import NotInCache
     from contextgen.weights.checkpoints import ALIASES
 
-    if name in ALIASES and not Path(name).is_dir():
+    if name in ALIASES:
         return _backend_of(ALIASES[name])
     try:
         with error_translation.opening():
@@ -191,15 +196,50 @@ def model_limits(name: str | None, alias: str | None) -> ModelLimits | None:
     except EnvironmentProblem:
         return None  # which is said where the model is opened
     card, can = backend.card, backend.capabilities
+    shown = Path(asked).name if asked not in aliases() and Path(asked).is_dir() else asked
     return ModelLimits(
-        Path(asked).name if Path(asked).is_dir() else asked,
+        shown,
         card.token_side,
         can.most_references,
         can.most_instances,
         can.smallest_reference,
         can.refused,
         partial(_read_prompt, backend),
+        partial(_canvas_advice, shown, card),
+        None if backend.is_released_only else partial(_subject_problem, backend),
     )
+
+
+def _canvas_advice(model: str, card: Card, width: int, height: int) -> tuple[str, str] | None:
+    if card.fits(width, height):
+        return None
+    near = "x".join(map(str, card.nearest_canvas(width, height)))
+    hint = f"try {near}; --size {near} scales the boxes along. Or take another --model"
+    return ill_suited(model, card, width, height), hint
+
+
+def ill_suited(model: str, card: Card, width: int, height: int) -> str:
+    """What is wrong with a canvas that a model was not made for, in words."""
+    shorter, longer = sorted((width, height))
+    if card.largest_side is not None and longer > card.largest_side:
+        what = "larger"
+    elif card.smallest_side is not None and shorter < card.smallest_side:
+        what = "smaller"
+    else:
+        what = "longer"
+    return f"{width}x{height} is {what} than {model} paints ({', '.join(limits(card))})"
+
+
+def _subject_problem(backend: Backend, subject: PlacedSubject, canvas: tuple[int, int]) -> str | None:
+    """As the price of the picture will find it."""
+    from contextgen.backends.base import Silhouette, Sketch
+
+    silhouette = Silhouette(subject.mask, subject.size, subject.box, subject.fit)
+    try:
+        backend.cost(Sketch((silhouette,), *canvas, backend.card.steps), backend.numerics())
+    except ValueError as problem:
+        return str(problem)
+    return None
 
 
 def _read_prompt(backend: Backend, prompt: str) -> PromptReading | None:

@@ -93,7 +93,7 @@ def find_model(asked: str | Alias, adapter: str | None, *, offline: bool) -> Mod
     from contextgen.weights import checkpoint_errors, checkpoints
 
     name = asked if isinstance(asked, str) else asked.name
-    alias = (None if Path(asked).is_dir() else checkpoints.ALIASES.get(asked)) if isinstance(asked, str) else asked
+    alias = checkpoints.ALIASES.get(asked) if isinstance(asked, str) else asked
     if adapter is None and alias is not None and alias.needs_adapter:
         raise checkpoint_errors.AdapterMissing(
             f"{name} does not know how to keep identities without the ContextGen adapter",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe
 from contextgen_cli.errors import DeviceError, OutOfMemory, SceneError, WeightsError
 from contextgen_cli.models import devices, error_translation
-from contextgen_cli.models.catalogue import alias_of, limits
+from contextgen_cli.models.catalogue import alias_of, ill_suited
 from contextgen_cli.models.devices import Device, Footprint, choose_device, footprint
 from contextgen_cli.models.loading import Model, check_here, find_model, open_painter
 from contextgen_cli.models.numerics import DTYPES, Settings
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from contextgen.backends.base import Backend, Painter, Picture, Seen, Silhouette
     from contextgen.backends.choices import Numerics
     from contextgen.method.layout import Instance
-    from contextgen.weights.card import Card
-    from contextgen_cli.scene.scene import PlacedReference, Scene
+    from contextgen_cli.scene.scene import PlacedReference, Scene, Size
 
 _log = logging.getLogger(__name__)
 
@@ -85,16 +84,16 @@ class ModelRenderer:
             raise SceneError(f"{scene.name}: {problem}") from problem
         return JobCost(cost.tokens, cost.tflop, cost.numbers * DTYPES[numerics.dtype])
 
-    def warnings(self, plan: Plan) -> list[str]:
-        """What is probably not meant: a base that nothing has taught to keep identities, an ill-suited canvas."""
+    def warnings(self, plan: Plan, size: Size | None = None) -> list[str]:
+        """What is probably not meant: a base that nothing has taught to keep identities, an ill-suited `size` that
+        nobody has held against the models, as it is none of the scenes' own."""
         models = {job.recipe.model.name: self._model_of(job.scene) for job in plan.jobs}
-        canvases = {(job.recipe.model.name, job.scene.canvas): job.scene for job in reversed(plan.jobs)}
-        ill_suited = [
-            _ill_suited(scene, models[name].backend.card, name)
-            for (name, canvas), scene in reversed(canvases.items())
-            if not models[name].backend.card.fits(canvas.width, canvas.height)
-        ]
-        return [words for model in models.values() for words in model.warnings] + ill_suited
+        found = [words for model in models.values() for words in model.warnings]
+        for name, card in ((name, model.backend.card) for name, model in models.items()):
+            if size is not None and not card.fits(size.width, size.height):
+                near = "x".join(map(str, card.nearest_canvas(size.width, size.height)))
+                found.append(f"{ill_suited(name, card, size.width, size.height)}: try --size {near}")
+        return found
 
     def footprints(self, plan: Plan, ranks: int = 1) -> dict[str, Footprint]:
         """The memory that each model of the plan will take, by name, where so many ranks on this host have one each.
@@ -255,14 +254,6 @@ def _silhouette(scene: Scene, placed: PlacedReference) -> Silhouette:
 
     look = look_at(scene.reference(placed.reference))
     return Silhouette(look.silhouette, (look.size.width, look.size.height), placed.box.pixels, placed.fit.value)
-
-
-def _ill_suited(scene: Scene, card: Card, model: str) -> str:
-    width, height = card.similar_canvas(scene.canvas.width, scene.canvas.height)
-    return (
-        f"{scene.name}: {model} was made for {', '.join(limits(card))}, and {scene.canvas} is none of these: "
-        f"try --size {width}x{height}, which scales the boxes along, or another --model"
-    )
 
 
 def _check_canvas(scene: Scene, model: Model) -> None:

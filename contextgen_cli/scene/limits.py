@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 FILE_BYTES = 1 << 20  # a scene file
 STREAM_BYTES = 64 << 20  # standard input, which may carry many scenes
@@ -47,6 +50,16 @@ class PromptReading(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedSubject:
+    """A subject in its box: `mask` is a thumbnail (L), `size` that of its picture, `box` has the edges in pixels."""
+
+    mask: Image
+    size: tuple[int, int]
+    box: tuple[int, int, int, int]
+    fit: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelLimits:
     """What a scene can ask of the model at hand, as its card and its family say.
 
@@ -57,6 +70,8 @@ class ModelLimits:
         smallest_reference: least side of a reference, in pixels.
         unsupported: keys that cannot be honoured, such as `layout` or `instances.fit`, with the reason.
         read_prompt: what it reads of a prompt; None, or nothing said of one: that is not known.
+        canvas_advice: what is wrong with a width and a height that it was not made for, and what to do; None: nothing.
+        subject_problem: why it cannot be given a subject in a box of a canvas; None: it can.
     """
 
     name: str
@@ -66,3 +81,5 @@ class ModelLimits:
     smallest_reference: int = 1
     unsupported: Mapping[str, str] = field(default_factory=dict)
     read_prompt: Callable[[str], PromptReading | None] | None = None
+    canvas_advice: Callable[[int, int], tuple[str, str] | None] | None = None
+    subject_problem: Callable[[PlacedSubject, tuple[int, int]], str | None] | None = None

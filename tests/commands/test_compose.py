@@ -16,6 +16,7 @@ from PIL import Image, ImageChops
 from contextgen_cli.terminal import previews
 from contextgen_cli.terminal.previews import Mark, annotate, blocks
 
+CANVAS = {"width": 128, "height": 128}  # of which mini has nothing to say
 CASES = sorted(path.parent for path in (GOLDEN / "layouts").glob("*/case.json"))
 
 
@@ -58,12 +59,12 @@ def test_golden_layouts(contextgen, tmp_path, case):
 
 
 def test_a_folder_gets_one_layout_a_scene(contextgen, tmp_path):
-    write_scene(tmp_path / "scenes" / "a.yaml")
-    write_scene(tmp_path / "scenes" / "b.yaml")
+    write_scene(tmp_path / "scenes" / "a.yaml", canvas=CANVAS)
+    write_scene(tmp_path / "scenes" / "b.yaml", canvas=CANVAS)
     result = contextgen("compose", tmp_path / "scenes", "-o", tmp_path / "layouts", "--json")
     *layouts, summary = result.records
     assert [record["scene"] for record in layouts] == ["a", "b"]
-    assert summary == {"type": "summary", "layouts": 2, "exit": 0}
+    assert summary == {"type": "summary", "layouts": 2, "left_out": 0, "exit": 0}
     assert sorted(path.name for path in (tmp_path / "layouts").iterdir()) == ["a.layout.png", "b.layout.png"]
 
 
@@ -114,8 +115,8 @@ def test_without_a_display_nothing_is_opened_and_nothing_stays(contextgen, scene
 
 
 def test_without_a_display_what_was_asked_for_is_written(contextgen, tmp_path, aside):
-    write_scene(tmp_path / "scenes" / "a.yaml")
-    write_scene(tmp_path / "scenes" / "b.yaml")
+    write_scene(tmp_path / "scenes" / "a.yaml", canvas=CANVAS)
+    write_scene(tmp_path / "scenes" / "b.yaml", canvas=CANVAS)
     out = tmp_path / "out"
     result = contextgen("compose", tmp_path / "scenes", "--open", "-o", out, "--json")
     *layouts, summary = result.records
@@ -200,7 +201,7 @@ OUTSIDE = [{"reference": "bag", "box": {"x": -8, "y": 0, "width": 64, "height": 
     ids=["json-and-png", "two-into-one", "damaged", "confine", "strict"],
 )
 def test_refusals(contextgen, tmp_path, monkeypatch, changes, options, said):
-    path = write_scene(tmp_path / "scenes" / "s.yaml", **changes)
+    path = write_scene(tmp_path / "scenes" / "s.yaml", canvas=CANVAS, **changes)
     whole = (tmp_path / "scenes" / "refs" / "bag.png").read_bytes()
     (tmp_path / "scenes" / "refs" / "cut.png").write_bytes(whole[:-400])
     (tmp_path / "cut.png").write_bytes(whole)
@@ -227,7 +228,7 @@ def test_set_changes_every_scene(contextgen, scene, tmp_path):
 
 
 def test_problems_for_a_program(contextgen, tmp_path):
-    path = write_scene(tmp_path / "bad.yaml", prompt="")
+    path = write_scene(tmp_path / "bad.yaml", prompt="", canvas=CANVAS)
     problem, summary = contextgen("compose", path, "--json").records
     assert (problem["type"], problem["line"]) == ("problem", 3)
     assert summary == {"type": "summary", "errors": 1, "jobs": 0, "exit": 2}

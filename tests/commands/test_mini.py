@@ -49,7 +49,8 @@ def test_it_says_what_a_step_cache_must_know():
 
 def test_it_is_taken_where_nothing_names_another(contextgen, scene, tmp_path, monkeypatch):
     def model(*options: object) -> str:
-        return contextgen("render", scene, "--dry-run", "--json", "--device", "cpu", *options).records[0]["model"]
+        lines = contextgen("render", scene, "--dry-run", "--json", "--device", "cpu", *options).records
+        return next(line["model"] for line in lines if line["type"] == "job")
 
     assert model() == "mini"
     assert model("--model", TINY_MODEL) == TINY_MODEL.name
@@ -92,7 +93,7 @@ def test_doctor_needs_nothing_else(contextgen):
 
 @pytest.mark.parametrize(
     ("size", "advice"),
-    [((128, 128), None), ((192, 96), None), ((256, 256), "128x128"), ((80, 80), "128x128"), ((192, 80), "128x128")],
+    [((128, 128), None), ((192, 96), None), ((256, 256), "192x192"), ((80, 80), "96x96"), ((192, 80), "192x96")],
 )
 def test_a_canvas_that_the_model_was_not_made_for_is_warned_of(contextgen, tmp_path, card, size, advice):
     box = {"left": "10%", "top": "10%", "right": "90%", "bottom": "90%"}
@@ -103,9 +104,15 @@ def test_a_canvas_that_the_model_was_not_made_for_is_warned_of(contextgen, tmp_p
     )  # fmt: skip
     result = contextgen("render", path, "--model", card, "--device", "cpu", "--dry-run")
     assert result.code == 0
-    said = result.err.count("small was made for sides from 96 px, sides to 192 px, shapes to 2:1")
+    said = result.err.count("than small paints (sides from 96 px, sides to 192 px, shapes to 2:1)")
     assert said == (advice is not None)  # once, though there are two pictures
-    assert advice is None or f"try --size {advice}" in result.err
+    assert advice is None or f"s.yaml:4:12: warning: {size[0]}x{size[1]} is " in result.err
+    assert advice is None or f"hint: try {advice}; --size {advice} scales the boxes along" in result.err
+    assert "than small paints" not in contextgen("validate", path, "--model", card, "--set", "canvas.width=128",
+                                                 "--set", "canvas.height=128").err  # fmt: skip
+    sized = contextgen("render", path, "--model", card, "--device", "cpu", "--dry-run", "--size", "256x256")
+    assert sized.err.count("than small paints") == sized.err.count("256x256 is larger") == 1
+    assert "try --size 192x192" in sized.err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")

@@ -447,7 +447,8 @@ def test_a_bug_in_one_job_leaves_a_log_and_the_rest_goes_on(contextgen, tiny, sc
     monkeypatch.setattr("contextgen_cli.models.renderer.ModelRenderer.render", broken)
     result = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "--count", 2)
     assert (result.code, result.out) == (1, "")
-    assert result.err.count("report it with the log") == 2
+    assert result.err.count("report it with the log") == 1
+    assert "one cause for 2 pictures: picnic-0, picnic-1: 'spans'" in result.err
     assert "2 failed" in result.err
 
 

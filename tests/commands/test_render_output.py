@@ -46,5 +46,7 @@ def test_the_summary_for_a_program(capsys):
         "per_minute": 2.0,
         "device_seconds": 90.0,
         "peak_bytes": 1 << 31,
+        "left_out": 0,
+        "causes": [],
         "exit": 1,
     }

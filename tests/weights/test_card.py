@@ -36,23 +36,24 @@ def test_file_overrides(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("canvas", "fits", "similar"),
+    ("canvas", "fits", "near"),
     [
         ((256, 256), True, (256, 256)),
-        ((384, 192), True, (256, 256)),  # 368 x 176 would be longer than 2:1
-        ((128, 272), False, (256, 256)),
-        ((768, 768), False, (256, 256)),
-        ((768, 512), False, (320, 208)),
-        ((96, 96), False, (256, 256)),
-        ((96, 160), False, (192, 336)),
+        ((384, 192), True, (384, 192)),
+        ((128, 272), False, (128, 256)),
+        ((512, 512), False, (384, 384)),
+        ((768, 512), False, (384, 256)),
+        ((1024, 128), False, (256, 128)),
+        ((96, 96), False, (128, 128)),
+        ((96, 160), False, (128, 208)),
     ],
 )
 def test_a_card_knows_the_canvases_that_its_model_was_made_for(
-    canvas: tuple[int, int], fits: bool, similar: tuple[int, int]
+    canvas: tuple[int, int], fits: bool, near: tuple[int, int]
 ) -> None:
     card = ModelCard(width=256, height=256, smallest_side=128, largest_side=384, largest_aspect=2)
     assert card.fits(*canvas) is fits
-    assert card.similar_canvas(*canvas) == similar and card.similar_canvas(*canvas[::-1]) == similar[::-1]
+    assert card.nearest_canvas(*canvas) == near and card.nearest_canvas(*canvas[::-1]) == near[::-1]
     assert ModelCard().fits(*canvas)
 
 

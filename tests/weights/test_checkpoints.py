@@ -306,9 +306,10 @@ def test_all_that_is_read_is_fetched(file: str, monkeypatch: pytest.MonkeyPatch)
     assert not any(fnmatch(f"transformer_32bit/{WEIGHTS}", pattern) for pattern in patterns)  # no component of it
 
 
-def test_a_folder_comes_before_the_alias_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(TINY, tmp_path / "kontext")
+def test_an_alias_comes_before_the_folder_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(TINY, tmp_path / "mini")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert checkpoints.find("kontext") == Path("kontext")
-    assert checkpoints.find("~/kontext") == tmp_path / "kontext"
+    assert checkpoints.find("mini") == Path(checkpoints.__file__).parents[1] / "mini"
+    assert checkpoints.find("./mini") == Path("mini")
+    assert checkpoints.find("~/mini") == tmp_path / "mini"

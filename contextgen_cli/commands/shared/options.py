@@ -191,8 +191,9 @@ def gather(into: type[Group], argument: str, *options: Decorator, rest: str | No
 
     Those that it has no field for are put into its field `rest`, as pairs of name and value, where they are given.
     """
-    names = [field.name for field in fields(into)]  # type: ignore[arg-type]
-    others = [name for name in _parameters(options) if name not in names]
+    given = _parameters(options)
+    names = [field.name for field in fields(into) if field.name in (*given, rest)]  # type: ignore[arg-type]
+    others = [name for name in given if name not in names]
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)

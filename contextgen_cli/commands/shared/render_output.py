@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.app.listener import Forecast, RunSummary
+from contextgen_cli.batch.ledger import Reason
 from contextgen_cli.batch.plan import Job, job_record
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.worker import Outcome, Status
@@ -18,6 +19,7 @@ from contextgen_cli.models.numerics import DTYPES
 from contextgen_cli.records.output import read_record
 from contextgen_cli.records.record import parse_record
 from contextgen_cli.records.recording import changes
+from contextgen_cli.scene.check.problems import touched
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.progress import duration
 from contextgen_cli.terminal.sink import Output
@@ -34,12 +36,16 @@ class RenderOutput(RunOutput):
         super().__init__(sink, mode)
         self._previews = previews
         self._picture: Path | None = None
+        self._told: set[Reason] = set()
 
     def planned(self, forecast: Forecast) -> None:
         super().planned(forecast)
         tell_renamed(forecast.status.done)
 
     def result(self, outcome: Outcome) -> None:
+        if outcome.reason is not None and not outcome.earlier and outcome.reason not in self._told:
+            self._told.add(outcome.reason)  # of all that it befalls, the first is told at once
+            tell_failure(outcome, outcome.reason)
         tell(outcome, self.sink)
         self._picture = outcome.path if outcome.status is Status.RENDERED else None
 
@@ -48,6 +54,7 @@ class RenderOutput(RunOutput):
         if self._previews and summary.tally.jobs == 1 and self._picture is not None:
             preview(self._picture)
         tell_set_aside(summary.set_aside)
+        tell_causes(summary.tally.causes)
         sum_up(summary, self.sink)
 
 
@@ -61,9 +68,7 @@ class PlanOutput(RunOutput):
 
 
 def tell(outcome: Outcome, sink: Output) -> None:
-    """Write an outcome's data to standard output, and what a person should know of it to standard error."""
-    if outcome.reason is not None and not outcome.earlier:
-        tell_failure(outcome, outcome.reason)
+    """Write an outcome's data to standard output, and where it went otherwise than expected to standard error."""
     if outcome.evades is not None and outcome.path is not None:
         console.note(f"{outcome.evades} is the picture of another scene; wrote {outcome.path}")
     if outcome.outdated is not None:
@@ -91,10 +96,21 @@ def tell_set_aside(outcomes: Sequence[Outcome]) -> None:
         return
     kinds = [f"{count} {status.value}" for status, count in Counter(each.status for each in outcomes).items()]
     console.warn(f"left alone, as an earlier run ended: {', '.join(kinds)}; try again with --retry-failed")
-    for outcome in outcomes[:_MOST_NAMED]:
-        console.note(f"  {outcome.job.name}: {outcome.reason.message if outcome.reason else outcome.status.value}")
-    if len(outcomes) > _MOST_NAMED:
-        console.note(f"  and {len(outcomes) - _MOST_NAMED} more")
+    causes: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        message = outcome.reason.message if outcome.reason else outcome.status.value
+        causes.setdefault(message, []).append(outcome.job.name)
+    for message, names in list(causes.items())[:_MOST_NAMED]:
+        console.note(f"  {names[0] if len(names) == 1 else touched(names, 'picture')}: {message}")
+    if len(causes) > _MOST_NAMED:
+        console.note(f"  and {sum(map(len, list(causes.values())[_MOST_NAMED:]))} more")
+
+
+def tell_causes(causes: Mapping[Reason, Sequence[str]]) -> None:
+    """Say which pictures came to nothing for a cause that was told with the first of them."""
+    for reason, names in causes.items():
+        if len(names) > 1:
+            console.warn(f"one cause for {touched(names, 'picture')}: {reason.message}")
 
 
 def sum_up(summary: RunSummary, sink: Output) -> None:
@@ -109,6 +125,11 @@ def sum_up(summary: RunSummary, sink: Output) -> None:
         "per_minute": None if pace is None else round(pace, 3),
         "device_seconds": round(tally.painting, 3),
         "peak_bytes": tally.peak_bytes or None,
+        "left_out": summary.left_out,
+        "causes": [
+            {"error": reason.to_record(), "jobs": len(names), "names": names[:_MOST_NAMED]}
+            for reason, names in tally.causes.items()
+        ],
     }
     sink.summary(record, text=_in_words(summary, pace), exit_code=summary.exit_code)
 
@@ -126,7 +147,11 @@ def _in_words(summary: RunSummary, pace: float | None) -> str:
         details += [f"{console.significant(tally.painting)} {kind}"]
     if rendered and tally.peak_bytes:
         details += [f"{gibibytes(tally.peak_bytes)} at the most"]
-    return f"{', '.join(parts)} {', '.join(details)}"
+    return f"{', '.join(parts)} {', '.join(details)}{_left_out(summary.left_out)}"
+
+
+def _left_out(scenes: int) -> str:
+    return f"; {scenes:,} scene{'s' * (scenes > 1)} left out" if scenes else ""
 
 
 def _changed(older: Path, job: Job) -> str:
@@ -189,8 +214,10 @@ def show_plan(forecast: Forecast, sink: Output) -> None:
         "set_aside": len(there.set_aside),
         "tflop": there.todo.tflop,
         "seconds": forecast.seconds,
+        "left_out": forecast.left_out,
     }
     words = f"{_amount(there)}, {console.significant(there.todo.tflop)} TFLOP{_predicted(forecast.seconds)}"
+    words += _left_out(forecast.left_out)
     sink.summary(record, text=words, exit_code=forecast.exit_code)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate
@@ -27,28 +27,57 @@ class ProblemCollector:
         self._path = path
         self._lines = text.split("\n")
         self._known: dict[Severity, set[object]] = {severity: set() for severity in Severity}
-        self._told: dict[Severity, list[Problem]] = {severity: [] for severity in Severity}
+        self._told: dict[Severity, list[tuple[object, Problem]]] = {severity: [] for severity in Severity}
         self._twisted: dict[Place, tuple[str, int | None]] = {}
-        self._error_count = 0
+        self._scene: int | None = None
+        self._touched: dict[object, dict[int, None]] = {}  # by what a problem is known by: the numbers of its scenes
+        self._counts = dict.fromkeys(Severity, 0)
+        self._repeated = 0  # errors of a cause that is known already
         self._broken_scenes = self._unchecked_scenes = 0
 
     @property
     def problems(self) -> list[Problem]:
         """Those that are told, and at the end how many there are beside them."""
-        told = [problem for each in self._told.values() for problem in each]
+        return self.problems_of(())
+
+    def problems_of(self, names: Sequence[str]) -> list[Problem]:
+        """The same with the names of the scenes that each touches, of all scenes by their numbers."""
+        told = [self._of_scenes(key, problem, names) for each in self._told.values() for key, problem in each]
         told.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
         return told + [problem for severity in Severity for problem in self._others(severity)] + self._unchecked()
 
     @property
     def error_count(self) -> int:
         """How often an error was reported, repetitions included: whether it grew says if something is sound."""
-        return self._error_count
+        return self._counts[Severity.ERROR]
 
-    def error(self, code: str, message: str, at: Spot | None = None, hint: Hint = None) -> None:
-        self._add(Severity.ERROR, code, message, at, hint)
+    @property
+    def warning_count(self) -> int:
+        return self._counts[Severity.WARNING]
 
-    def warning(self, code: str, message: str, at: Spot | None = None, hint: Hint = None) -> None:
-        self._add(Severity.WARNING, code, message, at, hint)
+    @property
+    def new_error_count(self) -> int:
+        """The same without those whose cause is known: a damaged image is one, in however many scenes."""
+        return self.error_count - self._repeated
+
+    def begin_scene(self, number: int) -> None:
+        """What is reported from now on touches the scene of this number."""
+        self._scene = number
+
+    def end_scene(self) -> None:
+        """What is reported from now on touches none."""
+        self._scene = None
+
+    def error(
+        self, code: str, message: str, at: Spot | None = None, hint: Hint = None, cause: Path | str | None = None
+    ) -> None:
+        """`cause`: what is wrong by itself, such as a file, in whichever scene it is."""
+        self._add(Severity.ERROR, code, message, at, hint, cause)
+
+    def warning(
+        self, code: str, message: str, at: Spot | None = None, hint: Hint = None, cause: Path | str | None = None
+    ) -> None:
+        self._add(Severity.WARNING, code, message, at, hint, cause)
 
     def twisted(self, code: str, message: str, at: Spot, hint: Hint = None) -> None:
         """An error about how a value is written: what the value then is, is no further error."""
@@ -64,7 +93,8 @@ class ProblemCollector:
         _, index = self._twisted[place]
         if index is not None:
             errors = self._told[Severity.ERROR]
-            errors[index] = replace(errors[index], hint=hint)
+            key, problem = errors[index]
+            errors[index] = key, replace(problem, hint=hint)
 
     def add_broken_scene(self) -> None:
         """Count one more scene with errors."""
@@ -76,23 +106,31 @@ class ProblemCollector:
         self._unchecked_scenes += scenes * is_enough
         return is_enough
 
-    def _add(self, severity: Severity, code: str, message: str, at: Spot | None, hint: Hint) -> int | None:
+    def _add(
+        self, severity: Severity, code: str, message: str, at: Spot | None, hint: Hint, cause: Path | str | None = None
+    ) -> int | None:
         """Which of those told it is; None: it is known, or one too many."""
-        self._error_count += severity is Severity.ERROR
+        self._counts[severity] += 1
         message, key_path = shortened(message, _LONGEST), shortened(at.key_path, _LONGEST) if at else ""
         known, told = self._known[severity], self._told[severity]
-        key = code, message, key_path, at and at.place
+        key: object = (code, message, cause) if cause else (code, message, key_path, at and at.place)
+        if self._scene is not None:
+            self._touched.setdefault((severity, key), {})[self._scene] = None
         if key in known:
+            self._repeated += severity is Severity.ERROR and cause is not None
             return None
         known.add(key)
         if len(told) >= limits.PROBLEMS:
             return None
         words = hint() if callable(hint) else hint
-        problem = Problem(
-            severity, code, message, self._path, key_path=key_path, hint=words and shortened(words, _LONGEST)
-        )
-        told.append(self._placed(problem, at.place) if at else problem)
+        words = words and shortened(words, _LONGEST)
+        problem = Problem(severity, code, message, self._path, key_path=key_path, hint=words, cause=cause)
+        told.append(((severity, key), self._placed(problem, at.place) if at else problem))
         return len(told) - 1
+
+    def _of_scenes(self, key: object, problem: Problem, names: Sequence[str]) -> Problem:
+        numbers = self._touched.get(key) if names else None
+        return problem if numbers is None else replace(problem, scenes=tuple(names[number] for number in numbers))
 
     def _placed(self, problem: Problem, at: Place) -> Problem:
         if at.assignment is not None:

@@ -24,6 +24,8 @@ def check(draft: Draft, report: ProblemCollector, *, deep: bool, verified: Mutab
         size = _reference(draft, reference, report)
         if deep and report.error_count == errors:
             _decode(draft, reference, report, set() if verified is None else verified)
+        if deep and report.error_count > errors:
+            _decode_apart(draft, reference, report)
         if size is not None:
             _enlarged(draft, name, size, report)
     if draft.layout is not None:
@@ -64,7 +66,7 @@ def _held_together(
 
 
 def _refuse(error: ImageError, at: Spot, report: ProblemCollector) -> None:
-    report.error(error.code, error.message, at, lambda: error.hint)
+    report.error(error.code, error.message, at, lambda: error.hint, cause=error.path)
 
 
 def _spot(draft: Draft, reference: Reference, key: str) -> Spot:
@@ -79,10 +81,10 @@ def _header(draft: Draft, path: Path, report: ProblemCollector, *where: Key) -> 
         _refuse(error, at, report)
         return None
     if header.has_more:
-        report.warning("animated-image", "an animation or several pages: only the first is used", at)
+        report.warning("animated-image", "an animation or several pages: only the first is used", at, cause=path)
     for problem in header.left_out:
         hint = "see that colours and sides are right; to be sure, save it anew, upright and in sRGB"
-        report.warning("odd-metadata", f"{problem}: it is left out", at, hint)
+        report.warning("odd-metadata", f"{problem}: it is left out", at, hint, cause=path)
     return header
 
 
@@ -156,10 +158,17 @@ def _decode(draft: Draft, reference: Reference, report: ProblemCollector, verifi
         _refuse(error, _spot(draft, reference, "mask" if error.path == reference.mask else "image"), report)
         return
     for each in warnings:
-        at = _spot(draft, reference, "image" if reference.mask is None else "mask")
-        report.warning(each.code, each.message, at, each.hint)
+        key, cause = ("image", reference.image) if reference.mask is None else ("mask", reference.mask)
+        report.warning(each.code, each.message, _spot(draft, reference, key), each.hint, cause=cause)
     if not warnings:
         verified.add(key)
+
+
+def _decode_apart(draft: Draft, reference: Reference, report: ProblemCollector) -> None:
+    """What is wrong with one file of a reference hides nothing of the other."""
+    for key, path in (("image", reference.image), ("mask", reference.mask)):
+        if path is not None and (error := images.damage(path)) is not None:
+            _refuse(error, _spot(draft, reference, key), report)
 
 
 def stamp(reference: Reference) -> str:

@@ -108,6 +108,14 @@ def look_at_layout(path: Path) -> LayoutLook:
     return look
 
 
+def damage(path: Path) -> ImageError | None:
+    """What keeps a file from being decoded, by itself; found once while it is unchanged."""
+    try:
+        return _damage(path, stamp(path))
+    except ImageError as error:
+        return error
+
+
 def open_layout(path: Path) -> Image.Image:
     """The user's own layout image as RGBA."""
     return _layout(path)[0]
@@ -143,6 +151,15 @@ def _look(reference: Reference, stamps: tuple[str | None, ...]) -> ReferenceLook
     corner = (0, 0) if reference.crop is None else reference.crop.pixels[:2]
     warnings = (*warnings_of(mask, corner), *_transparent(transparent))
     return ReferenceLook(small, Size(*mask.size), readings, warnings)
+
+
+@lru_cache(maxsize=8192)
+def _damage(path: Path, stamped: str) -> ImageError | None:
+    try:
+        with decoded(path):
+            return None
+    except ImageError as error:
+        return error.with_traceback(None)
 
 
 @lru_cache(maxsize=256)

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from contextgen.pictures.masks import HALF
 from contextgen_cli.scene.check import prompt_checks
 from contextgen_cli.scene.check.collector import ProblemCollector
 from contextgen_cli.scene.check.image_files import ImageError, header
+from contextgen_cli.scene.check.images import ReferenceLook, look_at
 from contextgen_cli.scene.drafting import Draft
-from contextgen_cli.scene.limits import ModelLimits
+from contextgen_cli.scene.limits import ModelLimits, PlacedSubject
 from contextgen_cli.scene.parse.nodes import KeyPath, Node, children, items, key_spot, spot
+from contextgen_cli.scene.scene import Reference, Size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
-def check(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:
-    """Report what the model cannot be asked for."""
+def check(draft: Draft, report: ProblemCollector, model: ModelLimits, *, deep: bool) -> None:
+    """Report what the model cannot be asked for; `deep`: also what only decoded pictures tell."""
+    errors = report.error_count
     _canvas_multiple(draft, report, model)
+    if report.error_count == errors and draft.canvas is not None:
+        _canvas_advice(draft, draft.canvas, report, model)
+        if deep:
+            _lost_subjects(draft, draft.canvas, report, model)
     _unsupported_keys(draft, report, model)
     _too_many(draft, report, model)
     _small_references(draft, report, model)
@@ -31,6 +43,42 @@ def _canvas_multiple(draft: Draft, report: ProblemCollector, model: ModelLimits)
             hint = f"the nearest are {below} and {below + step}"
             message = f"`{name}` must be a multiple of {step}; found {side}"
             report.error("not-a-multiple", message, spot(draft.root, "canvas", name), hint)
+
+
+def _canvas_advice(draft: Draft, canvas: Size, report: ProblemCollector, model: ModelLimits) -> None:
+    advice = model.canvas_advice and model.canvas_advice(canvas.width, canvas.height)
+    if advice:
+        message, hint = advice
+        report.warning("ill-suited-canvas", message, spot(draft.root, "canvas"), hint, cause=f"{model.name} {canvas}")
+
+
+def _lost_subjects(draft: Draft, canvas: Size, report: ProblemCollector, model: ModelLimits) -> None:
+    """Subjects that are so small in their pictures that nothing is left of them where the model sees them."""
+    if model.subject_problem is None:
+        return
+    for instance in draft.instances.values():
+        reference = draft.references.get(instance.reference)
+        look = reference and _look(reference)
+        if reference is None or not look or not instance.box.covers_pixels or _brightest(look.silhouette) >= HALF:
+            continue  # what is solid in a thumbnail is there for every model
+        subject = PlacedSubject(look.silhouette, (look.size.width, look.size.height), instance.box.pixels, instance.fit)
+        problem = model.subject_problem(subject, (canvas.width, canvas.height))
+        if problem is not None:
+            key, cause = ("image", reference.image) if reference.mask is None else ("mask", reference.mask)
+            hint = "`crop` to the subject, or give a picture in which it is larger"
+            at = spot(draft.root, "references", reference.name, key)
+            report.error("lost-subject", f"{model.name}: {problem}", at, hint, cause=cause)
+
+
+def _look(reference: Reference) -> ReferenceLook | None:
+    try:
+        return look_at(reference)
+    except ImageError:
+        return None  # which is said elsewhere
+
+
+def _brightest(mask: Image) -> int:
+    return int(mask.getextrema()[1])  # type: ignore[arg-type]
 
 
 def _unsupported_keys(draft: Draft, report: ProblemCollector, model: ModelLimits) -> None:

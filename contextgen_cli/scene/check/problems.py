@@ -7,7 +7,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import accumulate, takewhile
 from pathlib import Path
@@ -16,6 +16,7 @@ from urllib.parse import quote
 STANDARD_INPUT = "<stdin>"
 ON_COMMAND_LINE = Path("--set")  # stands for the path of a problem that an assignment on the command line has
 EXCERPT_COLUMNS = 56  # of the source line: fits a terminal of 60 columns
+_SCENES_FOR_PEOPLE, _SCENES_FOR_PROGRAMS = 3, 10  # names of those that one problem touches
 _WINDOW = 4 * EXCERPT_COLUMNS  # characters of a line to either side that are looked at
 # In a class of a regular expression: would move the cursor, break a line or turn the order of what follows
 STEERING = r"\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
@@ -31,7 +32,8 @@ class Severity(str, Enum):
 class Problem:
     """What is wrong, where, and what to do. `line` and `column` count from 1; None: the whole file.
 
-    `count` is more than 1 where it stands for others that are not told.
+    `count` is more than 1 where it stands for others that are not told. `cause` is what is wrong by itself, such as
+    an image file: all scenes that have it have one problem. `scenes` are the names of those it touches.
     """
 
     severity: Severity
@@ -44,6 +46,8 @@ class Problem:
     hint: str | None = None
     source_line: str = ""
     count: int = 1
+    cause: Path | str | None = None
+    scenes: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -69,9 +73,36 @@ def as_text(problem: Problem) -> str:
         lines += _excerpt(problem.source_line, problem.column)
     if problem.key_path:
         lines.append(f"  at {printable(problem.key_path)}")
+    if len(problem.scenes) > 1:
+        lines.append(f"  in {touched(problem.scenes)}")
     if problem.hint:
         lines.append(f"  hint: {printable(problem.hint)}")
     return "\n".join(lines)
+
+
+def touched(scenes: Sequence[str], what: str = "scene") -> str:
+    """How many they are, and the first names: `87 scenes: a, b, c and 84 more`."""
+    count = f"{len(scenes):,} {what}{'s' * (len(scenes) != 1)}"
+    others = len(scenes) - _SCENES_FOR_PEOPLE
+    more = f" and {others:,} more" if others > 0 else ""
+    return f"{count}: {', '.join(map(printable, scenes[:_SCENES_FOR_PEOPLE]))}{more}"
+
+
+def _in_one_piece(problem: Problem) -> str:
+    """Message, hint and scenes, for tools that show a text and no fields."""
+    touches = [f"in {touched(problem.scenes)}"] * (len(problem.scenes) > 1)
+    return "\n".join([problem.message, *touches, *([problem.hint] if problem.hint is not None else [])])
+
+
+def by_cause(problems: Iterable[Problem]) -> list[Problem]:
+    """One problem for each cause, at its first place, with all the scenes that it touches; none is there twice."""
+    first: dict[object, Problem] = {}
+    scenes: dict[object, list[str]] = {}
+    for each in problems:
+        key = each if each.cause is None else (each.severity, each.code, each.message, each.cause)
+        first.setdefault(key, each)
+        scenes.setdefault(key, []).extend(each.scenes)
+    return [replace(each, scenes=tuple(dict.fromkeys(scenes[key]))) for key, each in first.items()]
 
 
 def printable(text: str) -> str:
@@ -127,6 +158,8 @@ def as_json(problem: Problem) -> str:
         "column": problem.column,
         "key_path": problem.key_path,
         "hint": problem.hint,
+        "scenes": len(problem.scenes),
+        "scene_names": list(problem.scenes[:_SCENES_FOR_PROGRAMS]),
     }
     return json.dumps(record)
 
@@ -142,8 +175,7 @@ def as_github(problem: Problem) -> str:
     written = ",".join(
         f"{name}={_escaped(str(value), ':,')}" for name, value in properties.items() if value is not None
     )
-    message = problem.message if problem.hint is None else f"{problem.message}\n{problem.hint}"
-    return f"::{problem.severity.value} {written}::{_escaped(message)}"
+    return f"::{problem.severity.value} {written}::{_escaped(_in_one_piece(problem))}"
 
 
 def _escaped(text: str, also: str = "") -> str:
@@ -176,12 +208,11 @@ def as_sarif(problems: Iterable[Problem], version: str) -> str:
 
 
 def _sarif_result(problem: Problem, rules: Sequence[str]) -> dict[str, object]:
-    text = problem.message if problem.hint is None else f"{problem.message}\n{problem.hint}"
     result: dict[str, object] = {
         "ruleId": problem.code,
         "ruleIndex": rules.index(problem.code),
         "level": problem.severity.value,
-        "message": {"text": text},
+        "message": {"text": _in_one_piece(problem)},
     }
     location: dict[str, object] = {}
     if _file_name(problem) is not None:

@@ -196,6 +196,11 @@ class Backend(ABC):
         assert self._folder is not None, "the model is not on this machine"
         return self._folder
 
+    @property
+    def is_released_only(self) -> bool:
+        """Whether nothing is known but the card of the family's released model, which is not on this machine."""
+        return self._folder is None
+
     @cached_property
     def card(self) -> Card:
         """How the model wants to be addressed.

@@ -87,11 +87,18 @@ class Card:
             and (self.largest_aspect is None or longer <= self.largest_aspect * shorter)
         )
 
-    def similar_canvas(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of a canvas about the native area, in the shape of another where the model can paint it."""
-        scale = math.sqrt(self.width * self.height / (width * height)) / self.token_side
-        wide, high = (max(1, round(side * scale)) * self.token_side for side in (width, height))
-        return (wide, high) if self.fits(wide, high) else (self.width, self.height)
+    def nearest_canvas(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of the canvas nearest to another that the model was made for, in its shape where it can be;
+        the native one where whole tokens leave none."""
+        side, (shorter, longer) = self.token_side, sorted((width, height))
+        longer = min(longer, int(shorter * (self.largest_aspect or longer)))
+        scale = max(min(1.0, (self.largest_side or longer) / longer), (self.smallest_side or 0) / shorter)
+        short, long = (max(1, round(each * scale / side)) * side for each in (shorter, longer))
+        short = max(short, math.ceil((self.smallest_side or 0) / side) * side)
+        most = min(self.largest_side or long, short * (self.largest_aspect or long / short))
+        long = max(short, min(long, int(most / side) * side))
+        near = (long, short) if width > height else (short, long)
+        return near if self.fits(*near) else (self.width, self.height)
 
 
 def read_card(kind: type[CardType], folder: Path, **known: Any) -> CardType:

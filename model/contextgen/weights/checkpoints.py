@@ -78,7 +78,7 @@ ALIASES = {
 
 
 def find(model: str | Alias, *, offline: bool = False) -> Path:
-    """The folder of a model: a path, an alias or a hub id, whichever it is.
+    """The folder of a model: an alias, a path or a hub id, whichever it is; a folder of an alias' name is `./NAME`.
 
     Raises:
         CheckpointError: the subclass tells what is missing.
@@ -98,7 +98,7 @@ def local_path(name: str) -> Path:
 
 def locate(model: str | Alias, *, offline: bool = False) -> Path:
     """As `find`, but nothing in the folder is looked at."""
-    if isinstance(model, str) and (path := local_path(model)).exists():
+    if isinstance(model, str) and model not in ALIASES and (path := local_path(model)).exists():
         if path.is_dir():
             return path
         raise _single_file(path)

@@ -45,7 +45,8 @@ def test_warnings_hide_no_error(check: Check) -> None:
 
 
 def test_every_format_says_how_many_there_are(contextgen: Run, tmp_path: Path) -> None:
-    scene = write_scene(tmp_path / "picnic.yaml", **{f"unknown{index}": 1 for index in range(MANY)})
+    unknown = {f"unknown{index}": 1 for index in range(MANY)}
+    scene = write_scene(tmp_path / "picnic.yaml", canvas={"width": 128, "height": 128}, **unknown)
     said = "40 more errors in this file"
     told = contextgen("validate", scene)
     assert told.code == 2 and f"picnic.yaml: error: {said}" in told.err and "140 errors, 0 warnings" in told.err
@@ -80,12 +81,23 @@ def test_what_is_told_is_short_whatever_is_in_the_file(text: str, check: Check) 
 
 
 def test_very_many_scenes_with_errors_are_not_all_checked(folder: Path) -> None:
-    (folder / "many.yaml").write_text("---\n".join([GOOD.replace("crab.png", "no.png")] * MANY))
+    (folder / "many.yaml").write_text("---\n".join([GOOD + "unknown: 1\n"] * MANY))
     (folder / "matrix.yaml").write_text(
-        GOOD.replace("A crab", "${a} ${b}").replace("crab.png", "no.png")
+        GOOD.replace("A crab", "${a} ${b}").replace("x: 0,", "x: 1000,")
         + f"matrix: {{a: {list(range(20))}, b: {list(range(20))}}}\n"
     )
     loaded = load([str(folder / "many.yaml"), str(folder / "matrix.yaml")], LoadOptions())
     unchecked = [problem for problem in loaded.errors if problem.code == "unchecked-scenes"]
     assert [problem.message.split()[0] for problem in unchecked] == ["40", "300"]
     assert not loaded.scenes
+
+
+def test_a_cause_that_all_scenes_share_is_one_error_of_them_all(folder: Path) -> None:
+    (folder / "many.yaml").write_text("---\n".join([GOOD.replace("crab.png", "no.png")] * MANY))
+    (folder / "matrix.yaml").write_text(
+        GOOD.replace("A crab", "${a} ${b}").replace("crab.png", "no.png")
+        + f"matrix: {{a: {list(range(20))}, b: {list(range(20))}}}\n"
+    )
+    (problem,) = load([str(folder / "many.yaml"), str(folder / "matrix.yaml")], LoadOptions()).errors
+    assert problem.code == "no-such-image" and (problem.line, len(problem.scenes)) == (5, MANY + 400)
+    assert problem.scenes[:2] == ("many", "many-d2") and problem.scenes[-1] == "matrix-m400"

@@ -11,6 +11,7 @@ from painting import TINY_MODEL, write_scene
 
 LONG = "A crab on a sandy beach. " + "It is a very quiet day and nobody else is there. " * 5
 Run = Callable[..., Any]
+CANVAS = {"width": 128, "height": 128}  # of which mini has nothing to say
 
 
 def test_the_very_words_that_are_cut_off_are_told(contextgen: Run, tmp_path: Path) -> None:
@@ -26,8 +27,11 @@ def test_the_very_words_that_are_cut_off_are_told(contextgen: Run, tmp_path: Pat
 
 def test_a_prompt_of_just_as_many_tokens_as_are_read_is_whole(contextgen: Run, tmp_path: Path) -> None:
     words = ["crab"] * 63  # and the token that closes it
-    assert contextgen("validate", write_scene(tmp_path / "a.yaml", prompt=" ".join(words)), "--strict").code == 0
-    told = contextgen("validate", write_scene(tmp_path / "a.yaml", prompt=" ".join([*words, "crab"])))
+    assert (
+        contextgen("validate", write_scene(tmp_path / "a.yaml", canvas=CANVAS, prompt=" ".join(words)), "--strict").code
+        == 0
+    )
+    told = contextgen("validate", write_scene(tmp_path / "a.yaml", canvas=CANVAS, prompt=" ".join([*words, "crab"])))
     assert 'this prompt has 65: cut off is "crab"' in " ".join(told.err.split())
 
 
@@ -38,7 +42,7 @@ def test_a_prompt_that_is_written_wrong_is_not_read(contextgen: Run, tmp_path: P
 
 
 def test_of_a_very_long_end_the_middle_is_left_out(contextgen: Run, tmp_path: Path) -> None:
-    told = contextgen("validate", write_scene(tmp_path / "long.yaml", prompt=LONG * 40 + "The end.")).err
+    told = contextgen("validate", write_scene(tmp_path / "long.yaml", canvas=CANVAS, prompt=LONG * 40 + "The end.")).err
     assert 'The end."' in told and "…" in told and len(told) < 1000
 
 
@@ -70,7 +74,8 @@ def test_what_is_not_read_as_it_is_meant_is_named(contextgen: Run, tmp_path: Pat
     "prompt", ["A crab (red) and a bag at 12:30.", "A poster (16:9) of a crab.", "A crab, a bag: both are here; 3 - 1."]
 )
 def test_plain_sentences_are_not_taken_for_syntax(contextgen: Run, tmp_path: Path, prompt: str) -> None:
-    assert contextgen("validate", write_scene(tmp_path / "picnic.yaml", prompt=prompt), "--strict").code == 0
+    scene = write_scene(tmp_path / "picnic.yaml", canvas=CANVAS, prompt=prompt)
+    assert contextgen("validate", scene, "--strict").code == 0
 
 
 def test_a_model_that_is_not_here_gives_no_word(contextgen: Run, tmp_path: Path) -> None:
