@@ -30,12 +30,15 @@ class Tested:
     adapter: str | None
     dtype: str | None
     device: str | None
+    threads: int | None
     offline: bool
 
     def settings(self) -> Settings:
         """The same as rendering takes it."""
         dtype = () if self.dtype is None else (("dtype", self.dtype),)
-        return Settings(self.model, self.adapter, self.device, offline=self.offline, numerics=dtype)
+        return Settings(
+            self.model, self.adapter, self.device, threads=self.threads, offline=self.offline, numerics=dtype
+        )
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ tested_options = gather(
         section=MODEL,
         help="cuda, cuda:1, xpu, mps or cpu; by default the fastest there is.",
     ),
+    options.threads_option,
     options.offline_option,
 )
 bench_reporting_options = gather(

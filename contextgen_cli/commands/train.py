@@ -10,7 +10,15 @@ from pathlib import Path
 import click
 
 from contextgen_cli.app import train, training_file
-from contextgen_cli.commands.shared.options import MODEL, console_options, option, progress_option, sink_option, verb
+from contextgen_cli.commands.shared.options import (
+    MODEL,
+    console_options,
+    option,
+    progress_option,
+    sink_option,
+    threads_option,
+    verb,
+)
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE
 from contextgen_cli.terminal import console, interruption, training_progress
 from contextgen_cli.terminal.progress import duration
@@ -27,13 +35,15 @@ contextgen train run.yaml --json
 @click.argument("config", type=click.Path(path_type=Path), metavar="CONFIG")
 @option("--fresh", is_flag=True, section=MODEL, help="Begin anew; what an earlier run has written is moved aside.")
 @option("--device", type=click.Choice(["auto", "cpu"]), default="auto", section=MODEL, help="auto: the fastest.")
+@threads_option
 @sink_option
 @progress_option
 @console_options
-def command(config: Path, fresh: bool, device: str, sink: Output, progress: str) -> int:
+def command(config: Path, fresh: bool, device: str, threads: int | None, sink: Output, progress: str) -> int:
     """Train a model, or an adapter, as CONFIG says.
 
-    The same command goes on where it was stopped, by Ctrl-C or by a crash: with one process, to the same bits.
+    The same command goes on where it was stopped, by Ctrl-C or by a crash: with one process and one number of
+    --threads, to the same bits.
     Whatever is written lies in the `output` folder that CONFIG names; the path of the finished model goes to
     standard output. Ctrl-C saves before it ends; a second one does not wait.
 
@@ -61,7 +71,7 @@ def command(config: Path, fresh: bool, device: str, sink: Output, progress: str)
             held.enter_context(train.alone(told.output))
         stop_asked = held.enter_context(interruption.noted())
         watcher = held.enter_context(training_progress.display(progress, stop_asked, speaks=speaks))
-        ended = train.run(told, watcher, on_cpu=on_cpu)
+        ended = train.run(told, watcher, on_cpu=on_cpu, threads=threads)
     # 4. Say how it ended.
     code = EXIT_INTERRUPTED if ended.how == "stopped" else EXIT_DONE
     if speaks:

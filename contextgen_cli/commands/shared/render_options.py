@@ -257,6 +257,7 @@ model_options = gather(
         section=MODEL,
         help="Identity attention as in the released weights' code or as in the paper.",
     ),
+    options.threads_option,
     options.offline_option,
     rest="numerics",
 )
