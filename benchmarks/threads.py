@@ -1,9 +1,9 @@
 """Seconds a picture takes by threads and by how they wait, on an idle machine and beside busy neighbours.
 
-`python benchmarks/threads.py [--neighbours 0 1 2] [--steps 8] [--pictures 3]` writes a JSON line for each way and number
-of neighbours: processes that compute without a pause, one CPU each. `before` is torch's own choice, one thread a core,
-which ask again and again while they wait; `now` is what `render` chooses; between them each number of threads, asleep
-while they wait.
+`python benchmarks/threads.py [--neighbours 0 1 2] [--steps 8] [--pictures 3]` writes a JSON line for each way and
+number of neighbours: processes that compute without a pause, one CPU each. `before` is torch's own choice, a thread a
+core that spins while it waits; `now` is what `render` chooses; between them each number of threads, asleep while they
+wait.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ def paint(way: str, asked: argparse.Namespace) -> None:
     import torch
 
     from contextgen_cli.batch.plan import Overrides, plan
+    from contextgen_cli.models import error_translation
     from contextgen_cli.models.numerics import Settings
     from contextgen_cli.models.renderer import ModelRenderer
     from contextgen_cli.models.threads import compute_here
     from contextgen_cli.scene.loader import LoadOptions, load
 
+    error_translation.quieten()
     if way != "before":
         compute_here(WAYS[way][0])
     renderer = ModelRenderer(Settings(device="cpu"))

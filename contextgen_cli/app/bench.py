@@ -38,7 +38,7 @@ def benchmarks() -> Mapping[str, Listing]:
 
 def ablations() -> tuple[str, ...]:
     """What of the method can be switched off."""
-    from contextgen.evaluation.systems import ABLATIONS
+    from contextgen.method.ablations import ABLATIONS
 
     return ABLATIONS
 

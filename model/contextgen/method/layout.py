@@ -136,6 +136,18 @@ class Layout:
         return _rgba(self.pixels, self.given)
 
 
+def refuse_off_canvas(instances: Sequence[Instance], width: int, height: int) -> None:
+    """Refuse a box of which nothing lies on the canvas; of one that sticks out, what is outside is cut off.
+
+    Raises:
+        ValueError: names the instance, counted from 1.
+    """
+    for number, instance in enumerate(instances, start=1):
+        left, top, right, bottom = instance.box
+        if right <= 0 or bottom <= 0 or left >= width or top >= height:
+            raise ValueError(f"instance {number}: the box {instance.box} lies outside the canvas of {width}x{height}")
+
+
 def compose(references: Sequence[PreparedReference], instances: Sequence[Instance], width: int, height: int) -> Layout:
     """Paste every reference into its instance's box, in order: the last one lies in front.
 
