@@ -13,7 +13,7 @@ from contextgen_cli.errors import UsageError
 from contextgen_cli.models import error_translation
 from contextgen_cli.models.devices import choose_device
 from contextgen_cli.models.loading import Model, find_model, open_painter
-from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.numerics import ABLATIONS, Settings
 from contextgen_cli.models.threads import compute_here
 from contextgen_cli.records import output
 
@@ -34,13 +34,6 @@ def benchmarks() -> Mapping[str, Listing]:
     from contextgen.evaluation.registry import BENCHMARKS
 
     return BENCHMARKS
-
-
-def ablations() -> tuple[str, ...]:
-    """What of the method can be switched off."""
-    from contextgen.method.ablations import ABLATIONS
-
-    return ABLATIONS
 
 
 @dataclass(frozen=True)
@@ -114,7 +107,7 @@ class Asked:
             scenes=self.scenes or usual.scenes,
             steps=self.steps or usual.steps,
         )
-        switched_off = ablations() if "all" in self.ablation else tuple(dict.fromkeys(self.ablation))
+        switched_off = ABLATIONS if "all" in self.ablation else tuple(dict.fromkeys(self.ablation))
         return Trial(benchmark, extent, switched_off)
 
 

@@ -14,7 +14,7 @@ from contextgen_cli.app.bench import FIGURES, SHEET, Asked, Bench
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
-from contextgen_cli.models.numerics import DTYPES, Settings
+from contextgen_cli.models.numerics import ABLATIONS, DTYPES, Settings
 from contextgen_cli.scene.limits import LARGEST_STEPS
 from contextgen_cli.terminal import console, interruption, progress
 from contextgen_cli.terminal.sink import Output
@@ -107,7 +107,7 @@ def asked_options(benchmark: str) -> options.Decorator:
         ),
         option(
             "--ablation",
-            type=click.Choice([*bench.ablations(), "all"]),
+            type=click.Choice([*ABLATIONS, "all"]),
             multiple=True,
             section=SAMPLING,
             help="Also the same weights with a part of the method switched off; repeatable.",

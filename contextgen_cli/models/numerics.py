@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from contextgen.backends.choices import DTYPES, LEAST_MEMORY_LAST, ContextParallel
 from contextgen.backends.flux_kontext.flux_numerics import (
+    ABLATIONS,
     ATTENTIONS,
     ICA_VARIANTS,
     PARALLELS,
@@ -15,6 +16,7 @@ from contextgen.backends.flux_kontext.flux_numerics import (
 from contextgen_cli.errors import UsageError
 
 __all__ = [
+    "ABLATIONS",
     "ATTENTIONS",
     "DTYPES",
     "ICA_VARIANTS",
