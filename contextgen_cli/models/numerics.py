@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from contextgen.backends.choices import DTYPES, LEAST_MEMORY_LAST, ContextParallel
 from contextgen.backends.flux_kontext.flux_numerics import (
-    ABLATIONS,
     ATTENTIONS,
     ICA_VARIANTS,
     PARALLELS,
     QUANTIZATIONS,
     STEP_CACHES,
 )
+from contextgen.method.ablations import ABLATIONS
 from contextgen_cli.errors import UsageError
 
 __all__ = [

@@ -6,9 +6,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_UNFOUNDED = {  # by the logger that says it; of nothing that is used here, or of an empty list
-    "transformers.utils.import_utils": "requires torchvision (not installed)",
-    "diffusers.models.modeling_utils": "that should be kept in float32: []",
+_UNFOUNDED = {  # by the logger that says it
+    "transformers.utils.import_utils": "requires torchvision (not installed)",  # for what is not used here
+    "diffusers.models.modeling_utils": "that should be kept in float32: []",  # which are none
+    # CLIP reads only the beginning of a prompt, of which it gives one vector; T5 reads all of it
+    "transformers.tokenization_utils_base": "Token indices sequence length is longer",
+    "diffusers.pipelines.flux.pipeline_flux_kontext": "truncated because CLIP can only handle",
 }
 
 

@@ -42,6 +42,7 @@ from contextgen.backends.flux_kontext.pretrained import PretrainedPipeline
 from contextgen.backends.flux_kontext.step_cache import step_cache
 from contextgen.backends.flux_kontext.text_cache import Embeddings, TextCache
 from contextgen.backends.flux_kontext.velocity import Conditioning
+from contextgen.backends.library_noise import held_back
 from contextgen.backends.recently_used import RecentlyUsed
 from contextgen.codec import PatchCodec  # diffusers loads a class that a folder names only if it is imported already
 from contextgen.method import ablations
@@ -127,7 +128,7 @@ class ContextGenPipeline(PretrainedPipeline):
         """How pictures are computed now, as far as it decides their pixels."""
         return FluxNumerics(
             dtype=str(self.transformer.dtype).removeprefix("torch."),
-            quantize=None if self.origin is None else self.origin.quantize,
+            quantize=None if self.loaded is None else self.loaded.quantize,
             cache_steps=self.cache_steps,
             reuse_references=self.reuse_references,
             compile=self._compiled,
@@ -304,7 +305,8 @@ class ContextGenPipeline(PretrainedPipeline):
         dtype = self.text_encoder_2.dtype
 
         def encode() -> Embeddings:
-            return self.encode_prompt(text, device=device, max_sequence_length=length)[:2]  # type: ignore[no-any-return]
+            with held_back():
+                return self.encode_prompt(text, device=device, max_sequence_length=length)[:2]  # type: ignore[no-any-return]
 
         def find() -> Embeddings:
             return encode() if self.text_cache is None else self.text_cache.get(text, length, dtype, device, encode)

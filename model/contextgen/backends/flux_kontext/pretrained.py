@@ -50,10 +50,10 @@ class PretrainedPipeline(FluxKontextPipeline):  # type: ignore[misc]
     """Loads and saves; what is computed with the weights, its subclass says.
 
     Attributes:
-        origin: None: made of components at hand.
+        loaded: None: made of components at hand.
     """
 
-    origin: LoadedFrom | None = None
+    loaded: LoadedFrom | None = None
 
     @classmethod
     def from_pretrained(
@@ -121,7 +121,7 @@ class PretrainedPipeline(FluxKontextPipeline):  # type: ignore[misc]
             apply_adapter(pipeline.transformer, path, fuse=fuse_adapter, dtype=weights_dtype)
         if quantize is not None:
             quantizing.quantize(pipeline.transformer, quantize)
-        pipeline.origin = LoadedFrom(str(model), None if adapter is None else str(adapter), quantize)
+        pipeline.loaded = LoadedFrom(str(model), None if adapter is None else str(adapter), quantize)
         pipeline.set_attention(attention, ica, ablation)
         for words in FluxKontext(folder).warnings(path):
             warnings.warn(f"{model}: {words}", WithoutMethod, stacklevel=2)
@@ -159,8 +159,8 @@ class PretrainedPipeline(FluxKontextPipeline):  # type: ignore[misc]
                 parameter.data = parameter.data.clone()
 
     def _unsaveable(self) -> str | None:
-        if self.origin is not None and self.origin.quantize is not None:
-            return f"weights rounded by quantize={self.origin.quantize!r} are not saved: save the model before that"
+        if self.loaded is not None and self.loaded.quantize is not None:
+            return f"weights rounded by quantize={self.loaded.quantize!r} are not saved: save the model before that"
         if getattr(self.transformer, "peft_config", None):
             return "an adapter that is kept apart is not saved: load the model with `fuse_adapter=True`"
         if any(parameter.is_meta for part in self._modules_of() for parameter in part.parameters()):
