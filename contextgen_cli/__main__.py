@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from contextgen_cli.errors import EXIT_INTERRUPTED
+from contextgen_cli.models.threads import wait_passively
 from contextgen_cli.terminal import interruption
 
 
@@ -27,6 +28,7 @@ def main() -> None:
     try:
         interruption.listen()
         settle_home()
+        wait_passively()
         from contextgen_cli import cli
         from contextgen_cli.terminal import streams
 

@@ -13,7 +13,8 @@ from contextgen_cli.errors import UsageError
 from contextgen_cli.models import error_translation
 from contextgen_cli.models.devices import choose_device
 from contextgen_cli.models.loading import Model, find_model, open_painter
-from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.numerics import ABLATIONS, Settings
+from contextgen_cli.models.threads import compute_here
 from contextgen_cli.records import output
 
 if TYPE_CHECKING:
@@ -33,13 +34,6 @@ def benchmarks() -> Mapping[str, Listing]:
     from contextgen.evaluation.registry import BENCHMARKS
 
     return BENCHMARKS
-
-
-def ablations() -> tuple[str, ...]:
-    """What of the method can be switched off."""
-    from contextgen.evaluation.systems import ABLATIONS
-
-    return ABLATIONS
 
 
 @dataclass(frozen=True)
@@ -73,6 +67,7 @@ def open_model(settings: Settings) -> OpenModel:
     from contextgen.weights.checkpoints import ALIASES, DEFAULT
 
     device = choose_device(settings.device)
+    compute_here(settings.threads)
     with error_translation.opening():
         model = find_model(settings.model or ALIASES[DEFAULT], settings.adapter, offline=settings.offline)
         painter = open_painter(model, settings, device, "full")
@@ -112,7 +107,7 @@ class Asked:
             scenes=self.scenes or usual.scenes,
             steps=self.steps or usual.steps,
         )
-        switched_off = ablations() if "all" in self.ablation else tuple(dict.fromkeys(self.ablation))
+        switched_off = ABLATIONS if "all" in self.ablation else tuple(dict.fromkeys(self.ablation))
         return Trial(benchmark, extent, switched_off)
 
 

@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from contextgen_cli.app.listener import Forecast, RunListener, RunSummary, Tally
 from contextgen_cli.app.rank_renderer import RankRenderer
@@ -21,10 +22,10 @@ from contextgen_cli.batch.ray_engine.engine import RayEngine
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.worker import JobOptions, Listener, Outcome, Overview, Renderer
 from contextgen_cli.errors import DeviceError, EnvironmentProblem
-from contextgen_cli.models import devices
 from contextgen_cli.models.devices import Footprint
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
+from contextgen_cli.models.threads import Threads, choose_threads, compute_with, stated_threads
 from contextgen_cli.records.output import Destination
 
 
@@ -78,17 +79,25 @@ class PlannedRun:
         jobs = len(todo.jobs) + len(self.status.done) + len(self.status.set_aside)
         return Overview(jobs, jobs - len(todo.jobs), todo.tflop, 1 if self.in_this_process else self.busy.ranks)
 
+    @property
+    def processes_here(self) -> int:
+        """How many of this host will paint."""
+        if self.settings.parallel is not None:
+            return self.settings.parallel.processes
+        return 1 if self.in_this_process else self.busy.ranks_here
+
+    @cached_property
+    def threads(self) -> Threads:
+        """Those of each process here; a launcher's other ranks are no reason for fewer than their share."""
+        return choose_threads(self.settings.threads, self.processes_here, looking=self.job_store is None)
+
     def footprints(self) -> dict[str, Footprint]:
         """The memory that each model will take on this host, by name.
 
         Raises:
             DeviceError: one cannot fit, or not as often as there are processes here that hold it.
         """
-        if self.settings.parallel is not None:
-            processes = self.settings.parallel.processes
-        else:
-            processes = 1 if self.in_this_process else self.busy.ranks_here
-        return self.renderer.footprints(self.status.todo, processes)
+        return self.renderer.footprints(self.status.todo, self.processes_here)
 
     def forecast(self) -> Forecast:
         """What it will take, also where it cannot be carried out here."""
@@ -118,7 +127,10 @@ class PlannedRun:
         return summary
 
     def _outcomes(self, listener: Listener, interrupted: Interrupted) -> Iterator[Outcome]:
+        if self.ray is None and self.threads.fewer:
+            listener.noticed(str(self.threads))
         if self.in_this_process:
+            compute_with(self.threads)
             with self._painter() as renderer:
                 yield from launch.run_in_process(self.status, renderer, self.job_options, listener, interrupted)
             return
@@ -136,9 +148,9 @@ class PlannedRun:
         sharing = self.settings.parallel
         if sharing is None:
             return contextlib.nullcontext(self.renderer)
-        if self.renderer.device == "cpu":
-            devices.share_cores(sharing.processes)
         return PictureGroup(self.renderer, self._make_renderer(), sharing.processes)
 
     def _make_renderer(self) -> MakeRenderer:
-        return RankRenderer(self.settings, self.set_up, self.renderer.presets)
+        """Ranks are told how many threads they have by who sees them all; of Ray's hosts only they know the CPUs."""
+        threads = self.threads.count if self.ray is None else self.settings.threads or stated_threads()
+        return RankRenderer(replace(self.settings, threads=threads), self.set_up, self.renderer.presets)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from contextgen_cli.batch.rank import RankPlace
-from contextgen_cli.models import devices
+from contextgen_cli.models import devices, threads
 from contextgen_cli.models.numerics import Settings
 from contextgen_cli.models.renderer import ModelRenderer
 
@@ -17,6 +17,7 @@ class RankRenderer:
 
     Args:
         settings: the command's; its `device` may name several, which the ranks of a host take in turn.
+            Without `threads` those of a host share its CPUs.
         set_up: what the front end does first in a process of its own; pickled on the way.
         presets: the memory preset chosen for each model.
     """
@@ -30,10 +31,10 @@ class RankRenderer:
         Raises:
             DeviceError: there is no such device on this host.
         """
+        threads.wait_passively()  # in a worker of Ray's nobody has said so yet
         self.set_up()
         here = devices.rank_devices(self.settings.device)
         device = devices.choose_device(here[place.local_rank % len(here)])
         devices.make_current(device)
-        if device.name == "cpu":
-            devices.share_cores(place.local_ranks)
+        threads.compute_here(self.settings.threads, place.local_ranks, looking=False)
         return ModelRenderer(replace(self.settings, device=device.name), self.presets)

@@ -15,7 +15,7 @@ from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
-from contextgen_cli.models.numerics import DTYPES, Settings
+from contextgen_cli.models.numerics import ABLATIONS, DTYPES, Settings
 from contextgen_cli.scene.limits import LARGEST_STEPS
 from contextgen_cli.terminal import console, interruption, progress
 from contextgen_cli.terminal.sink import Output
@@ -31,12 +31,15 @@ class Tested:
     adapter: str | None
     dtype: str | None
     device: str | None
+    threads: int | None
     offline: bool
 
     def settings(self) -> Settings:
         """The same as rendering takes it."""
         dtype = () if self.dtype is None else (("dtype", self.dtype),)
-        return Settings(self.model, self.adapter, self.device, offline=self.offline, numerics=dtype)
+        return Settings(
+            self.model, self.adapter, self.device, threads=self.threads, offline=self.offline, numerics=dtype
+        )
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ tested_options = gather(
         section=MODEL,
         help="cuda, cuda:1, xpu, mps or cpu; by default the fastest there is.",
     ),
+    options.threads_option,
     options.offline_option,
 )
 bench_reporting_options = gather(
@@ -104,7 +108,7 @@ def asked_options(benchmark: str) -> options.Decorator:
         ),
         option(
             "--ablation",
-            type=click.Choice([*bench.ablations(), "all"]),
+            type=click.Choice([*ABLATIONS, "all"]),
             multiple=True,
             section=SAMPLING,
             help="Also the same weights with a part of the method switched off; repeatable.",

@@ -17,6 +17,7 @@ from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT
 from contextgen_cli.models import catalogue
 from contextgen_cli.models.devices import devices, gibibytes
+from contextgen_cli.models.threads import choose_threads
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.sink import Output
 
@@ -84,6 +85,7 @@ def machine() -> Iterator[Finding]:
     for device in devices():
         memory = f"{gibibytes(device.free)} of {gibibytes(device.total)} free"
         yield Finding("device", device.name, f"{device.description}, {memory}")
+    yield Finding("device", "threads", str(choose_threads()))
 
 
 def hub() -> Iterator[Finding]:

@@ -31,11 +31,12 @@ class Weighing:
     adapter: str | None
     device: str | None
     memory: str
+    threads: int | None
     offline: bool
 
     def settings(self) -> Settings:
         """The same as rendering takes it."""
-        return Settings(self.model, self.adapter, self.device, self.memory, offline=self.offline)
+        return Settings(self.model, self.adapter, self.device, self.memory, threads=self.threads, offline=self.offline)
 
 
 weighing_options = gather(
@@ -51,6 +52,7 @@ weighing_options = gather(
         section=MODEL,
         help="How much of the model stays on the device.",
     ),
+    options.threads_option,
     options.offline_option,
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -14,15 +15,37 @@ from contextgen_cli.commands.shared.options import (
     MODEL,
     Assignment,
     console_options,
+    gather,
     option,
     progress_option,
     sink_option,
+    threads_option,
     verb,
 )
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE
 from contextgen_cli.terminal import console, interruption, training_progress
 from contextgen_cli.terminal.progress import duration
 from contextgen_cli.terminal.sink import Output
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What trains."""
+
+    device: str
+    threads: int | None
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.device == "cpu"
+
+
+machine_options = gather(
+    Machine,
+    "machine",
+    option("--device", type=click.Choice(["auto", "cpu"]), default="auto", section=MODEL, help="auto: the fastest."),
+    threads_option,
+)
 
 
 @verb(
@@ -44,7 +67,7 @@ contextgen train run.yaml --json
     help="Set a key of CONFIG, such as stages.0.steps=200; repeatable.",
 )
 @option("--fresh", is_flag=True, section=MODEL, help="Begin anew; what an earlier run has written is moved aside.")
-@option("--device", type=click.Choice(["auto", "cpu"]), default="auto", section=MODEL, help="auto: the fastest.")
+@machine_options
 @sink_option
 @progress_option
 @console_options
@@ -52,13 +75,14 @@ def command(
     config: Path,
     assignments: tuple[tuple[str, object], ...],
     fresh: bool,
-    device: str,
+    machine: Machine,
     sink: Output,
     progress: str,
 ) -> int:
     """Train a model, or an adapter, as CONFIG says.
 
-    The same command goes on where it was stopped, by Ctrl-C or by a crash: with one process, to the same bits.
+    The same command goes on where it was stopped, by Ctrl-C or by a crash: with one process and one number of
+    --threads, to the same bits.
     Whatever is written lies in the `output` folder that CONFIG names; the path of the finished model goes to
     standard output. Ctrl-C saves before it ends; a second one does not wait. `contextgen init --train` writes a
     CONFIG to begin with.
@@ -70,8 +94,7 @@ def command(
     if read.values is None:
         console.problems(read.problems)
         return EXIT_USAGE
-    on_cpu = device == "cpu"
-    speaks = train.is_main_process(on_cpu=on_cpu)
+    speaks = train.is_main_process(on_cpu=machine.on_cpu)
     if speaks:
         console.problems(read.problems)
     told = train.configuration(read.values, config.parent)
@@ -89,7 +112,7 @@ def command(
         watcher = held.enter_context(training_progress.display(progress, stop_asked, speaks=speaks))
         watcher.told(train.outlook(told))
         try:
-            ended = train.run(told, watcher, on_cpu=on_cpu)
+            ended = train.run(told, watcher, on_cpu=machine.on_cpu, threads=machine.threads)
         except KeyboardInterrupt:  # the second
             watcher.told("interrupted: the same command goes on from the last checkpoint")
             return EXIT_INTERRUPTED

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from contextgen.backends.choices import SHARED_MEMORY
 from contextgen_cli.errors import DeviceError
 from contextgen_cli.models import nvml
+from contextgen_cli.models.cpus import cpu_room
 from contextgen_cli.models.numerics import DTYPES
 
 _GIBIBYTE = 1 << 30
@@ -117,14 +118,6 @@ def check_together(device: Device, processes: int) -> None:
             f"{processes} processes with a picture between them need {processes} GPUs; this machine has {count}",
             hint="Give a smaller --parallel.",
         )
-
-
-def share_cores(ranks: int) -> None:
-    """Let each of several ranks on a CPU compute on its share of the cores, unless OMP_NUM_THREADS says otherwise."""
-    import torch
-
-    if ranks > 1 and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, torch.get_num_threads() // ranks))
 
 
 def give_back_memory() -> None:
@@ -254,7 +247,7 @@ def _describe(name: str) -> Device:
 
     free, total = _main_memory()
     if name == "cpu":
-        return Device(name, f"{torch.get_num_threads()} threads", free, total)
+        return Device(name, f"{cpu_room(looking=False).allowed} CPUs", free, total)
     if name == "mps":
         return Device(name, "Apple GPU, shares the main memory", free, total)
     kind, _, number = name.partition(":")

@@ -12,9 +12,11 @@ from contextgen.backends.flux_kontext.flux_numerics import (
     QUANTIZATIONS,
     STEP_CACHES,
 )
+from contextgen.method.ablations import ABLATIONS
 from contextgen_cli.errors import UsageError
 
 __all__ = [
+    "ABLATIONS",
     "ATTENTIONS",
     "DTYPES",
     "ICA_VARIANTS",
@@ -35,6 +37,7 @@ class Settings:
 
     Attributes:
         cache: a folder for encoded prompts.
+        threads: of each process on the CPU; they decide no more than the last bits of a picture.
         numerics: what is asked for of the family's `Numerics`, by name; the rest is its default.
     """
 
@@ -44,6 +47,7 @@ class Settings:
     memory: str = "auto"
     cache: str | None = None
     parallel: ContextParallel | None = None
+    threads: int | None = None
     offline: bool = False
     numerics: tuple[tuple[str, object], ...] = ()
 

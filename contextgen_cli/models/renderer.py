@@ -162,7 +162,7 @@ class ModelRenderer:
         assert self._open is not None
         *_, painter = self._open
         with error_translation.painting():
-            return painter.paint(_picture(job.scene, job.steps, job.seed), on_step)
+            return painter.paint(picture_of(job.scene, job.steps, job.seed), on_step)
 
     def composition(self, job: Job) -> Composition:
         """What the model sees of a job's references."""
@@ -218,12 +218,12 @@ def compose(scene: Scene, backend: Backend) -> Image:
 
 def _seen(scene: Scene, backend: Backend) -> Seen:
     try:
-        return backend.seen(_picture(scene, steps=1, seed=0))
+        return backend.seen(picture_of(scene, steps=1, seed=0))
     except ValueError as problem:
         raise SceneError(f"{scene.name}: {problem}") from problem
 
 
-def _picture(scene: Scene, steps: int, seed: int) -> Picture:
+def picture_of(scene: Scene, steps: int, seed: int) -> Picture:
     """A scene with its files opened."""
     from contextgen.backends.base import Picture
 

@@ -41,15 +41,17 @@ def test_each_rank_of_a_host_takes_the_next_device_and_makes_it_current(asked, t
     assert current == [f"cuda:{each}" for each in taken]
 
 
-def test_ranks_on_a_cpu_share_its_cores(monkeypatch):
+@pytest.mark.parametrize("asked", [None, 3])
+def test_ranks_share_the_cpus_of_their_host_unless_they_are_told_how_many(asked, monkeypatch):
     import torch
 
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(4)
-        assert RankRenderer(TINY, RankConsole(0))(RankPlace(1, 2, 1, 2)).device == "cpu"
-        assert torch.get_num_threads() == 2
+        torch.set_num_threads(5)
+        make = RankRenderer(replace(TINY, threads=asked), RankConsole(0))
+        assert make(RankPlace(0, 1000, 0, 1000)).device == "cpu"
+        assert torch.get_num_threads() == (asked or 1)
     finally:
         torch.set_num_threads(before)
 

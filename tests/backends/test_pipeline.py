@@ -261,3 +261,33 @@ def load_from(folder: Path) -> ContextGenPipeline:
     pipe = ContextGenPipeline.from_pretrained(folder)
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+@pytest.mark.parametrize("box", [(-40, 0, 0, 40), (0, -40, 40, -1), (4096, 0, 4100, 40), (0, 4096, 40, 4100)])
+def test_a_box_off_the_canvas_is_an_error(pipe: ContextGenPipeline, call: dict, box: tuple[int, ...]) -> None:
+    subject = Instance(Image.new("RGBA", (32, 32), "red"), box=box)
+    with pytest.raises(ValueError, match=r"instance 2: .* lies outside the canvas of"):
+        pipe(**{**call, "instances": [*call["instances"][:1], subject]})
+
+
+def test_a_box_that_sticks_out_is_none(pipe: ContextGenPipeline, call: dict) -> None:
+    subject = Instance(Image.new("RGBA", (32, 32), "red"), box=(-16, -16, 48, 48))
+    assert pipe(**{**call, "instances": [subject]}).images
+
+
+def test_several_prompts_are_refused_in_our_words(pipe: ContextGenPipeline, call: dict) -> None:
+    with pytest.raises(TypeError, match="call the pipeline once for each prompt"):
+        pipe(**{**call, "prompt": ["a crab", "a bag"]})
+
+
+@pytest.mark.parametrize("ablation", ["no-layout", "no-offsets"])
+def test_an_ablation_is_chosen_when_loading_or_later(pipe: ContextGenPipeline, call: dict, ablation: str) -> None:
+    whole = pipe(**call).images[0].tobytes()
+    pipe.set_attention(ablation=ablation)
+    later = pipe(**call).images[0].tobytes()
+    assert later == load(ablation=ablation)(**call).images[0].tobytes() != whole
+
+
+def test_an_unknown_ablation_is_refused_with_those_there_are(pipe: ContextGenPipeline) -> None:
+    with pytest.raises(ValueError, match="no-ica, no-layout, no-offsets, ica-everywhere: 'no-luck'"):
+        pipe.set_attention(ablation="no-luck")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import profiles
@@ -147,7 +148,7 @@ def test_a_given_layout_is_shrunk_smoothly() -> None:
         ({"mask": None}, "neither a mask nor an alpha"),
         ({"mask": Image.new("L", (32, 64), 255)}, "same size"),
         ({"box": (10, 10, 10, 20)}, "no area"),
-        ({"box": Instance.box}, "no area"),
+        ({"box": (0, 0, 0, 0)}, "no area"),
         ({"box": (10, 20, 20, 20)}, "no area"),
         ({"fit": "cover"}, "unknown fit"),
     ],
@@ -270,3 +271,22 @@ def test_a_given_layout_is_read_upright_and_in_srgb() -> None:
     drawn = given_layout(Image.open(stored), 128, 96).image
     assert drawn.getpixel((64, 20))[3] == 255 and drawn.getpixel((64, 80))[3] == 0
     assert drawn.getpixel((64, 20))[0] > 180
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_pictures_and_masks_come_as_paths_too(kind, tmp_path: Path) -> None:
+    image, mask = Image.new("RGB", (8, 6), "red"), Image.new("L", (8, 6))
+    mask.paste(255, (2, 2, 6, 4))
+    image.save(tmp_path / "a.png")
+    mask.save(tmp_path / "mask.png")
+    given = Instance(kind(tmp_path / "a.png"), kind(tmp_path / "mask.png"), (0, 0, 8, 8))
+    assert given.image.tobytes() == image.tobytes()
+    assert given.mask is not None and given.mask.tobytes() == mask.tobytes()
+    assert replace(given, box=(1, 1, 9, 9)).image is given.image
+
+
+def test_a_path_that_leads_to_no_picture_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    for name in ("none.png", "a.png"):
+        with pytest.raises(OSError, match=name):
+            Instance(tmp_path / name, box=(0, 0, 8, 8))

@@ -6,7 +6,6 @@ import dataclasses
 from types import SimpleNamespace
 
 import pytest
-import torch
 from machines import put_in
 
 from contextgen_cli.errors import DeviceError
@@ -198,17 +197,3 @@ def test_presets_grow_smaller_one_by_one():
     assert found == ["full", "lean", "sequential"]
     assert devices.smaller_preset(GPU, "full", ("full",)) is None
     assert devices.smaller_preset(CPU, "full", ("full", "lean")) is None
-
-
-@pytest.mark.parametrize(("stated", "ranks", "threads"), [(None, 1, 8), (None, 3, 2), (None, 20, 1), ("8", 3, 8)])
-def test_ranks_on_a_cpu_share_its_cores_unless_the_environment_says_how_many(stated, ranks, threads, monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    if stated is not None:
-        monkeypatch.setenv("OMP_NUM_THREADS", stated)
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(8)
-        devices.share_cores(ranks)
-        assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)

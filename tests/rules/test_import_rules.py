@@ -14,7 +14,7 @@ from contextgen_cli.cli import COMMANDS
 COMMAND_LINE = (
     {"__main__"},
     {"cli"},
-    {"studio", "commands"},
+    {"studio", "commands", "api"},
     {"app", "report"},
     {"models", "terminal"},
     {"batch"},
@@ -24,6 +24,7 @@ COMMAND_LINE = (
 )
 LIBRARY = ({""}, {"training", "evaluation"}, {"backends", "data"}, {"codec", "method"}, {"weights"}, {"pictures"})
 FORBIDDEN = {  # beside the floors: what a package must never know
+    "contextgen_cli.api": r"contextgen_cli\.terminal(\..*)?",
     "contextgen_cli.app": r"contextgen_cli\.terminal(\..*)?",
     "contextgen_cli.report": r"contextgen_cli\.terminal(\..*)?",
     "contextgen_cli.commands": r"contextgen(\..*)?",
@@ -38,6 +39,7 @@ HEAVY = {"torch", "diffusers", "transformers", "numpy", "accelerate", "safetenso
 LIGHT = {
     "contextgen.backends.choices",
     "contextgen.backends.flux_kontext.flux_numerics",
+    "contextgen.method.ablations",
 }  # of the library: the lists that options are made of
 LIGHT |= {f"contextgen.pictures.{name}" for name in ("colours", "masks", "orientation", "reading", "transparency")}
 

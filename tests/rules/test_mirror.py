@@ -17,6 +17,7 @@ TESTED_IN = {
     "backends/test_backend.py": "backends.base backends.choices backends.families backends.flux_kontext.flux_numerics",
     "backends/test_codec.py": "codec",
     "backends/test_golden.py": "backends.flux_kontext.attention.masked_attention backends.flux_kontext.velocity",
+    "backends/test_pretrained.py": "backends.library_noise",
     "backends/test_quantizing.py": "backends.unsupported",
     "batch/hosts/test_sealing.py": "batch.hosts.torch_store",
     "batch/ray_engine/test_ray_supervisor.py": "batch.ray_engine.cluster batch.ray_engine.engine "
@@ -48,6 +49,7 @@ TESTED_IN = {
     "data/test_synthetic_scenes.py": "data.hints",
     "evaluation/test_benchmark.py": "evaluation.cases",
     "evaluation/test_registry.py": "evaluation.extent",
+    "evaluation/test_systems.py": "method.ablations",
     "evaluation/test_synthetic_benchmark.py": "evaluation.synthetic.comparisons evaluation.synthetic.listing",
     "models/test_error_translation.py": "errors",
     "models/test_untrusted_folders.py": "backends.flux_kontext.components.configurations "

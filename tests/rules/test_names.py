@@ -14,7 +14,7 @@ MOST_PARAMETERS = 6
 # Called as diffusers calls its own, or as its pipelines are called: with a keyword for everything.
 DIFFUSERS_CONVENTIONS = {
     "contextgen.backends.flux_kontext.pipeline.ContextGenPipeline.__init__",
-    "contextgen.backends.flux_kontext.pipeline.ContextGenPipeline.from_pretrained",
+    "contextgen.backends.flux_kontext.pretrained.PretrainedPipeline.from_pretrained",
     "contextgen.backends.flux_kontext.pipeline.ContextGenPipeline.__call__",
     "contextgen.backends.flux_kontext.attention.exact_attention.ExactAttnProcessor.__call__",
 }

@@ -27,6 +27,7 @@ from contextgen_cli.terminal.sink import Output
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 Group = TypeVar("Group")
+MOST_THREADS = 1024  # beyond, OpenMP finds no room for their stacks
 
 # Headings of the help
 SCENES, SAMPLING, MODEL, PICTURES, RUN, TERMINAL = "Scenes", "Sampling", "Model", "Pictures", "Run", "Terminal"
@@ -283,6 +284,13 @@ inputs_option = option(
     metavar="DIR",
     section=SCENES,
     help="Where references are looked for by content, folders below included; repeatable.",
+)
+threads_option = option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(1, MOST_THREADS),
+    section=RUN,
+    help="CPU threads of each process; by default OMP_NUM_THREADS, or its share of the CPUs that are idle.",
 )
 sink_option = option(
     "--json",

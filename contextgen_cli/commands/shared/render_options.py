@@ -13,6 +13,7 @@ from contextgen_cli.batch.ray_engine.cluster import RayCluster
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, RUN, SAMPLING, SCENES, TERMINAL, gather, option
 from contextgen_cli.models.numerics import (
+    ABLATIONS,
     ATTENTIONS,
     DTYPES,
     ICA_VARIANTS,
@@ -258,6 +259,13 @@ model_options = gather(
         section=MODEL,
         help="Identity attention as in the released weights' code or as in the paper.",
     ),
+    option(
+        "--ablation",
+        type=click.Choice(ABLATIONS),
+        section=MODEL,
+        help="Switch a part of the method off, to see what it is worth; another picture, which remembers it.",
+    ),
+    options.threads_option,
     options.offline_option,
     rest="numerics",
 )

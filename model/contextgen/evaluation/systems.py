@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from contextgen.evaluation.cases import Case
+from contextgen.method.ablations import ABLATIONS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-ABLATIONS = ("no-ica", "ica-everywhere", "no-layout", "no-offsets")
 CaseT = TypeVar("CaseT", bound=Case, contravariant=True)
 
 
@@ -44,23 +44,20 @@ def model_systems(pipe: Any, name: str, steps: int | None = None, ablations: Seq
     if unknown := sorted(set(ablations) - set(ABLATIONS)):
         raise ValueError(f"unknown ablation {unknown[0]!r}: use one of {', '.join(ABLATIONS)}")
 
-    def painter(ablation: str) -> Callable[[Case], Image]:
+    def painter(ablation: str | None) -> Callable[[Case], Image]:
         return lambda case: _paint(pipe, case, steps, ablation)
 
     ablated = [System(ablation, painter(ablation), painted=True) for ablation in ablations]
-    return [System(name, painter(""), painted=True), *ablated]
+    return [System(name, painter(None), painted=True), *ablated]
 
 
-def _paint(pipe: Any, case: Case, steps: int | None, ablation: str) -> Image:
-    from PIL import Image
-
+def _paint(pipe: Any, case: Case, steps: int | None, ablation: str | None) -> Image:
     width, height = case.size
-    nothing = Image.new("RGBA", case.size) if ablation == "no-layout" else None
     with _ablated(pipe, ablation):
-        picture: Image.Image = pipe(
+        picture: Image = pipe(
             case.prompt,
             instances=case.instances,
-            layout=nothing or case.layout,
+            layout=case.layout,
             height=height,
             width=width,
             num_inference_steps=steps,
@@ -70,16 +67,10 @@ def _paint(pipe: Any, case: Case, steps: int | None, ablation: str) -> Image:
 
 
 @contextmanager
-def _ablated(pipe: Any, ablation: str) -> Iterator[None]:
+def _ablated(pipe: Any, ablation: str | None) -> Iterator[None]:
     """The pipeline without a part of the method, inside the block."""
-    whole = pipe.card
-    config = pipe.transformer.config
-    everywhere = tuple(range(config.num_layers + config.num_single_layers))
-    blocks = {"no-ica": (), "ica-everywhere": everywhere}.get(ablation, whole.ica_blocks)
+    pipe.set_attention(ablation=ablation)
     try:
-        pipe.card = replace(whole, ica_blocks=blocks)
-        pipe.set_attention(offsets=ablation != "no-offsets")
         yield
     finally:
-        pipe.card = whole
         pipe.set_attention()

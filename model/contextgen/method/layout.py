@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +28,15 @@ Mask = npt.NDArray[np.bool_]  # (H, W)
 EMPTY_MASK = "the mask is empty: no pixel of the reference belongs to the subject"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Instance:
     """One subject at one place.
 
     Attributes:
-        image: the subject's picture, in any mode of Pillow's. It is kept upright and in sRGB: RGB, RGBA or L.
-        mask: where the subject is (same size; soft values allowed), kept as L; None takes the transparency of `image`.
+        image: the subject's picture, or the path of one, in any mode of Pillow's. It is kept upright and in sRGB: RGB,
+            RGBA or L.
+        mask: where the subject is (same size; soft values allowed), or the path of it, kept as L; None takes the
+            transparency of `image`.
         box: left, top, right, bottom on the canvas, in pixels.
         fit: `area` keeps the aspect and gives the subject the box's area, `stretch` fills the box exactly, `image`
             fits the whole reference picture, background included, into the box.
@@ -42,14 +45,27 @@ class Instance:
         ValueError: no mask and no alpha, mask and image of different size, an empty box or an unknown fit.
         contextgen.pictures.masks.MaskError: `mask` is a picture of several things.
         contextgen.pictures.reading.UnreadablePixels: the pixels are numbers of 32 bits.
+        OSError: a path leads to no picture.
     """
 
     image: Image.Image
-    mask: Image.Image | None = None
-    box: Edges = (0, 0, 0, 0)  # refused: every instance states its own
-    fit: str = "area"
+    mask: Image.Image | None
+    box: Edges
+    fit: str
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        image: Image.Image | str | Path,
+        mask: Image.Image | str | Path | None = None,
+        box: Edges = (0, 0, 0, 0),  # refused: every instance states its own
+        fit: str = "area",
+    ) -> None:
+        given = {"image": _opened(image), "mask": None if mask is None else _opened(mask), "box": box, "fit": fit}
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
         if not is_plain(self.image):
             object.__setattr__(self, "image", _plain(self.image, with_alpha=self.mask is None))
         if self.mask is not None:
@@ -134,6 +150,18 @@ class Layout:
     def image(self) -> Image.Image:
         """As an 8-bit RGBA picture, transparent where nothing is given."""
         return _rgba(self.pixels, self.given)
+
+
+def refuse_off_canvas(instances: Sequence[Instance], width: int, height: int) -> None:
+    """Refuse a box of which nothing lies on the canvas; of one that sticks out, what is outside is cut off.
+
+    Raises:
+        ValueError: names the instance, counted from 1.
+    """
+    for number, instance in enumerate(instances, start=1):
+        left, top, right, bottom = instance.box
+        if right <= 0 or bottom <= 0 or left >= width or top >= height:
+            raise ValueError(f"instance {number}: the box {instance.box} lies outside the canvas of {width}x{height}")
 
 
 def compose(references: Sequence[PreparedReference], instances: Sequence[Instance], width: int, height: int) -> Layout:
@@ -325,3 +353,11 @@ def _rgba(pixels: Pixels, opaque: Mask) -> Image.Image:
     image = Image.fromarray(np.round(np.clip(pixels / 2 + 0.5, 0, 1) * 255).astype(np.uint8))
     image.putalpha(Image.fromarray(opaque).convert("L"))
     return image
+
+
+def _opened(picture: Image.Image | str | Path) -> Image.Image:
+    if isinstance(picture, Image.Image):
+        return picture
+    opened = Image.open(picture)
+    opened.load()  # and close the file
+    return opened

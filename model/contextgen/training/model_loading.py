@@ -10,6 +10,7 @@ from accelerate import Accelerator
 
 from contextgen.backends.flux_kontext.lora import apply_adapter
 from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
+from contextgen.backends.flux_kontext.pretrained import expecting_no_method
 from contextgen.training.checkpointing import write_whole
 from contextgen.training.config import Lora, TrainConfig
 from contextgen.weights.card import CARD_FILE
@@ -38,11 +39,12 @@ def open_model(
     """
     start, lora = config.start, config.weights
     folder = _start_folder(config, accelerator, begun)
-    pipe = ContextGenPipeline.from_pretrained(
-        folder,
-        adapter=start.adapter if lora is None else None,
-        torch_dtype=torch.bfloat16 if lora is not None and config.precision == "bf16" else torch.float32,
-    )
+    with expecting_no_method():
+        pipe = ContextGenPipeline.from_pretrained(
+            folder,
+            adapter=start.adapter if lora is None else None,
+            dtype=torch.bfloat16 if lora is not None and config.precision == "bf16" else torch.float32,
+        )
     if lora is not None:
         _add_lora(pipe, lora, start.adapter, config.seed)
     pipe.to(accelerator.device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ def save_model(pipe: ContextGenPipeline, folder: Path, card: Path | None) -> Non
     """Write a whole model, its weights rounded to the precision that its card states, in shards below 16 MiB.
 
     Args:
-        card: a `contextgen.json` to put beside it, less what was measured of other weights.
+        card: a `contextgen.json` to put beside it as it is, less what was measured of other weights.
     """
     dtype = getattr(torch, pipe.card.weights_dtype)
     parts = {name: _rounded(part, dtype) for name, part in pipe.components.items()}
-    ContextGenPipeline(**parts).save_pretrained(folder, safe_serialization=True, max_shard_size=_SHARD)
+    whole = ContextGenPipeline(**parts)
+    whole.card = replace(pipe.card, mag_ratios=None)
+    whole.save_pretrained(folder, safe_serialization=True, max_shard_size=_SHARD)
     for file in (folder / "model_index.json", *folder.glob("*/config.json")):
         _forget_traces(file)
     if card is not None:

@@ -114,6 +114,13 @@ def read_card(kind: type[CardType], folder: Path, **known: Any) -> CardType:
     return kind(**known, **(_read(path, kind) if path.is_file() else {}))
 
 
+def write_card(card: Card, folder: Path) -> None:
+    """Put a card into a model folder: all that `contextgen.json` may state, and `read_card` reads back."""
+    stated = {each.name: getattr(card, each.name) for each in fields(card) if "allows" in each.metadata}
+    written = {name: value for name, value in stated.items() if value is not None}
+    (folder / CARD_FILE).write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
 def _read(path: Path, kind: type[Card]) -> dict[str, Any]:
     try:
         values = read_object(path)

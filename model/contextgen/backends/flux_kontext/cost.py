@@ -9,6 +9,7 @@ from pathlib import Path
 from contextgen.backends.base import Cost
 from contextgen.backends.flux_kontext.components.configurations import FluxConfig, read_config
 from contextgen.backends.flux_kontext.flux_numerics import FluxNumerics
+from contextgen.method.ablations import ica_blocks
 from contextgen.method.blocks import BlockPlan, Rule, block_plans, block_rules
 from contextgen.method.grouping import Grouping
 from contextgen.method.method_card import ModelCard
@@ -23,7 +24,9 @@ def predict(folder: Path, card: ModelCard, sequence: JointSequence, steps: int, 
         numerics: dense masks save nothing, and are as large as the sequence squared.
     """
     config = read_config(folder)
-    rules = block_rules(config.num_layers, config.num_single_layers, card.ica_blocks)
+    blocks = config.num_layers + config.num_single_layers
+    ica = ica_blocks(numerics.ablation, card.ica_blocks, blocks)
+    rules = block_rules(config.num_layers, config.num_single_layers, ica)
     n_double, exact = config.num_layers, numerics.attention == "exact"
     work = _exact(sequence, block_plans(rules, n_double), numerics.ica) if exact else _masked(sequence, rules)
     width = config.num_attention_heads * config.attention_head_dim

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contextgen.backends.choices import Numerics
+from contextgen.method.ablations import ABLATIONS
 
 ATTENTIONS = ("exact", "masked")
 ICA_VARIANTS = ("released", "paper")
@@ -25,6 +26,7 @@ class FluxNumerics(Numerics):
     Attributes:
         attention: `exact` leaves out what nobody reads; `masked` is the dense reference. Equal to rounding.
         ica: `released` or `paper` (Eq. 4).
+        ablation: a part of the method that is switched off; no approximation, but another picture.
         quantize: the blocks' matrices in fewer bits.
         cache_steps: denoising steps that are not all computed.
         reuse_references: references are computed every so many steps.
@@ -33,6 +35,7 @@ class FluxNumerics(Numerics):
 
     attention: str = field(default="exact", metadata={"always": True, "choices": ATTENTIONS})
     ica: str = field(default="released", metadata={"always": True, "choices": ICA_VARIANTS})
+    ablation: str | None = field(default=None, metadata={"choices": ABLATIONS})
     quantize: str | None = _approximation(None, "quantize", str, tuple(QUANTIZATIONS))
     cache_steps: str | None = _approximation(None, "cache-steps", str, STEP_CACHES)
     reuse_references: int = _approximation(1, "reuse-references", int)

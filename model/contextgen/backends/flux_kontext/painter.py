@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
 
 from contextgen.backends.base import Opening, Picture
 from contextgen.backends.flux_kontext.attention.parallel import Parallel
 from contextgen.backends.flux_kontext.flux_numerics import FluxNumerics
 from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
+from contextgen.backends.flux_kontext.pretrained import expecting_no_method
 from contextgen.backends.flux_kontext.text_cache import TextCache
 
 _log = logging.getLogger(__name__)
@@ -52,14 +52,16 @@ def open_painter(folder: Path, opening: Opening) -> FluxPainter:
     numerics = opening.numerics
     assert isinstance(numerics, FluxNumerics)
     text_cache = None if opening.text_cache is None else TextCache(opening.text_cache, opening.weights)
-    pipe = ContextGenPipeline.from_pretrained(
-        folder,
-        adapter=opening.adapter,
-        torch_dtype=getattr(torch, numerics.dtype),
-        attention=numerics.attention,
-        ica=numerics.ica,
-        quantize=numerics.quantize,
-    )
+    with expecting_no_method():
+        pipe = ContextGenPipeline.from_pretrained(
+            folder,
+            adapter=opening.adapter,
+            dtype=numerics.dtype,
+            attention=numerics.attention,
+            ica=numerics.ica,
+            ablation=numerics.ablation,
+            quantize=numerics.quantize,
+        )
     pipe.set_progress_bar_config(disable=True)
     _place(pipe, opening.device, opening.memory)
     if opening.parallel is not None:

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,6 @@ from accelerate import cpu_offload
 from diffusers import (
     AutoencoderKL,
     FlowMatchEulerDiscreteScheduler,
-    FluxKontextPipeline,
     FluxTransformer2DModel,
 )
 from diffusers.pipelines.flux.pipeline_flux_kontext import calculate_shift, retrieve_timesteps
@@ -24,20 +23,14 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from transformers import CLIPTextModel, PreTrainedTokenizerBase, T5EncoderModel
 
-import contextgen.codec  # noqa: F401  diffusers loads a class that a folder names only if it is imported already
 from contextgen.backends.finite import refuse_not_finite
-from contextgen.backends.flux_kontext import quantizing
 from contextgen.backends.flux_kontext.attention.arrangement import Arrangement
 from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
 from contextgen.backends.flux_kontext.attention.masked_attention import MaskedAttention
 from contextgen.backends.flux_kontext.attention.parallel import Parallel, SharedArrangement, check_parallel
 from contextgen.backends.flux_kontext.attention.reference_cache import alternating
-from contextgen.backends.flux_kontext.backend import read_model_card
 from contextgen.backends.flux_kontext.compiling import compile_blocks
-from contextgen.backends.flux_kontext.components.configurations import check_classes, check_configurations
-from contextgen.backends.flux_kontext.components.tensors import check_loaded, check_tensors
-from contextgen.backends.flux_kontext.flux_numerics import ATTENTIONS, ICA_VARIANTS
-from contextgen.backends.flux_kontext.lora import apply_adapter
+from contextgen.backends.flux_kontext.flux_numerics import ATTENTIONS, ICA_VARIANTS, FluxNumerics
 from contextgen.backends.flux_kontext.modulation import (
     Modulation,
     modulated,
@@ -45,15 +38,19 @@ from contextgen.backends.flux_kontext.modulation import (
     move_without_modulation,
     weights_state,
 )
+from contextgen.backends.flux_kontext.pretrained import PretrainedPipeline
 from contextgen.backends.flux_kontext.step_cache import step_cache
 from contextgen.backends.flux_kontext.text_cache import Embeddings, TextCache
 from contextgen.backends.flux_kontext.velocity import Conditioning
+from contextgen.backends.library_noise import held_back
 from contextgen.backends.recently_used import RecentlyUsed
+from contextgen.codec import PatchCodec  # diffusers loads a class that a folder names only if it is imported already
+from contextgen.method import ablations
+from contextgen.method.ablations import ABLATIONS
 from contextgen.method.blocks import block_rules
-from contextgen.method.layout import Instance, Pixels, compose, given_layout, prepare_reference
+from contextgen.method.layout import Instance, Pixels, compose, given_layout, prepare_reference, refuse_off_canvas
 from contextgen.method.method_card import ModelCard
 from contextgen.method.sequence import JointSequence, arrange
-from contextgen.weights.checkpoints import find, find_adapter
 
 _ATTENTIONS: dict[str, type[ExactAttention] | type[MaskedAttention]] = {
     "exact": ExactAttention,
@@ -67,7 +64,7 @@ Images = torch.Tensor | npt.NDArray[np.float32] | list[Image.Image]
 StepCallback = Callable[["ContextGenPipeline", int, torch.Tensor, Tensors], Tensors]
 
 
-class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
+class ContextGenPipeline(PretrainedPipeline):
     """Paints several subjects into one picture, each in its box and with its identity.
 
     A FLUX.1-Kontext pipeline with another sequence, other position ids and other attention; no parameter is added.
@@ -86,7 +83,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
     def __init__(
         self,
         scheduler: FlowMatchEulerDiscreteScheduler,
-        vae: AutoencoderKL,
+        vae: AutoencoderKL | PatchCodec,
         text_encoder: CLIPTextModel,
         tokenizer: PreTrainedTokenizerBase,
         text_encoder_2: T5EncoderModel,
@@ -104,80 +101,39 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         self.parallel: Parallel | None = None
         self.text_cache: TextCache | None = None
         self._lean_device: torch.device | None = None
+        self._compiled = False
+        self._chosen: dict[str, Any] = {}
         self.card = ModelCard(token_side=2 * self.vae_scale_factor)
         self.set_attention()
 
-    @classmethod
-    def from_pretrained(
-        cls,
-        model: str | Path,
-        *,
-        adapter: str | Path | None = None,
-        fuse_adapter: bool = True,
-        torch_dtype: torch.dtype = torch.float32,
-        attention: str = "exact",
-        ica: str = "released",
-        quantize: str | None = None,
-        offline: bool = False,
-        **kwargs: object,
-    ) -> ContextGenPipeline:
-        """Load a model in diffusers' format.
-
-        Args:
-            model: a folder, an alias (`contextgen.weights.checkpoints.ALIASES`) or a hub id.
-            adapter: a LoRA of the transformer: a folder, a safetensors file or a hub id.
-            fuse_adapter: add the adapter to the weights (float32, rounded once); False keeps it apart (needs peft).
-            torch_dtype: of the computation; the weights are first rounded to the card's `weights_dtype`.
-            attention: `exact` leaves out what nobody reads; `masked` is the dense reference. Equal to rounding.
-            ica: `released` or `paper` (Eq. 4).
-            quantize: `fp8`, `int8` or `nf4`: the blocks' matrices in fewer bits, once the adapter is fused. Not exact.
-            offline: never touch the network.
-            **kwargs: diffusers' own.
-
-        Raises:
-            contextgen.weights.checkpoint_errors.CheckpointError: weights that are missing, broken or do not fit.
-            ValueError: the folder's `contextgen.json` is malformed, or an adapter kept apart is to be quantized.
-            contextgen.backends.unsupported.Unsupported: what a quantization needs is not here.
-        """
-        if quantize is not None:
-            if adapter is not None and not fuse_adapter:
-                raise ValueError("an adapter is fused before its model is quantized")
-            quantizing.check_quantization(quantize, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-        folder = find(str(model), offline=offline)
-        check_classes(folder)
-        check_configurations(folder)
-        card = read_model_card(folder)
-        check_tensors(folder)
-        weights_dtype = getattr(torch, card.weights_dtype)
-        pipeline: ContextGenPipeline = super().from_pretrained(
-            folder, dtype=weights_dtype, use_safetensors=True, local_files_only=True, **kwargs
-        )
-        check_loaded(folder, pipeline)
-        pipeline.card = card
-        if torch_dtype is not weights_dtype:
-            pipeline.to(torch_dtype)
-        if adapter is not None:
-            path = find_adapter(str(adapter), offline=offline)
-            apply_adapter(pipeline.transformer, path, fuse=fuse_adapter, dtype=weights_dtype)
-        if quantize is not None:
-            quantizing.quantize(pipeline.transformer, quantize)
-        pipeline.set_attention(attention, ica)
-        return pipeline
-
-    def set_attention(self, attention: str = "exact", ica: str = "released", offsets: bool = True) -> None:
-        """Choose how attention is computed (`exact` or `masked`) and what ICA reads (`released` or `paper`).
-
-        Without `offsets` the positions of references overlap, which no model is trained for: an ablation.
+    def set_attention(self, attention: str = "exact", ica: str = "released", ablation: str | None = None) -> None:
+        """Choose how attention is computed (`exact` or `masked`), what ICA reads (`released` or `paper`), and what of
+        the method is switched off (one of `contextgen.method.ablations.ABLATIONS`).
 
         Raises:
             ValueError: unknown name, or the card names an ICA block that the transformer lacks.
         """
         if attention not in ATTENTIONS or ica not in ICA_VARIANTS:
             raise ValueError(f"attention is one of {ATTENTIONS} and ica one of {ICA_VARIANTS}: {attention}, {ica}")
+        if ablation not in (None, *ABLATIONS):
+            raise ValueError(f"an ablation is one of {', '.join(ABLATIONS)}: {ablation!r}")
         config = self.transformer.config
-        rules = block_rules(config.num_layers, config.num_single_layers, self.card.ica_blocks)
+        ica_blocks = ablations.ica_blocks(ablation, self.card.ica_blocks, config.num_layers + config.num_single_layers)
+        rules = block_rules(config.num_layers, config.num_single_layers, ica_blocks)
         self._attention = _ATTENTIONS[attention](self.transformer, rules, ica)
-        self._offsets = offsets
+        self._chosen = {"attention": attention, "ica": ica, "ablation": ablation}
+
+    @property
+    def numerics(self) -> FluxNumerics:
+        """How pictures are computed now, as far as it decides their pixels."""
+        return FluxNumerics(
+            dtype=str(self.transformer.dtype).removeprefix("torch."),
+            quantize=None if self.loaded is None else self.loaded.quantize,
+            cache_steps=self.cache_steps,
+            reuse_references=self.reuse_references,
+            compile=self._compiled,
+            **self._chosen,
+        )
 
     def enable_lean_offload(self, device: str | torch.device) -> None:
         """Keep on the device only what a denoising step or the VAE reads: the same picture in half the memory.
@@ -202,6 +158,7 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         """
         began = time.perf_counter()
         compile_blocks(self.transformer, self._execution_device)
+        self._compiled = True
         side = _COMPILING_GRID * self.card.token_side
         subject = Instance(Image.new("RGBA", (side, side), "white"), box=(0, 0, side // 2, side))
         self("", [subject], height=side, width=side, num_inference_steps=1, seed=0, output_type="latent")
@@ -256,15 +213,20 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
             diffusers' output with `.images`.
 
         Raises:
-            ValueError: no instances, a canvas that is no whole number of tokens, an empty mask, both noise sources.
+            ValueError: no instances, a box off the canvas, a canvas that is no whole number of tokens, an empty mask,
+                both noise sources.
+            TypeError: several prompts.
             contextgen.backends.finite.NotFinite: NaN or infinity came out.
         """
         # 1. Settle what was left to the model.
         height, width = height or self.card.height, width or self.card.width
         steps = self.card.steps if num_inference_steps is None else num_inference_steps
         guidance = self.card.guidance if guidance_scale is None else guidance_scale
+        if not isinstance(prompt, str):
+            raise TypeError("one call paints one picture of one prompt: call the pipeline once for each prompt")
         if not instances or steps < 1:
             raise ValueError("at least one instance and one step are needed")
+        refuse_off_canvas(instances, width, height)
         if self.cache_steps is not None and self.reuse_references > 1:
             raise ValueError("give either `cache_steps` or `reuse_references`")
         if generator is not None and seed is not None:
@@ -275,9 +237,12 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
         # 2. Draw the layout image and lay out the joint sequence.
         references = [prepare_reference(instance, self.card, width, height) for instance in instances]
+        ablation = self._chosen["ablation"]
+        if not ablations.has_layout(ablation):
+            layout = Image.new("RGBA", (width, height))
         drawn = given_layout(layout, width, height) if layout else compose(references, instances, width, height)
         boxes = [instance.box for instance in instances]
-        sequence = arrange(references, boxes, (width, height), self.card, self._offsets)
+        sequence = arrange(references, boxes, (width, height), self.card, ablations.has_offsets(ablation))
         arrangements = self._arrange(sequence, device)
 
         # 3. Encode text, layout and references, each distinct one once.
@@ -340,7 +305,8 @@ class ContextGenPipeline(FluxKontextPipeline):  # type: ignore[misc]
         dtype = self.text_encoder_2.dtype
 
         def encode() -> Embeddings:
-            return self.encode_prompt(text, device=device, max_sequence_length=length)[:2]  # type: ignore[no-any-return]
+            with held_back():
+                return self.encode_prompt(text, device=device, max_sequence_length=length)[:2]  # type: ignore[no-any-return]
 
         def find() -> Embeddings:
             return encode() if self.text_cache is None else self.text_cache.get(text, length, dtype, device, encode)
