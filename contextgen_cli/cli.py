@@ -17,7 +17,7 @@ from contextgen_cli.terminal import console, interruption, streams
 # Each with the first line of its docstring, for the list of them in `--help`: to read it there would import them all.
 COMMANDS = {
     "init": "Write a starter scene to edit, at PATH: a folder (for scene.yaml in it) or a file.",
-    "validate": "Check scene files and report every problem of every file at once.",
+    "validate": "Check scene files as render does before it paints, and report the problems of all files together.",
     "compose": "Compose layout images: what the model is given to paint from.",
     "render": "Render scenes: one picture for each scene and seed.",
     "train": "Train a model, or an adapter, as CONFIG says.",
@@ -25,7 +25,7 @@ COMMANDS = {
     "bench": "Measure how good a model is.",
     "inspect": "Show what a picture remembers: its scene, seed, model, versions and inputs.",
     "replay": "Render pictures again from what they remember, and say whether they came out the same.",
-    "clean": "List the outdated pictures that OUT keeps; with --yes, remove them.",
+    "clean": "List the outdated pictures that OUT, a folder that render wrote to, keeps; with --yes, remove them.",
     "report": "Write one HTML page of all pictures in OUT, a folder that render wrote to.",
     "import": "Turn other tools' files into scene files, one for each picture.",
     "schema": "Print the JSON Schema of scene files, of training runs, or of the lines for programs.",

@@ -17,12 +17,14 @@ class KnownPictures:
     def __init__(self, plan: Plan, destination: Destination, past: Ledger) -> None:
         self._folder, self._embed_record = destination.folder, destination.embed_record
         self._jobs = {job.id for job in plan.jobs}
+        self._own_names = {f"{job.name}.png": job.id for job in plan.jobs}
         self._past = past
 
     def elsewhere(self, job: Job) -> Path | None:
-        """A job's picture that is called otherwise than it would be now."""
+        """A job's picture that is called otherwise than it would be now; not that of an equal job of the plan, which
+        has it for itself."""
         name = self._names.get(job.id)
-        return self._folder / name if name else None
+        return self._folder / name if name and self._own_names.get(name) != job.id else None
 
     def displaced_by(self, job: Job) -> tuple[tuple[str, str], ...]:
         """What is there of the same scene and seed as it was before, and is not asked for: names, with jobs' ids."""

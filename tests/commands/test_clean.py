@@ -78,6 +78,13 @@ def test_what_is_there_under_another_name_is_done_and_said_to_be(render, context
     assert prompts() == PAINTED
 
 
+def test_equal_scenes_of_a_run_have_a_picture_each_whichever_was_there_before(render):
+    write_scene(Path("zoo/fox.yaml"), prompt="a crab")
+    render("zoo/crab.yaml")
+    assert statuses(render("zoo")) == {"crab": "skipped", "fox": "rendered"}
+    assert prompts() == {"crab-0.png": "a crab", "fox-0.png": "a crab"}
+
+
 def test_a_picture_that_somebody_renamed_is_done(render):
     render("zoo")
     (OUT / "crab-0.png").rename(OUT / "the best.png")

@@ -7,9 +7,11 @@ import keyword
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
+from painting import write_scene
 
 from contextgen_cli.cli import COMMANDS, LazyGroup
 from contextgen_cli.commands.shared import other_words
@@ -17,6 +19,12 @@ from contextgen_cli.commands.shared.options import SectionedCommand
 from contextgen_cli.terminal import console
 
 HEAVY = ("torch", "diffusers", "transformers", "accelerate")
+
+
+@pytest.fixture
+def scene(tmp_path) -> Path:
+    """One that the embedded model paints without a word."""
+    return write_scene(tmp_path / "picnic.yaml", canvas={"width": 256, "height": 256})
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -79,7 +79,7 @@ def _panel(
 ) -> None:
     """One kind of figure over the steps: every value a dot, their running mean the line."""
     axis = Axis.of(values, is_log)
-    first, last = steps[0]["step"], steps[-1]["step"]
+    first, last = float(steps[0]["step"]), float(steps[-1]["step"])
     left, right, upper, lower = _MARGIN, _WIDTH - 12, top + 24, top + _HEIGHT - 24
 
     def x(step: float) -> float:
