@@ -79,11 +79,12 @@ def _panel(
 ) -> None:
     """One kind of figure over the steps: every value a dot, their running mean the line."""
     axis = Axis.of(values, is_log)
-    first, last = float(steps[0]["step"]), float(steps[-1]["step"])
+    first, last = steps[0]["step"], steps[-1]["step"]
     left, right, upper, lower = _MARGIN, _WIDTH - 12, top + 24, top + _HEIGHT - 24
 
     def x(step: float) -> float:
-        return left + (right - left) * (step - first) / max(1, last - first)
+        share: float = (step - first) / max(1, last - first)
+        return left + (right - left) * share
 
     def y(value: float) -> float:
         return lower - (lower - upper) * axis.share(value)
