@@ -6,6 +6,7 @@ line is pickled, as `multiprocessing` does it, between two processes that trust 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -55,8 +56,6 @@ def serve(line: Connection, make_renderer: MakeRenderer, job_options: JobOptions
         raise  # this process has come to its end; the supervisor starts another
     except EnvironmentProblem as problem:
         supervisor.tell(Event("problem", place.rank, supervisor.position, problem=problem))
-    except (BrokenPipeError, EOFError):
-        os._exit(1)  # nobody is there to hear why
 
 
 class Narrator:
@@ -106,14 +105,25 @@ class _SupervisorLine(Narrator):
         while True:
             self.position = -1
             self.tell(Event("ready", self.rank))
-            handed = self._line.recv()
+            with _ending_with_supervisor():
+                handed = self._line.recv()
             if handed is None:
                 return
             self.position, job = handed
             yield job
 
     def tell(self, event: Event) -> None:
-        self._line.send(event)
+        with _ending_with_supervisor():
+            self._line.send(event)
+
+
+@contextlib.contextmanager
+def _ending_with_supervisor() -> Iterator[None]:
+    """End at once where the line leads nowhere: its end says nothing against the job, and nobody would hear of it."""
+    try:
+        yield
+    except (OSError, EOFError):
+        os._exit(1)
 
 
 def leave_signals_to_parent() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from pathlib import Path
 
 import painters
 import pytest
 from painters import job
+from waiting import DEADLINE
 
 from contextgen_cli.batch.crashes import CrashAccount
 from contextgen_cli.batch.job_store import OVER
@@ -15,6 +17,7 @@ from contextgen_cli.batch.launch import LocalEngine, Topology, run_on_ranks
 from contextgen_cli.batch.ledger import Reason, append, read
 from contextgen_cli.batch.local_store import LocalJobStore
 from contextgen_cli.batch.plan import Plan
+from contextgen_cli.batch.rank import RankPlace, serve
 from contextgen_cli.batch.resume import plan_status, tidy
 from contextgen_cli.batch.serialization import Event
 from contextgen_cli.batch.worker import JobOptions, Outcome, Status
@@ -164,3 +167,18 @@ def test_a_lost_line_is_added_and_a_dead_process_s_leavings_removed(tmp_path):
 def test_the_dearest_come_first_model_by_model():
     jobs = [job("a", 0, 1.0), job("b", 1, 3.0), job("c", 2, 2.0), job("d", 3, 3.0)]
     assert [each.scene.name for each in Plan(tuple(jobs)).most_expensive_first().jobs] == list("bdca")
+
+
+def test_a_rank_whose_supervisor_is_gone_ends_and_holds_that_against_no_job(tmp_path):
+    """The line breaks a moment before its watcher hears that the process behind it was killed."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    given = JobOptions(Destination.parse(str(tmp_path)), painters.record_of)
+    rank = context.Process(target=serve, args=(theirs, painters.make, given, RankPlace(0, 1)))
+    rank.start()
+    theirs.close()
+    assert ours.recv().kind == "ready"
+    ours.send((0, job("a")))
+    ours.close()
+    rank.join(DEADLINE)
+    assert (rank.exitcode, read(tmp_path).attempts) == (1, ())
