@@ -36,8 +36,9 @@ pictures: $(READY) ## the example references and the pictures in the docs
 	$(BIN)/python docs/drawing/references.py
 	$(BIN)/python docs/drawing/figures.py
 
-gallery: $(READY) ## the README's gallery, painted with the embedded model
+gallery: $(READY) ## what the embedded model paints of the example scenes, and the README's moving picture
 	$(BIN)/python docs/drawing/gallery.py
+	$(BIN)/python docs/drawing/film.py
 
 performance: $(READY) ## measure everything that docs/performance.md shows; about an hour and a half on two idle cores
 	$(BIN)/python benchmarks/tables.py

@@ -1,4 +1,4 @@
-"""Paints the gallery of the README with the embedded model: `python docs/drawing/gallery.py [FIGURES]`.
+"""Paints the gallery of scenes/README.md with the embedded model: `python docs/drawing/gallery.py [FIGURES]`.
 
 FIGURES is the folder that `contextgen bench synthetic -o FIGURES` wrote: its sheet becomes the one of held-out scenes.
 """
