@@ -64,7 +64,9 @@ COMMANDS: Mapping[str, str] = {
     "convert": "`contextgen import` turns other tools' files into scenes",
     "download pull fetch login": "a model is fetched when it is first used; `contextgen models` lists them",
     "resume continue retry": _GOES_ON,
-    "status env diagnose info-system": "`contextgen doctor` says what this machine can do",
+    "completion completions complete": "`_CONTEXTGEN_COMPLETE=bash_source contextgen` prints the script for bash, as "
+    "zsh_source and fish_source do for theirs",
+    "status env diagnose": "`contextgen doctor` says what this machine can do",
 }
 
 
