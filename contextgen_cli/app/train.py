@@ -75,8 +75,9 @@ def _trained(config: TrainConfig) -> str:
 def _stage_in_words(stage: Stage) -> str:
     from contextgen.training.config import SynthData
 
-    is_synth = isinstance(stage.data, SynthData)
-    data = "synthetic scenes" if is_synth else ", ".join(folder.path.name for folder in stage.data.folders)
+    source = stage.data
+    folders = () if isinstance(source, SynthData) else source.folders
+    data = ", ".join(folder.path.name for folder in folders) or "synthetic scenes"
     return f"{stage.name}, {stage.steps} steps of {stage.objective.name} on {data}"
 
 

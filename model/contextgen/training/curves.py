@@ -79,7 +79,7 @@ def _panel(
 ) -> None:
     """One kind of figure over the steps: every value a dot, their running mean the line."""
     axis = Axis.of(values, is_log)
-    first, last = steps[0]["step"], steps[-1]["step"]
+    first, last = int(steps[0]["step"]), int(steps[-1]["step"])
     left, right, upper, lower = _MARGIN, _WIDTH - 12, top + 24, top + _HEIGHT - 24
 
     def x(step: float) -> float:
@@ -92,10 +92,10 @@ def _panel(
     for value in (axis.low, axis.high):
         pen.line((left, y(value), right, y(value)), fill=_FAINT)
         pen.text((left - 6, y(value)), f"{value:.3g}", fill=_INK, anchor="rm")
-    for step in (first, last):
-        pen.text((x(step), lower + 4), str(step), fill=_INK, anchor="lt" if step == first else "rt")
-    for step in _stage_ends(steps):
-        pen.line((x(step), upper, x(step), lower), fill=_FAINT)
+    pen.text((left, lower + 4), str(first), fill=_INK, anchor="lt")
+    pen.text((right, lower + 4), str(last), fill=_INK, anchor="rt")
+    for end in _stage_ends(steps):
+        pen.line((x(end), upper, x(end), lower), fill=_FAINT)
     for step, value in list(zip(steps, values, strict=True))[:: max(1, len(steps) // _MOST_DOTS)]:
         pen.point((x(step["step"]), y(value)), fill=_DOT)
     means = _calmed(values)
