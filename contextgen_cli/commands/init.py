@@ -102,6 +102,8 @@ def _read(photos: Sequence[Path], folder: Path) -> list[Photo] | None:
     found, problems = photo_scene.read(photos, folder)
     for problem in problems:
         console.error(problem)
+    if any(problem.path.suffix.lower() in ("", *_ENDINGS) for problem in problems):
+        console.note("PATH stands before --reference, which takes all that follows it")
     if problems:
         return None
     for name in dict.fromkeys(each.reference.name for each in found if each.made_mask is not None):
