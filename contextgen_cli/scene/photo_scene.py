@@ -96,8 +96,7 @@ def _photo(reference: Reference, folder: Path) -> Photo:
 
 
 def _refuse_unwritable(path: Path) -> None:
-    name = str(path)
-    if control_character(name) or name != name.encode(errors="replace").decode():
+    if control_character(str(path)):  # a half of a surrogate pair, which stands for a byte that is no UTF-8, is one
         raise ImageError("odd-name", "a name that no scene file can hold", path, hint="rename it, in letters of UTF-8")
 
 

@@ -216,3 +216,11 @@ def test_of_several_processes_one_speaks(tmp_path):
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == EXIT_DONE, done.stderr
     assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["finished"]
+
+
+@pytest.mark.parametrize(("columns", "pace"), [(60, ""), (100, r"[0-9.e+]+ samples/s  ")])
+def test_the_name_of_a_stage_has_room_on_any_terminal(on_a_terminal, tmp_path, columns, pace):
+    code, written = on_a_terminal("train", write(tmp_path), "--device", "cpu", columns=columns)
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written)
+    assert code == EXIT_DONE
+    assert re.search(rf"sft\s+━+ 2/2 loss [0-9.]+  {pace}0:00 left", shown), shown
