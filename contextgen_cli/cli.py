@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            return super().parse_args(ctx, _spelled_as_options(args))
+            return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             words = f"{error.message} Options stand behind the command, as in `contextgen render SCENE --steps 8`."
             raise click.UsageError(words, ctx) from None
@@ -69,6 +69,7 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        args = _spelled_as_options(args)
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

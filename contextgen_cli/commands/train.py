@@ -87,7 +87,8 @@ def command(
             held.enter_context(train.alone(told.output))
         stop_asked = held.enter_context(interruption.noted())
         watcher = held.enter_context(training_progress.display(progress, stop_asked, speaks=speaks))
-        watcher.told(train.outlook(told))
+        if speaks:
+            watcher.told(train.outlook(told))
         try:
             ended = train.run(told, watcher, on_cpu=on_cpu)
         except KeyboardInterrupt:  # the second

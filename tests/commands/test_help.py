@@ -59,6 +59,7 @@ def test_help_fits_sixty_columns(contextgen, monkeypatch, command):
     ("typed", "said"),
     [
         (["rendr"], "Did you mean 'render'?"),
+        (["help", "rendr"], "Did you mean 'render'?"),
         (["render"], "Missing argument 'SCENE...'"),
         (["render", "x.yaml", "--step", "3"], "--steps"),
         (["render", "x.yaml", "--size", "100"], "'100' is not a size"),
@@ -136,6 +137,7 @@ def test_the_words_of_other_tools_are_none_of_ours_and_lead_to_options_that_ther
 def test_help_is_a_word_too(contextgen, command):
     asked = contextgen(*command.split(), "--help")
     assert contextgen("help", *command.split()) == asked and asked.code == 0
+    assert contextgen("-v", "help", *command.split()) == asked
     assert contextgen("help") == contextgen("--help")
     assert contextgen("version") == contextgen("--version") and contextgen("version").code == 0
 
