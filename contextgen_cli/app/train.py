@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from contextgen.training.callbacks import Watcher
     from contextgen.training.config import ImigData, Stage, Start, SynthData, TrainConfig
 
-ALREADY = "already finished"
-
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -82,7 +80,7 @@ def _stage_in_words(stage: Stage) -> str:
 
 
 def draw_curves(config: TrainConfig) -> Path | None:
-    """Draw what the run's metrics are into its output folder; None where there are none.
+    """Draw what the run's metrics are into its output folder; None where there is nothing new in them.
 
     Raises:
         ContextgenError: it cannot be written.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from PIL import Image
@@ -50,3 +51,11 @@ def test_lines_that_are_no_figures_are_passed_over(tmp_path):
 def test_a_run_without_a_step_has_no_curves(tmp_path):
     assert draw(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_curves_that_hold_every_step_are_not_drawn_again(tmp_path):
+    write(tmp_path, [2, 1])
+    drawn = draw(tmp_path)
+    assert draw(tmp_path) is None
+    os.utime(drawn, ns=(0, 0))
+    assert draw(tmp_path) == drawn

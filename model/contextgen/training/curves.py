@@ -46,12 +46,15 @@ class Axis:
 
 
 def draw(folder: Path) -> Path | None:
-    """Draw the curves of the run in `folder`, beside its metrics; None where there is no step to draw.
+    """Draw the curves of the run in `folder`, beside its metrics; None where there is no step that they lack.
 
     Raises:
         OSError: the disk is full, or may not be written.
     """
-    steps = list(_read(folder / METRICS))
+    metrics, curves = folder / METRICS, folder / CURVES
+    if curves.is_file() and metrics.is_file() and curves.stat().st_mtime_ns >= metrics.stat().st_mtime_ns:
+        return None
+    steps = list(_read(metrics))
     if not steps:
         return None
     picture = Image.new("RGB", (_WIDTH, len(_PANELS) * _HEIGHT), _GROUND)
@@ -63,9 +66,9 @@ def draw(folder: Path) -> Path | None:
         panel = Panel(pen, index * _HEIGHT, axis, points[0][0], points[-1][0])
         panel.frame(title, _stage_ends(steps))
         panel.curve(points)
-    with open(folder / CURVES, "wb", opener=never_a_link) as stream:
+    with open(curves, "wb", opener=never_a_link) as stream:
         picture.save(stream, "PNG")
-    return folder / CURVES
+    return curves
 
 
 def _read(metrics: Path) -> Iterator[Step]:
