@@ -16,7 +16,7 @@ from contextgen_cli.terminal import console, interruption, streams
 
 # Each with the first line of its docstring, for the list of them in `--help`: to read it there would import them all.
 COMMANDS = {
-    "init": "Write a starter scene to edit, at PATH: a folder (for scene.yaml in it) or a file.",
+    "init": "Write a file to begin with: a starter scene, one of your own pictures, or a small training run.",
     "validate": "Check scene files as render does before it paints, and report the problems of all files together.",
     "compose": "Compose layout images: what the model is given to paint from.",
     "render": "Render scenes: one picture for each scene and seed.",
@@ -49,7 +49,7 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            return super().parse_args(ctx, _spelled_as_options(args))
+            return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             words = f"{error.message} Options stand behind the command, as in `contextgen render SCENE --steps 8`."
             raise click.UsageError(words, ctx) from None
@@ -70,6 +70,7 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        args = _spelled_as_options(args)
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

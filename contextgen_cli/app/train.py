@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from contextgen.training.callbacks import Watcher
     from contextgen.training.config import ImigData, Stage, Start, SynthData, TrainConfig
 
-ALREADY = "already finished"
-
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -82,15 +80,14 @@ def _trained(config: TrainConfig) -> str:
 def _stage_in_words(stage: Stage) -> str:
     from contextgen.training.config import SynthData
 
-    if isinstance(stage.data, SynthData):
-        data = "synthetic scenes"
-    else:
-        data = ", ".join(folder.path.name for folder in stage.data.folders)
+    source = stage.data
+    folders = () if isinstance(source, SynthData) else source.folders
+    data = ", ".join(folder.path.name for folder in folders) or "synthetic scenes"
     return f"{stage.name}, {stage.steps} steps of {stage.objective.name} on {data}"
 
 
 def draw_curves(config: TrainConfig) -> Path | None:
-    """Draw what the run's metrics are into its output folder; None where there are none.
+    """Draw what the run's metrics are into its output folder; None where there is nothing new in them.
 
     Raises:
         ContextgenError: it cannot be written.

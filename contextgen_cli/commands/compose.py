@@ -64,6 +64,7 @@ contextgen compose scenes/picnic.yaml --preview
     "-o",
     "--output",
     metavar="PATH",
+    shell_complete=options.complete_files,
     section=PICTURES,
     help="A .png file (one scene), a folder or - for standard output; without it, SCENE.layout.png here.",
 )

@@ -52,12 +52,12 @@ contextgen init run.yaml --train
 @option("--force", is_flag=True, help="Overwrite what is there.")
 @console_options
 def command(path: Path, photos: tuple[Path, ...], model: str | None, train: bool, force: bool) -> int:
-    """Write a starter scene to edit, at PATH: a folder (for scene.yaml in it) or a file.
+    """Write a file to begin with: a starter scene, one of your own pictures, or a small training run.
 
-    Beside it come the references that it uses, and the schema that lets your editor complete and explain the
-    keys. With --reference the subjects are yours, and the canvas is the model's: only the prompt is left to write.
-    With --train it is a small training run (train.yaml). All of them work as they are. Nothing that exists is
-    overwritten without --force.
+    PATH is a folder (for scene.yaml in it, or train.yaml) or a file. Beside it come the references that it uses,
+    and the schema that lets your editor complete and explain the keys. With --reference the subjects are yours,
+    where they lie, and the canvas is the model's: only the prompt is left to write. All of them work as they are.
+    Nothing that exists is overwritten without --force.
     """
     refuse_contradictions(photos, train=train)
     target = _target(path, _RUN_NAME if train else _SCENE_NAME)
@@ -102,6 +102,8 @@ def _read(photos: Sequence[Path], folder: Path) -> list[Photo] | None:
     found, problems = photo_scene.read(photos, folder)
     for problem in problems:
         console.error(problem)
+    if any(problem.path.suffix.lower() in ("", *_ENDINGS) for problem in problems):
+        console.note("PATH stands before --reference, which takes all that follows it")
     if problems:
         return None
     for name in dict.fromkeys(each.reference.name for each in found if each.made_mask is not None):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from contextgen_cli.commands.shared.options import (
     threads_option,
     verb,
 )
-from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE
+from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE, ContextgenError
 from contextgen_cli.terminal import console, interruption, training_progress
 from contextgen_cli.terminal.progress import duration
 from contextgen_cli.terminal.sink import Output
@@ -110,19 +112,30 @@ def command(
             held.enter_context(train.alone(told.output))
         stop_asked = held.enter_context(interruption.noted())
         watcher = held.enter_context(training_progress.display(progress, stop_asked, speaks=speaks))
-        watcher.told(train.outlook(told))
+        if speaks:
+            watcher.told(train.outlook(told))
+            held.callback(tell_curves, partial(train.draw_curves, told), watcher.told)  # however the run ends
         try:
             ended = train.run(told, watcher, on_cpu=machine.on_cpu, threads=machine.threads)
         except KeyboardInterrupt:  # the second
             watcher.told("interrupted: the same command goes on from the last checkpoint")
             return EXIT_INTERRUPTED
-        if speaks and ended.how != train.ALREADY and (curves := train.draw_curves(told)):
-            watcher.told(f"drew {curves}")
     # 4. Say how it ended.
     code = EXIT_INTERRUPTED if ended.how == "stopped" else EXIT_DONE
     if speaks:
         sum_up(ended, time.monotonic() - began, code, sink)
     return code
+
+
+def tell_curves(draw: Callable[[], Path | None], tell: Callable[[str], None]) -> None:
+    """Draw the run's curves; where that fails the run is none the worse."""
+    try:
+        curves = draw()
+    except ContextgenError as problem:
+        console.warn(f"no curves: {problem.message}")
+        return
+    if curves is not None:
+        tell(f"drew {curves}")
 
 
 def moved_aside(output: Path) -> Path:

@@ -17,6 +17,7 @@ from contextgen_cli.resources import resource
 from contextgen_cli.scene.arranging import side_by_side
 from contextgen_cli.scene.check import images
 from contextgen_cli.scene.check.image_files import ImageError, header
+from contextgen_cli.scene.parse.scalars import control_character
 from contextgen_cli.scene.scene import PlacedReference, Reference, Scene, Size
 from contextgen_cli.scene.writing import to_yaml
 
@@ -95,11 +96,8 @@ def _photo(reference: Reference, folder: Path) -> Photo:
 
 
 def _refuse_unwritable(path: Path) -> None:
-    try:
-        os.fspath(path).encode()
-    except UnicodeEncodeError:
-        hint = "rename it, in letters of UTF-8"
-        raise ImageError("odd-name", "a name that no scene file can hold", path, hint=hint) from None
+    if control_character(str(path)):  # a half of a surrogate pair, which stands for a byte that is no UTF-8, is one
+        raise ImageError("odd-name", "a name that no scene file can hold", path, hint="rename it, in letters of UTF-8")
 
 
 def _aspect(reference: Reference) -> float:

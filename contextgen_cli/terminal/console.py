@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from contextgen_cli.errors import EXIT_BUG, ContextgenError
 from contextgen_cli.scene.check.problems import STEERING, printable
-from contextgen_cli.terminal import interruption, streams
+from contextgen_cli.terminal import interruption, streams, table_layout
 from contextgen_cli.terminal.wrapping import folded
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ class RankConsole:
         adopt_logging()
 
 
-_LEGIBLE = 5  # cells of a terminal's line that a column which folds must have
 _OURS = ("contextgen", "contextgen_cli")  # whose words are meant for the user
 # CLIP reads only the beginning of a prompt and T5 all of it: said with every picture, of nothing that is wrong
 _EXPECTED = (
@@ -110,20 +109,21 @@ def emit_bytes(data: bytes) -> None:
 def emit_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, yielding: Sequence[str] = ()) -> None:
     """Write rows in aligned columns: folded into a terminal's width, never cut off elsewhere.
 
-    Where there is room for all other columns as they are, only the `yielding` ones fold.
+    The `yielding` columns fold first. Where a terminal is too narrow for whole words, each row stands by itself.
     """
-    from rich.cells import cell_len
     from rich.table import Table
 
     cells = [[significant(cell) if isinstance(cell, float) else printable(str(cell)) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
-    needed = [_LEGIBLE if column in yielding else width for column, width in zip(columns, widths, strict=True)]
-    roomy = bool(yielding) and sum(needed) + 2 * (len(columns) - 1) <= _console().width
+    room = _console().width if sys.stdout.isatty() else sys.maxsize
+    widths = table_layout.widths(columns, cells, yielding, room)
+    if widths is None:
+        for row in cells:
+            emit_text(table_layout.stacked(columns, row, room))
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for index, column in enumerate(columns):
+    for index, (column, width) in enumerate(zip(columns, widths, strict=True)):
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        whole = roomy and column not in yielding
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=whole)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold", width=width)
     for row in cells:
         table.add_row(*row)
     emit_rich(table)

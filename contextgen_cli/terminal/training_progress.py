@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PLAIN_EVERY = 15.0  # seconds between two lines
 _JSON_EVERY = 0.1
+_ROOMY = 80  # columns
 _MEMORY = 0.05  # weight of the newest step in the loss and the pace that are shown
 
 
@@ -88,11 +89,12 @@ class TrainingLines(TrainingSilence):
 
 
 class TrainingBars(TrainingSilence):
-    """A bar for each stage at the foot of the terminal, with loss, pace and time left."""
+    """A bar for each stage at the foot of the terminal, with loss, pace (where there is room) and time left."""
 
-    def __init__(self, stop_asked: Callable[[], bool], progress: Progress) -> None:
+    def __init__(self, stop_asked: Callable[[], bool], progress: Progress, *, roomy: bool) -> None:
         super().__init__(stop_asked)
         self._progress = progress
+        self._roomy = roomy
 
     @classmethod
     @contextlib.contextmanager
@@ -102,10 +104,11 @@ class TrainingBars(TrainingSilence):
 
         name = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
         bar = BarColumn(bar_width=None, table_column=Column(ratio=1))
-        pace = TextColumn("{task.fields[pace]}", table_column=Column(no_wrap=True, width=46))
+        roomy = console.size()[0] >= _ROOMY
+        pace = TextColumn("{task.fields[pace]}", table_column=Column(no_wrap=True, width=46 if roomy else 27))
         progress = Progress(name, bar, MofNCompleteColumn(), pace, expand=True, auto_refresh=False)
         with console.live(progress):
-            yield cls(stop_asked, progress)
+            yield cls(stop_asked, progress, roomy=roomy)
 
     def stage_started(self, name: str, done: int, steps: int) -> None:
         self._pace = Pace()
@@ -113,9 +116,9 @@ class TrainingBars(TrainingSilence):
 
     def stepped(self, record: StepRecord) -> None:
         self._pace.take(record)
-        pace = f"loss {self._pace.loss:.4g}  {self._pace.samples_per_second:.3g} samples/s"
-        left = f"  {stopwatch(self._pace.seconds_left)} left"
-        self._progress.update(self._task, completed=record.stage_step, pace=pace + left)
+        pace = f"  {self._pace.samples_per_second:.3g} samples/s" if self._roomy else ""
+        words = f"loss {self._pace.loss:.4g}{pace}  {stopwatch(self._pace.seconds_left)} left"
+        self._progress.update(self._task, completed=record.stage_step, pace=words)
 
     def told(self, words: str) -> None:
         console.note(words)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.progress import Progress
 
 from contextgen_cli.batch.launch import run_in_process
 from contextgen_cli.batch.ledger import read
@@ -21,7 +22,7 @@ from contextgen_cli.batch.worker import JobOptions, Outcome, Overview, Status
 from contextgen_cli.errors import DeviceError, JobError, OutOfMemory, OutputError
 from contextgen_cli.records.output import Composition, Destination, encode, read_record, write
 from contextgen_cli.scene.scene import Sampling, Scene, Size
-from contextgen_cli.terminal.progress import Clock, JsonLines, PlainLines, Silence, duration, stopwatch
+from contextgen_cli.terminal.progress import Bars, Clock, JsonLines, PlainLines, Silence, duration, stopwatch
 
 RECIPE = Recipe(Weights("m", "0"), None, {"dtype": "float32", "attention": "exact", "ica": "released"}, 2, 3.5)
 
@@ -310,6 +311,15 @@ def test_ranks_share_the_time_left(monkeypatch):
         clock.finished(Outcome(job("a", 1.0), Status.RENDERED, seconds=3.0, rank=rank))
     assert clock.seconds_left == pytest.approx(3.0)  # two pictures of three seconds each, side by side
     assert clock.per_minute == pytest.approx(40.0)
+
+
+def test_processes_are_counted_from_one_where_a_person_reads():
+    shown = Progress(disable=True)
+    bars = Bars(shown)
+    bars.started(Overview(4, 0, 4.0, ranks=2))
+    for rank in (0, 1):
+        bars.job_started(job("a", 1.0), rank)
+    assert [task.description for task in shown.tasks] == ["pictures", "process 1: a-0", "process 2: a-0"]
 
 
 @pytest.mark.parametrize(

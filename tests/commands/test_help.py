@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 from painting import write_scene
+from sources import REPOSITORY
 
 from contextgen_cli.cli import COMMANDS, LazyGroup
 from contextgen_cli.commands.shared import other_words
@@ -66,6 +67,7 @@ def test_help_fits_sixty_columns(contextgen, monkeypatch, command):
     ("typed", "said"),
     [
         (["rendr"], "Did you mean 'render'?"),
+        (["help", "rendr"], "Did you mean 'render'?"),
         (["render"], "Missing argument 'SCENE...'"),
         (["render", "x.yaml", "--step", "3"], "--steps"),
         (["render", "x.yaml", "--size", "100"], "'100' is not a size"),
@@ -143,6 +145,7 @@ def test_the_words_of_other_tools_are_none_of_ours_and_lead_to_options_that_ther
 def test_help_is_a_word_too(contextgen, command):
     asked = contextgen(*command.split(), "--help")
     assert contextgen("help", *command.split()) == asked and asked.code == 0
+    assert contextgen("-v", "help", *command.split()) == asked
     assert contextgen("help") == contextgen("--help")
     assert contextgen("version") == contextgen("--version") and contextgen("version").code == 0
 
@@ -243,3 +246,32 @@ def test_a_name_that_is_no_utf8_is_printed_as_it_is(tmp_path):
     settings = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
     done = subprocess.run(command, capture_output=True, check=False, env=settings)
     assert (done.returncode, done.stdout) == (0, path + b"/scene.yaml\n")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_a_shells_completion_is_printed(shell):
+    done = _completing(_CONTEXTGEN_COMPLETE=f"{shell}_source")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "_contextgen_completion" in done.stdout
+    assert f"{shell}_source" in (REPOSITORY / "docs" / "guide.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("contextgen rend", "plain,render"),
+        ("contextgen render --mem", "plain,--memory"),
+        ("contextgen render x --memory le", "plain,lean"),
+        ("contextgen render pic", "file,pic"),
+        ("contextgen render x -o pic", "file,pic"),
+        ("contextgen -v init --reference pic", "file,pic"),
+    ],
+)
+def test_words_are_completed(typed, offered):
+    done = _completing(_CONTEXTGEN_COMPLETE="bash_complete", COMP_WORDS=typed, COMP_CWORD=str(len(typed.split()) - 1))
+    assert done.stdout.splitlines() == [offered], done.stderr
+
+
+def _completing(**environment):
+    command = [sys.executable, "-m", "contextgen_cli"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})

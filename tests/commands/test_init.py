@@ -137,6 +137,20 @@ def test_pictures_that_cannot_be_used_are_all_named_and_nothing_is_written(conte
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize("name", [b"\xff.jpg", b"a\x1b[31mb.jpg"])
+def test_a_name_that_no_scene_can_hold_is_refused(contextgen, tmp_path, name):
+    photo = photograph(tmp_path / "cat.jpg").rename(tmp_path / os.fsdecode(name))
+    result = contextgen("init", tmp_path / "s", "--reference", photo)
+    assert result.code == 2 and "a name that no scene file can hold" in result.err
+    assert "\x1b" not in result.err and not (tmp_path / "s").exists()
+
+
+def test_a_path_behind_the_pictures_is_told_where_it_stands(contextgen, tmp_path):
+    result = contextgen("init", "--reference", photograph(tmp_path / "cat.jpg"), tmp_path / "picnic")
+    assert result.code == 2
+    assert "picnic" in result.err and "PATH stands before --reference" in result.err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -16,7 +16,7 @@ from shapes import TINY
 from training_files import training_file
 
 from contextgen_cli.app import train
-from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT, EXIT_USAGE
+from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT, EXIT_JOBS_FAILED, EXIT_USAGE
 
 pytestmark = pytest.mark.training
 
@@ -199,6 +199,20 @@ def test_the_curves_are_drawn_at_the_end(contextgen: Command, tmp_path: Path) ->
     assert "drew" not in contextgen("train", run, "--device", "cpu").err, "nothing is new"
 
 
+def test_the_curves_of_a_run_that_went_wrong_are_drawn_too(contextgen: Command, tmp_path: Path) -> None:
+    rate = ["--set", "stages.0.optimizer.learning_rate=1e30", "--set", "stages.0.steps=5"]
+    done = contextgen("train", write(tmp_path), "--device", "cpu", *rate)
+    assert done.code == EXIT_JOBS_FAILED and "the training went wrong" in done.err
+    assert f"drew {tmp_path / 'runs' / 'out' / 'curves.png'}" in done.err
+
+
+def test_curves_that_cannot_be_drawn_spoil_no_run(contextgen: Command, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "out" / "curves.png").mkdir(parents=True)
+    done = contextgen("train", write(tmp_path), "--device", "cpu")
+    assert done.code == EXIT_DONE
+    assert "warning: no curves: " in done.err and "drew" not in done.err
+
+
 def test_the_run_that_init_writes_trains_at_once(contextgen: Command, tmp_path: Path) -> None:
     """Its settings as they are, but for its length, and for the model: the embedded one takes longer."""
     contextgen("init", tmp_path, "--train")
@@ -216,3 +230,11 @@ def test_of_several_processes_one_speaks(tmp_path):
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == EXIT_DONE, done.stderr
     assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["finished"]
+
+
+@pytest.mark.parametrize(("columns", "pace"), [(60, ""), (100, r"[0-9.e+]+ samples/s  ")])
+def test_the_name_of_a_stage_has_room_on_any_terminal(on_a_terminal, tmp_path, columns, pace):
+    code, written = on_a_terminal("train", write(tmp_path), "--device", "cpu", columns=columns)
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written)
+    assert code == EXIT_DONE
+    assert re.search(rf"sft\s+━+ 2/2 loss [0-9.]+  {pace}0:00 left", shown), shown

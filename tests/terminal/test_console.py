@@ -87,9 +87,9 @@ def test_a_plan_folds_its_names_before_its_numbers(on_a_terminal, contextgen, ti
     path = write_scene(tmp_path / "s.yaml", prompt="in ${where}", matrix={"where": places})
     asked = ("render", path, *tiny, "-o", tmp_path / "out")
     contextgen(*asked, "--limit", 1)
-    _, written = on_a_terminal(*asked, "--dry-run")
+    _, written = on_a_terminal(*asked, "--dry-run", columns=66)
     rows = visible_lines(written)
-    assert max(map(len, rows)) <= 60
+    assert max(map(len, rows)) <= 66
     numbers = re.compile(r" \d+x\d+ +\d+ +\d+ +[\d.]+ +[\d.]+ GiB +(done|to do) ")
     assert len(list(filter(numbers.search, rows))) == len(places)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from PIL import Image
@@ -41,11 +42,20 @@ def test_odd_figures_are_drawn_too(tmp_path, losses):
 
 def test_lines_that_are_no_figures_are_passed_over(tmp_path):
     write(tmp_path, [2, 1])
-    with (tmp_path / "metrics.jsonl").open("a") as metrics:
-        metrics.write('{"step": 3, "loss": NaN, "gradient_norm": 1, "learning_rate": 1}\n[]\n7\n{"step": 4, "lo')
+    others = ({"loss": float("nan"), "gradient_norm": 1, "learning_rate": 1, "step": 3}, [], 7, {"step": 10**400})
+    with (tmp_path / "metrics.jsonl").open("ab") as metrics:
+        metrics.write("".join(f"{json.dumps(other)}\n" for other in others).encode() + b'\xff\n{"step": 4, "lo')
     assert draw(tmp_path).is_file()
 
 
 def test_a_run_without_a_step_has_no_curves(tmp_path):
     assert draw(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_curves_that_hold_every_step_are_not_drawn_again(tmp_path):
+    write(tmp_path, [2, 1])
+    drawn = draw(tmp_path)
+    assert draw(tmp_path) is None
+    os.utime(drawn, ns=(0, 0))
+    assert draw(tmp_path) == drawn

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from contextgen_cli.commands.shared.other_words import about_option
 from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE
@@ -249,7 +250,12 @@ def console_options(function: Function) -> Function:
     return quiet(verbose(color(command)))
 
 
-scene_arguments = click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
+def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What a shell completes an argument to that is a path, or may be one."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+scene_arguments = click.argument("scenes", nargs=-1, required=True, metavar="SCENE...", shell_complete=complete_files)
 set_option = option(
     "--set",
     "assignments",
@@ -271,6 +277,7 @@ size_option = option(
 model_option = option(
     "--model",
     metavar="NAME",
+    shell_complete=complete_files,
     section=MODEL,
     help="Model: an alias, a folder or a hub id (see `contextgen models`); by default mini.",
 )

@@ -15,9 +15,9 @@ OPTIONS: Mapping[str, tuple[str, str]] = {
     "-j --jobs -w --workers --num-workers --num-processes --nproc -np --parallelism": ("--processes", ""),
     "--gpus --num-gpus": ("--processes --device", "one a GPU; --processes auto takes all"),
     "--gpu --gpu-id --cuda --cpu": ("--device", "such as --device cuda:1 or cpu"),
-    "--resume --continue --restart --skip-existing --no-overwrite --no-clobber": ("", _GOES_ON),
-    "-f --force --overwrite --redo --rerun": ("--fresh --force", ""),
-    "--lora --loras --lora-path --lora-weights --lora-scale": ("--adapter", ""),
+    "--resume --continue --skip-existing --no-overwrite --no-clobber": ("", _GOES_ON),
+    "-f --force --overwrite --redo --rerun --restart": ("--fresh --force", ""),
+    "--lora --loras --lora-path --lora-weights": ("--adapter", ""),
     "-m --checkpoint --ckpt --weights --base-model --model-path --model-id": ("--model", ""),
     "--out --outdir --out-dir --outfile --output-dir --output-path --save-dir --dest -d": ("--output", ""),
     "-i --input --inputs-dir --input-dir --file --files --scene --config -c": ("", _NAMED_BARE),
@@ -64,7 +64,9 @@ COMMANDS: Mapping[str, str] = {
     "convert": "`contextgen import` turns other tools' files into scenes",
     "download pull fetch login": "a model is fetched when it is first used; `contextgen models` lists them",
     "resume continue retry": _GOES_ON,
-    "status env diagnose info-system": "`contextgen doctor` says what this machine can do",
+    "completion completions complete": "`_CONTEXTGEN_COMPLETE=bash_source contextgen` prints the script for bash, as "
+    "zsh_source and fish_source do for theirs",
+    "status env diagnose": "`contextgen doctor` says what this machine can do",
 }
 
 

@@ -190,7 +190,13 @@ model_options = gather(
     Settings,
     "settings",
     options.model_option,
-    option("--adapter", metavar="PATH", section=MODEL, help="Adapter: a file, a folder or a hub id."),
+    option(
+        "--adapter",
+        metavar="PATH",
+        shell_complete=options.complete_files,
+        section=MODEL,
+        help="Adapter: a file, a folder or a hub id.",
+    ),
     option(
         "--dtype",
         type=click.Choice(list(DTYPES)),
@@ -298,6 +304,7 @@ keeping_options = gather(
         default="outputs",
         show_default=True,
         metavar="PATH",
+        shell_complete=options.complete_files,
         section=PICTURES,
         help="A folder, a .png file (one picture) or - (one picture to standard output).",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 from contextgen.training.callbacks import METRICS, never_a_link
 
 CURVES = "curves.png"
-_WIDTH, _HEIGHT, _MARGIN, _LETTERS = 960, 180, 72, 13  # pixels of a panel
+_WIDTH, _HEIGHT, _MARGIN, _PADDING, _LETTERS = 960, 180, 72, 24, 13  # pixels of a panel
+_RIGHT = _WIDTH - 12
 _GROUND, _INK, _FAINT, _LINE, _DOT = "#ffffff", "#1c1c1f", "#c8c8cc", "#b3261e", "#e3a9a5"
 _MEMORY = 0.05  # weight of the newest step in the line
 _MOST_DOTS = 4000
@@ -45,62 +46,78 @@ class Axis:
 
 
 def draw(folder: Path) -> Path | None:
-    """Draw the curves of the run in `folder`, beside its metrics; None where there is no step to draw.
+    """Draw the curves of the run in `folder`, beside its metrics; None where there is no step that they lack.
 
     Raises:
         OSError: the disk is full, or may not be written.
     """
-    steps = list(_read(folder / METRICS))
+    metrics, curves = folder / METRICS, folder / CURVES
+    if curves.is_file() and metrics.is_file() and curves.stat().st_mtime_ns >= metrics.stat().st_mtime_ns:
+        return None
+    steps = list(_read(metrics))
     if not steps:
         return None
     picture = Image.new("RGB", (_WIDTH, len(_PANELS) * _HEIGHT), _GROUND)
     pen = ImageDraw.Draw(picture)
     pen.font = ImageFont.load_default(_LETTERS)
     for index, (key, title, is_log) in enumerate(_PANELS):
-        _panel(pen, index * _HEIGHT, title, steps, [step[key] for step in steps], is_log)
-    with open(folder / CURVES, "wb", opener=never_a_link) as stream:
+        points = [(int(step["step"]), float(step[key])) for step in steps]
+        axis = Axis.of([value for _, value in points], is_log)
+        panel = Panel(pen, index * _HEIGHT, axis, points[0][0], points[-1][0])
+        panel.frame(title, _stage_ends(steps))
+        panel.curve(points)
+    with open(curves, "wb", opener=never_a_link) as stream:
         picture.save(stream, "PNG")
-    return folder / CURVES
+    return curves
 
 
 def _read(metrics: Path) -> Iterator[Step]:
     """The steps whose figures are numbers; a line that a crash cut short is passed over."""
-    for line in metrics.read_text("utf-8").splitlines() if metrics.is_file() else ():
+    for line in metrics.read_text("utf-8", errors="replace").splitlines() if metrics.is_file() else ():
         try:
             step = json.loads(line)
             if all(math.isfinite(step[key]) for key in ("step", *(key for key, _, _ in _PANELS))):
                 yield step
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             continue
 
 
-def _panel(
-    pen: ImageDraw.ImageDraw, top: int, title: str, steps: Sequence[Step], values: Sequence[float], is_log: bool
-) -> None:
-    """One kind of figure over the steps: every value a dot, their running mean the line."""
-    axis = Axis.of(values, is_log)
-    first, last = steps[0]["step"], steps[-1]["step"]
-    left, right, upper, lower = _MARGIN, _WIDTH - 12, top + 24, top + _HEIGHT - 24
+@dataclass(frozen=True)
+class Panel:
+    """Where one kind of figure is drawn: below `top`, over the steps from the `first` to the `last`."""
 
-    def x(step: float) -> float:
-        share: float = (step - first) / max(1, last - first)
-        return left + (right - left) * share
+    pen: ImageDraw.ImageDraw
+    top: int
+    axis: Axis
+    first: int
+    last: int
 
-    def y(value: float) -> float:
-        return lower - (lower - upper) * axis.share(value)
+    def x(self, step: float) -> float:
+        return _MARGIN + (_RIGHT - _MARGIN) * (step - self.first) / max(1, self.last - self.first)
 
-    pen.text((left, top + 4), title, fill=_INK)
-    for value in (axis.low, axis.high):
-        pen.line((left, y(value), right, y(value)), fill=_FAINT)
-        pen.text((left - 6, y(value)), f"{value:.3g}", fill=_INK, anchor="rm")
-    for step in (first, last):
-        pen.text((x(step), lower + 4), str(step), fill=_INK, anchor="lt" if step == first else "rt")
-    for step in _stage_ends(steps):
-        pen.line((x(step), upper, x(step), lower), fill=_FAINT)
-    for step, value in list(zip(steps, values, strict=True))[:: max(1, len(steps) // _MOST_DOTS)]:
-        pen.point((x(step["step"]), y(value)), fill=_DOT)
-    means = _calmed(values)
-    pen.line([(x(step["step"]), y(mean)) for step, mean in zip(steps, means, strict=True)], fill=_LINE, width=2)
+    def y(self, value: float) -> float:
+        lower = self.top + _HEIGHT - _PADDING
+        return lower - (_HEIGHT - 2 * _PADDING) * self.axis.share(value)
+
+    def frame(self, title: str, stage_ends: Iterable[float]) -> None:
+        """The title, the ends of both axes, and where a stage ended."""
+        low, high = self.y(self.axis.low), self.y(self.axis.high)
+        self.pen.text((_MARGIN, self.top + 4), title, fill=_INK)
+        for value in (self.axis.low, self.axis.high):
+            self.pen.line((_MARGIN, self.y(value), _RIGHT, self.y(value)), fill=_FAINT)
+            self.pen.text((_MARGIN - 6, self.y(value)), f"{value:.3g}", fill=_INK, anchor="rm")
+        self.pen.text((_MARGIN, low + 4), str(self.first), fill=_INK, anchor="lt")
+        self.pen.text((_RIGHT, low + 4), str(self.last), fill=_INK, anchor="rt")
+        for end in stage_ends:
+            self.pen.line((self.x(end), high, self.x(end), low), fill=_FAINT)
+
+    def curve(self, points: Sequence[tuple[int, float]]) -> None:
+        """Every value a dot, their running mean the line."""
+        for step, value in points[:: max(1, len(points) // _MOST_DOTS)]:
+            self.pen.point((self.x(step), self.y(value)), fill=_DOT)
+        means = _calmed([value for _, value in points])
+        line = [(self.x(step), self.y(mean)) for (step, _), mean in zip(points, means, strict=True)]
+        self.pen.line(line, fill=_LINE, width=2)
 
 
 def _stage_ends(steps: Sequence[Step]) -> Iterator[float]:
