@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FILE_BYTES = 1 << 20  # a scene file
-STREAM_BYTES = 64 << 20  # standard input, which may carry many scenes
+STREAM_BYTES = 64 << 20  # standard input and JSON lines, which may carry many scenes
 DOCUMENTS = 50_000  # in a file; standard input may have more
 NODES = 50_000  # values of a document once its aliases are written out
 PROMPT_LETTERS = 20_000  # many times what a model reads

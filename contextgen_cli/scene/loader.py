@@ -43,12 +43,14 @@ class Loaded:
     """The scenes that can be used, in order, and all problems.
 
     `left_out`: what cannot be used where there is any error: the names of scenes, and files that are not there.
+    `passed_over`: files of folders that have the ending of a scene's, but hold none.
     """
 
     scenes: tuple[Scene, ...]
     problems: tuple[Problem, ...]
     files: int = 0
     left_out: tuple[str, ...] = ()
+    passed_over: tuple[Path, ...] = ()
 
     @property
     def error_count(self) -> int:
@@ -86,7 +88,7 @@ class _Read:
 
 def load(arguments: Sequence[str], options: LoadOptions, stdin: TextIO | None = None) -> Loaded:
     """Read the scenes of files, folders, globs and `-` (`stdin`). Problems are returned, never raised."""
-    paths, problems = find(arguments)
+    paths, problems, passed_over = find(arguments)
     not_found = tuple(problem.file for problem in problems)
     loader = _Loader(options)
     for path in paths:
@@ -96,7 +98,9 @@ def load(arguments: Sequence[str], options: LoadOptions, stdin: TextIO | None = 
     if options.strict:
         problems = [replace(problem, severity=Severity.ERROR) for problem in problems]
     left_out = tuple(name for number, name in enumerate(names) if number not in sound)
-    return Loaded(tuple(sound.values()), tuple(by_cause(problems)), len(paths), not_found + left_out)
+    return Loaded(
+        tuple(sound.values()), tuple(by_cause(problems)), len(paths), not_found + left_out, tuple(passed_over)
+    )
 
 
 class _Loader:

@@ -11,7 +11,7 @@ from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.commands.shared.options import SCENES, confine_option, gather, option, set_option, strict_option
 from contextgen_cli.errors import EXIT_USAGE
 from contextgen_cli.models import catalogue
-from contextgen_cli.scene.check.problems import touched
+from contextgen_cli.scene.check.problems import shown, touched
 from contextgen_cli.scene.limits import ModelLimits
 from contextgen_cli.scene.loader import Loaded, LoadOptions, load
 from contextgen_cli.scene.scene import Size
@@ -75,7 +75,11 @@ def read_scenes(
         verified=verified,
         skip_invalid=checks.skip_invalid,
     )
-    return load(arguments, options, stdin=sys.stdin)
+    loaded = load(arguments, options, stdin=sys.stdin)
+    if loaded.passed_over:
+        files = touched([shown(path) for path in loaded.passed_over], "JSON file")
+        console.note(f"passed over, as no scene is in it: {files}")
+    return loaded
 
 
 def load_checked(

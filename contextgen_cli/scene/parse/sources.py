@@ -9,7 +9,7 @@ from typing import TextIO
 
 from contextgen_cli.scene import limits
 from contextgen_cli.scene.check.collector import ProblemCollector
-from contextgen_cli.scene.parse import json_source, yaml_source
+from contextgen_cli.scene.parse import json_scenes, json_source, yaml_source
 from contextgen_cli.scene.parse.missing_files import near_file
 from contextgen_cli.scene.parse.nodes import Node, Place, Spot
 from contextgen_cli.scene.parse.scalars import control_character
@@ -35,7 +35,7 @@ def read(path: Path | None, stdin: TextIO | None) -> tuple[str | None, ProblemCo
         near = near_file(path) if path is not None and isinstance(error, FileNotFoundError) else None
         report.error("unreadable-file", f"cannot read this file: {error.strerror or error}", hint=near)
         return None, report
-    limit = limits.FILE_BYTES if path else limits.STREAM_BYTES
+    limit = _limit(path)
     if len(data) > limit:
         message = f"larger than {limit // _MIB} MiB, the limit for scenes"
         report.error("file-too-large", message, hint="split it into several files")
@@ -43,10 +43,15 @@ def read(path: Path | None, stdin: TextIO | None) -> tuple[str | None, ProblemCo
     return _decoded(data, path)
 
 
+def _limit(path: Path | None) -> int:
+    """How many bytes are read of a file, or of what may carry many scenes."""
+    return limits.STREAM_BYTES if path is None or json_scenes.is_lines(path) else limits.FILE_BYTES
+
+
 def _bytes(path: Path | None, stdin: TextIO | None) -> bytes:
     if path is not None:
         with path.open("rb") as file:
-            return file.read(limits.FILE_BYTES + 1)
+            return file.read(_limit(path) + 1)
     if stdin is None:
         return b""
     raw = getattr(stdin, "buffer", None)  # bytes, so that the locale's encoding plays no part
@@ -105,9 +110,10 @@ def _place_after(before: str) -> Place:
 
 
 def documents(text: str, path: Path | None, report: ProblemCollector) -> Iterator[Node | None]:
-    """The documents of a text: JSON where it is written as JSON, YAML otherwise."""
-    is_json = path.suffix.lower() == ".json" if path else False
-    if is_json or json_source.looks_like_json(text):
+    """The documents of a text: JSON where it is written as JSON, YAML otherwise; of JSON lines one a line."""
+    if path is not None and json_scenes.is_lines(path):
+        return json_source.lines(text, report)
+    if (path is not None and json_scenes.is_json(path)) or json_source.looks_like_json(text):
         return json_source.documents(text, report)
     return yaml_source.documents(text, report)
 
