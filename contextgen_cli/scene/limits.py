@@ -29,6 +29,7 @@ LARGEST_SEED = 2**63 - 1
 LARGEST_COUNT = 10_000  # pictures of one scene
 LARGEST_STEPS = 1000
 LARGEST_GUIDANCE = 100
+LARGEST_TURN = 360  # degrees, either way
 ASPECT_TOLERANCE = 0.02  # how far a layout's aspect ratio may differ from the canvas' before we say so
 
 
