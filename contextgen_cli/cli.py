@@ -17,7 +17,7 @@ from contextgen_cli.terminal import console, interruption, streams
 # Each with the first line of its docstring, for the list of them in `--help`: to read it there would import them all.
 COMMANDS = {
     "init": "Write a starter scene to edit, at PATH: a folder (for scene.yaml in it) or a file.",
-    "validate": "Check scene files and report every problem of every file at once.",
+    "validate": "Check scene files, and tell what is wrong in all of them.",
     "compose": "Compose layout images: what the model is given to paint from.",
     "render": "Render scenes: one picture for each scene and seed.",
     "train": "Train a model, or an adapter, as CONFIG says.",

@@ -48,7 +48,7 @@ class Recipe:
 class Overrides:
     """What the user says in place of the scene; None leaves the scene's own."""
 
-    seed: int | None = None
+    seeds: tuple[int, ...] | None = None
     count: int | None = None
     steps: int | None = None
     guidance: float | None = None
@@ -263,7 +263,7 @@ def _sha256_json(value: object) -> str:
 
 
 def _seeds(scene: Scene, overrides: Overrides) -> tuple[int, ...]:
-    seeds = scene.seeds if overrides.seed is None else (overrides.seed,)
+    seeds = scene.seeds if overrides.seeds is None else overrides.seeds
     if overrides.count is None:
         return seeds
     if seeds[0] + overrides.count - 1 > LARGEST_SEED:

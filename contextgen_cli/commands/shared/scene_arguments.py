@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from contextgen_cli.commands.shared.namesakes import tell_namesake
-from contextgen_cli.commands.shared.options import SCENES, confine_option, gather, option, set_option, strict_option
+from contextgen_cli.commands.shared.options import (
+    SCENES,
+    confine_option,
+    gather,
+    option,
+    prompt_option,
+    set_option,
+    strict_option,
+)
 from contextgen_cli.errors import EXIT_USAGE
 from contextgen_cli.models import catalogue
 from contextgen_cli.scene.check.problems import shown, touched
@@ -24,18 +32,23 @@ class Checks:
     """How scenes are read, beside what they say themselves."""
 
     assignments: tuple[tuple[str, object], ...]
+    prompt: str | None
     strict: bool
     confine: bool
     skip_invalid: bool = False
 
+    @property
+    def all_assignments(self) -> tuple[tuple[str, object], ...]:
+        """What is put into every scene; a prompt of its own option is text, whatever it looks like."""
+        return self.assignments if self.prompt is None else (*self.assignments, ("prompt", self.prompt))
 
-check_options = gather(Checks, "checks", set_option, strict_option, confine_option)
+
+_reading = (prompt_option, set_option, strict_option, confine_option)
+check_options = gather(Checks, "checks", *_reading)
 use_options = gather(
     Checks,
     "checks",
-    set_option,
-    strict_option,
-    confine_option,
+    *_reading,
     option(
         "--skip-invalid",
         is_flag=True,
@@ -69,7 +82,7 @@ def read_scenes(
         deep=deep,
         strict=checks.strict,
         confine=checks.confine,
-        assignments=checks.assignments,
+        assignments=checks.all_assignments,
         models=catalogue.aliases(),
         limits_of=cache(limits_of),
         verified=verified,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from contextgen_cli.scene import limits
 from contextgen_cli.scene.check.collector import ProblemCollector
+from contextgen_cli.scene.parse import yaml_source
 from contextgen_cli.scene.parse.nodes import (
     KeyPath,
     MappingEntry,
@@ -17,6 +18,7 @@ from contextgen_cli.scene.parse.nodes import (
     TooDeepError,
     dotted,
     mapping,
+    plain,
     planted,
     scalars,
     sequence,
@@ -26,6 +28,29 @@ from contextgen_cli.scene.parse.nodes import (
 from contextgen_cli.scene.parse.scalars import control_character
 
 Assignments = Sequence[tuple[str, object]]
+
+
+def value_of(text: str) -> object:
+    """What is meant by a value on the command line: JSON (`4`, `true`, `[1, 2]`), a list or a mapping as YAML has it in
+    one line (`{image: a.png}`), or else the text itself."""
+    try:
+        value: object = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return _collection(text) if text.lstrip()[:1] in ("{", "[") else text
+    return value
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(name)
+
+
+def _collection(text: str) -> object:
+    """A list or a mapping, or the text where it is none."""
+    report = ProblemCollector(None, text)
+    nodes = list(yaml_source.documents(text, report))
+    if report.error_count or len(nodes) != 1 or nodes[0] is None:
+        return text
+    return plain(nodes[0])
 
 
 def assigned(root: Node, assignments: Assignments, report: ProblemCollector) -> Node:
