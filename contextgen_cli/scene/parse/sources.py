@@ -9,6 +9,7 @@ from typing import TextIO
 
 from contextgen_cli.scene import limits
 from contextgen_cli.scene.check.collector import ProblemCollector
+from contextgen_cli.scene.check.image_formats.foreign_files import kind_of
 from contextgen_cli.scene.parse import json_scenes, json_source, yaml_source
 from contextgen_cli.scene.parse.missing_files import near_file
 from contextgen_cli.scene.parse.nodes import Node, Place, Spot
@@ -24,6 +25,8 @@ _LOOKED_AT = 1024  # bytes of a file that tell its encoding
 _MARK = "\ufeff"
 _MARK_BEFORE_DOCUMENT = re.compile(r"^\ufeff(?=---|%|\{)|(?<=^---\n)\ufeff", re.MULTILINE)
 _MIB = 1 << 20
+_SCENE_HINT = "a scene is a text that names its pictures under `references`; `contextgen init` writes one to begin with"
+_PICTURE_HINTS = {"a PNG picture": f"{_SCENE_HINT}. Of one that contextgen painted, `contextgen inspect --scene` does"}
 
 
 def read(path: Path | None, stdin: TextIO | None) -> tuple[str | None, ProblemCollector]:
@@ -34,6 +37,9 @@ def read(path: Path | None, stdin: TextIO | None) -> tuple[str | None, ProblemCo
     except OSError as error:
         near = near_file(path) if path is not None and isinstance(error, FileNotFoundError) else None
         report.error("unreadable-file", f"cannot read this file: {error.strerror or error}", hint=near)
+        return None, report
+    if (kind := kind_of(data)) is not None:
+        report.error("not-a-scene", f"{kind}, not a scene", hint=_PICTURE_HINTS.get(kind, _SCENE_HINT))
         return None, report
     limit = _limit(path)
     if len(data) > limit:
