@@ -1,4 +1,4 @@
-"""From the arguments of a command to scenes, with every problem of every file at once.
+"""From the arguments of a command to scenes, with the problems of all files.
 
 Each document goes through the same steps: values are set from the command line, its matrix is expanded, and
 each row is held against the schema, drafted, and checked for its meaning and its images.

@@ -39,7 +39,9 @@ LIGHT = {
     "contextgen.backends.choices",
     "contextgen.backends.flux_kontext.flux_numerics",
 }  # of the library: the lists that options are made of
-LIGHT |= {f"contextgen.pictures.{name}" for name in ("colours", "masks", "orientation", "reading", "transparency")}
+LIGHT |= {
+    f"contextgen.pictures.{name}" for name in ("colours", "masks", "orientation", "reading", "transparency", "turning")
+}
 
 
 def place(module: str) -> tuple[str, str]:

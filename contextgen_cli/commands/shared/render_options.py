@@ -180,6 +180,7 @@ sampling_options = gather(
     option(
         "--seed",
         "seeds",
+        metavar="N[,N...]|random",
         type=SeedsType(),
         section=SAMPLING,
         help="Seeds for every scene, such as 7 or 1,5,9; random: one that is drawn, told and remembered.",
