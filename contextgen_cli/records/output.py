@@ -271,7 +271,8 @@ def read_record(path: Path) -> dict[str, Any]:
             raise UsageError(f"{path}: {kind}, which remembers no scene", hint=_ONLY_PNG) from problem
         reason = problem.strerror or "not a picture"
         near = near_file(path) if isinstance(problem, FileNotFoundError) else None
-        raise UsageError(f"{path}: cannot be read: {reason}", hint=near or "Give a PNG that render wrote.") from problem
+        hint = near or "Give a PNG that render wrote; `contextgen validate` reads scenes."
+        raise UsageError(f"{path}: cannot be read: {reason}", hint=hint) from problem
     except ValueError as problem:
         raise UsageError(
             f"{path}: its record cannot be read: {problem}", hint="Render never writes such a one: somebody changed it."

@@ -32,6 +32,7 @@ class LoadOptions:
     strict: bool = False  # warnings are errors
     confine: bool = False  # files outside the scene's folder are errors
     assignments: tuple[tuple[str, object], ...] = ()  # key paths and values to put into every document
+    prompt: str | None = None  # in place of every document's
     models: Collection[str] | None = None  # the aliases that `model` may name; None: any
     limits_of: Callable[[str | None], ModelLimits | None] | None = None  # of the model that a scene names; None: any
     verified: MutableSet[str] | None = None  # references that need not be decoded again; what is verified now is added
@@ -143,7 +144,7 @@ class _Loader:
         """`faults`: as many as there were before the document was read."""
         if not _is_mapping(root, report):
             return
-        root = assigned(root, self._options.assignments, report)
+        root = assigned(root, self._options.assignments, report, self._options.prompt)
         rows = matrix.rows(root, report)
         written_well = self._faults(report) == faults
         for index, row in enumerate(rows):

@@ -106,7 +106,9 @@ class PlacedReference:
     def of_plain(cls, values: Mapping[str, Any]) -> PlacedReference:
         """From values as JSON has them. KeyError, TypeError or ValueError if they are none."""
         flip = None if values.get("flip") is None else Flip(values["flip"])
-        return cls(values["reference"], Box(**values["box"]), Fit(values["fit"]), flip, values.get("rotate") or 0.0)
+        return cls(
+            values["reference"], Box(**values["box"]), Fit(values["fit"]), flip, float(values.get("rotate") or 0.0)
+        )
 
     @property
     def turn(self) -> dict[str, str | float]:

@@ -31,7 +31,10 @@ def test_a_prompt_is_checked_as_a_scenes_is(contextgen, scenes, tmp_path):
     assert "mini reads 64 tokens" in contextgen("validate", scenes, "--prompt", "crab " * 90).err
     for verb in (("validate",), ("compose", "-o", tmp_path / "out"), ("render", "-o", tmp_path / "out")):
         told = contextgen(verb[0], scenes, *verb[1:], "--prompt", "${animal} here")
-        assert told.code == 2 and "`${animal}` is no key of `matrix`" in told.err
+        assert (
+            told.code == 2
+            and "--prompt: error: `${animal}` is no key of `matrix`\n    --prompt ${animal} here\n" in told.err
+        )
 
 
 def seeds(result) -> list[int]:

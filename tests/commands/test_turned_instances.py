@@ -72,6 +72,8 @@ def test_only_what_is_turned_is_another_job(contextgen, arrow, tiny, tmp_path):
         for turn in ({}, {"rotate": 0}, {"rotate": 360}, {"rotate": 15}, {"flip": "horizontal"}, {"flip": "vertical"})
     ]
     assert jobs[0] == jobs[1] == jobs[2] and len(set(jobs)) == 4
+    contextgen("render", arrow("s"), *tiny, "-o", out)
+    assert "(changed: flip or rotate)" in contextgen("render", arrow("s", rotate=15), *tiny, "-o", out).err
 
 
 def test_what_is_turned_is_remembered_and_painted_again(contextgen, arrow, tiny, tmp_path, monkeypatch):

@@ -37,11 +37,6 @@ class Checks:
     confine: bool
     skip_invalid: bool = False
 
-    @property
-    def all_assignments(self) -> tuple[tuple[str, object], ...]:
-        """What is put into every scene; a prompt of its own option is text, whatever it looks like."""
-        return self.assignments if self.prompt is None else (*self.assignments, ("prompt", self.prompt))
-
 
 _reading = (prompt_option, set_option, strict_option, confine_option)
 check_options = gather(Checks, "checks", *_reading)
@@ -82,7 +77,8 @@ def read_scenes(
         deep=deep,
         strict=checks.strict,
         confine=checks.confine,
-        assignments=checks.all_assignments,
+        assignments=checks.assignments,
+        prompt=checks.prompt,
         models=catalogue.aliases(),
         limits_of=cache(limits_of),
         verified=verified,

@@ -1,4 +1,4 @@
-"""Applies `--set key=value` to a document before it is checked."""
+"""Applies `--set key=value` and `--prompt` to a document before it is checked."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from contextgen_cli.scene.parse.nodes import (
 )
 from contextgen_cli.scene.parse.scalars import control_character
 
+SET, PROMPT = "--set", "--prompt"
 Assignments = Sequence[tuple[str, object]]
 
 
@@ -53,10 +54,12 @@ def _collection(text: str) -> object:
     return plain(nodes[0])
 
 
-def assigned(root: Node, assignments: Assignments, report: ProblemCollector) -> Node:
-    """The document with each value put where its key path leads; mappings on the way are made."""
-    for key, value in assignments:
-        place = Place(0, 0, assignment=f"{key}={value if isinstance(value, str) else json.dumps(value)}")
+def assigned(root: Node, assignments: Assignments, report: ProblemCollector, prompt: str | None = None) -> Node:
+    """The document with each value, and the prompt, put where its key path leads; mappings on the way are made."""
+    chosen = [(key, value, f"{SET} {key}={_written(value)}") for key, value in assignments]
+    chosen += [("prompt", prompt, f"{PROMPT} {prompt}")] * (prompt is not None)
+    for key, value, typed in chosen:
+        place = Place(0, 0, assignment=typed)
         at, path = Spot(place, key), undotted(key)
         try:
             node = planted(value, place)
@@ -73,6 +76,10 @@ def assigned(root: Node, assignments: Assignments, report: ProblemCollector) -> 
             if any(control_character(str(text.value)) for text, _ in texts(node)):
                 report.twisted("control-character", "a text with a control character", at)
     return root
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _is_beyond_numbers(value: object) -> bool:
