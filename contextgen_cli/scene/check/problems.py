@@ -99,7 +99,8 @@ def by_cause(problems: Iterable[Problem]) -> list[Problem]:
     first: dict[object, Problem] = {}
     scenes: dict[object, list[str]] = {}
     for each in problems:
-        key = each if each.cause is None else (each.severity, each.code, each.message, each.cause)
+        alike = replace(each, scenes=())
+        key = alike if each.cause is None else (each.severity, each.code, each.message, each.cause)
         first.setdefault(key, each)
         scenes.setdefault(key, []).extend(each.scenes)
     return [replace(each, scenes=tuple(dict.fromkeys(scenes[key]))) for key, each in first.items()]
