@@ -154,6 +154,8 @@ def work(
             try:
                 # 2. Leave it if it is finished by now, paint and write it if not.
                 outcome = skipped(job, job_options, rank) or _do(job, renderer, job_options, listener, rank)
+            except Taken as error:
+                outcome = _failed(job, error, rank)  # the one name that another process writes to
             except EnvironmentProblem:
                 # 3. No other job would fare better without weights, device or disk.
                 raise
