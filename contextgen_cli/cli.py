@@ -17,7 +17,7 @@ from contextgen_cli.terminal import console, interruption, streams
 # Each with the first line of its docstring, for the list of them in `--help`: to read it there would import them all.
 COMMANDS = {
     "init": "Write a file to begin with: a starter scene, one of your own pictures, or a small training run.",
-    "validate": "Check scene files as render does before it paints, and report the problems of all files together.",
+    "validate": "Check scene files, and tell what is wrong in all of them.",
     "compose": "Compose layout images: what the model is given to paint from.",
     "render": "Render scenes: one picture for each scene and seed.",
     "train": "Train a model, or an adapter, as CONFIG says.",

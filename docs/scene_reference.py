@@ -14,8 +14,9 @@ _INTRODUCTION = """\
 <!-- Generated from schemas/scene.schema.json by `make docs`. Edit the schema. -->
 
 A scene file is YAML (or JSON), version 1. Paths in it are relative to the file. A file may hold several scenes,
-separated by lines `---`. `contextgen init` writes one to begin with, `contextgen validate` checks it, and
-`contextgen schema` prints the schema that lets an editor complete and explain the keys.
+separated by lines `---`; a `.jsonl` file has one a line. `contextgen init` writes one to begin with,
+`contextgen validate` checks it, and `contextgen schema` prints the schema that lets an editor complete and explain
+the keys.
 
 Words that readers of YAML disagree about are errors, not guesses: bare `yes`, `no`, `on`, `off`, `1e-3`, `16:9`,
 `012` and dates need quotes where they are text. Tags (`!!python/…`), merge keys (`<<`) and keys given twice are

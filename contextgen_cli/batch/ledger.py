@@ -46,7 +46,8 @@ _within_process = threading.Lock()  # a POSIX lock is the process's: its threads
 
 
 # Every scene was checked when the plan was made: what is wrong with one now, its files' owners did in the meantime.
-_INPUTS_CHANGED = ("SceneError", "ImageError")
+# A name is taken by another process, which will have ended by then.
+_OTHERS_DOING = ("SceneError", "ImageError", "Taken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ class Reason:
 
     @property
     def blames_job(self) -> bool:
-        """Whether the same job would fail again: not where a file was changed or gone between the plan and it."""
-        return self.kind not in _INPUTS_CHANGED
+        """Whether the same job would fail again: not where its files, or others of its name, changed meanwhile."""
+        return self.kind not in _OTHERS_DOING
 
     @classmethod
     def of(cls, error: BaseException) -> Reason:

@@ -18,7 +18,7 @@ from contextgen_cli.records.record import Weights
 from contextgen_cli.records.recording import picture_record
 from contextgen_cli.records.regular_files import sha256_of_file
 from contextgen_cli.scene.limits import LARGEST_SEED
-from contextgen_cli.scene.scene import Reference, Sampling, Scene, Size
+from contextgen_cli.scene.scene import PlacedReference, Sampling, Scene, Size
 
 NUMERICS = 1  # raised when the same job comes to other pixels
 
@@ -48,7 +48,7 @@ class Recipe:
 class Overrides:
     """What the user says in place of the scene; None leaves the scene's own."""
 
-    seed: int | None = None
+    seeds: tuple[int, ...] | None = None
     count: int | None = None
     steps: int | None = None
     guidance: float | None = None
@@ -223,20 +223,19 @@ def _determining(scene: Scene, recipe: Recipe, digests: Mapping[Path, str]) -> d
     def digest(path: Path | None) -> str | None:
         return None if path is None else digests[path]
 
-    def placed(reference: Reference, box: tuple[int, int, int, int], fit: str) -> dict[str, Any]:
+    def placed(instance: PlacedReference) -> dict[str, Any]:
+        reference = scene.reference(instance.reference)
         crop = None if reference.crop is None else reference.crop.pixels
         image, mask = digest(reference.image), digest(reference.mask)
-        return {"image": image, "mask": mask, "crop": crop, "box": box, "fit": fit}
+        place = {"box": instance.box.pixels, "fit": instance.fit.value, **instance.turn}
+        return {"image": image, "mask": mask, "crop": crop, **place}
 
     return {
         "numerics": NUMERICS,
         "prompt": scene.prompt,
         "canvas": [scene.canvas.width, scene.canvas.height],
         "layout": digest(scene.layout),
-        "instances": [
-            placed(scene.reference(instance.reference), instance.box.pixels, instance.fit.value)
-            for instance in scene.instances
-        ],
+        "instances": list(map(placed, scene.instances)),
         "steps": scene.sampling.steps,
         "guidance": scene.sampling.guidance,
         "model": recipe.model.digest,
@@ -266,7 +265,7 @@ def _sha256_json(value: object) -> str:
 
 
 def _seeds(scene: Scene, overrides: Overrides) -> tuple[int, ...]:
-    seeds = scene.seeds if overrides.seed is None else (overrides.seed,)
+    seeds = scene.seeds if overrides.seeds is None else overrides.seeds
     if overrides.count is None:
         return seeds
     if seeds[0] + overrides.count - 1 > LARGEST_SEED:

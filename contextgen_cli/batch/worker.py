@@ -168,6 +168,8 @@ def work(
                     or _taken_back(job, job_options, listener, rank)
                     or _do(job, renderer, job_options, listener, rank)
                 )
+            except Taken as error:
+                outcome = _failed(job, error, rank)  # the one name that another process writes to
             except EnvironmentProblem:
                 # 3. No other job would fare better without weights, device or disk.
                 raise

@@ -15,6 +15,7 @@ from contextgen_cli.models.numerics import DTYPES
 from contextgen_cli.records.output import read_record
 from contextgen_cli.records.record import PictureRecord, Weights, parse_record
 from contextgen_cli.scene.check.problems import printable
+from contextgen_cli.scene.scene import PlacedReference
 from contextgen_cli.scene.writing import to_yaml
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.sink import Output
@@ -76,12 +77,17 @@ def _as_text(picture: Path, remembered: PictureRecord) -> str:
         "versions": ", ".join(f"{name} {version}" for name, version in remembered.versions.items()),
     }
     instances = [
-        f"  {number} {printable(instance.reference)} at {instance.box.pixels}, fit {instance.fit.value}"
+        f"  {number} {printable(instance.reference)} at {instance.box.pixels}, {_fitted(instance)}"
         for number, instance in enumerate(scene.instances, start=1)
     ]
     inputs = [printable(f"  {digest[:12]}  {name}") for name, digest in remembered.inputs.items()]
     told = [f"{name + ':':<10}{printable(str(value))}" for name, value in lines.items()]
     return "\n".join([str(picture), *told, "instances, back to front:", *instances, "inputs:", *inputs])
+
+
+def _fitted(instance: PlacedReference) -> str:
+    turn = (f"{key} {value:g}" if key == "rotate" else f"{key} {value}" for key, value in instance.turn.items())
+    return ", ".join([f"fit {instance.fit.value}", *turn])
 
 
 def _weights(weights: Weights) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from contextgen_cli.app.render import RenderRequest, RenderRun
@@ -10,6 +11,7 @@ from contextgen_cli.batch.plan import Overrides
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.render_options import (
     SEVERAL_SEEDS,
+    DrawnSeed,
     Keeping,
     Reporting,
     Running,
@@ -67,7 +69,7 @@ def command(
     of the pictures go to standard output, one a line. A picture that is there already is left alone, so the same
     command again goes on where a run ended, however it ended.
     """
-    refuse_seeds_for_scenes(scenes, overrides)
+    overrides = with_plain_seeds(scenes, overrides)
     refuse_replacing_folders(keeping)
     request = RenderRequest(
         Destination.parse(keeping.output, embed_record=not keeping.no_metadata, replace=keeping.replace),
@@ -117,11 +119,22 @@ def command(
                 return run.paint().exit_code
 
 
-def refuse_seeds_for_scenes(scenes: Sequence[str], overrides: Overrides) -> None:
-    """Refuse `--seed 1 2 3`, of which all but the first would be scenes."""
+def with_plain_seeds(scenes: Sequence[str], overrides: Overrides) -> Overrides:
+    """The seeds as numbers; says which one was drawn, where that was asked for.
+
+    Raises:
+        UsageError: `--seed 1 2 3`, of which all but the first would be scenes; or several with a count.
+    """
+    if overrides.seeds is None:
+        return overrides
     numbers = [scene for scene in scenes if scene.isdecimal() and not Path(scene).exists()]
-    if overrides.seed is not None and numbers:
-        raise UsageError(f"--seed takes one number: {', '.join(numbers)} would be scene files", hint=SEVERAL_SEEDS)
+    if numbers:
+        raise UsageError(f"--seed takes one word: {', '.join(numbers)} would be scene files", hint=SEVERAL_SEEDS)
+    if overrides.count is not None and len(overrides.seeds) > 1:
+        raise UsageError("--count counts from one seed, and --seed has several", hint="Leave one of them away.")
+    if isinstance(overrides.seeds[0], DrawnSeed):
+        console.note(f"the seed drawn is {overrides.seeds[0]}: --seed {overrides.seeds[0]} gives the same pictures")
+    return replace(overrides, seeds=tuple(map(int, overrides.seeds)))
 
 
 def refuse_replacing_folders(keeping: Keeping) -> None:

@@ -45,10 +45,11 @@ def command(
     model: str | None,
     report: str,
 ) -> int:
-    """Check scene files as render does before it paints, and report the problems of all files together.
+    """Check scene files, and tell what is wrong in all of them.
 
-    Images are decoded, each once, so some hundred scenes take seconds; with --shallow a thousand do. What is wrong
-    with an image is one problem, in however many scenes. Exit code 0: no errors (there may be warnings); 2: errors.
+    It is the check that compose and render begin with: images are decoded, each once, unless --shallow is given. What
+    is wrong with an image is one problem, in however many scenes. Exit code 0: no errors (there may be warnings);
+    2: errors.
     """
     if model is not None:
         _hold_against(model)

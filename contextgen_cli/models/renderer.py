@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from contextgen.pictures.turning import flipped_and_rotated, rotated_size
 from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe
 from contextgen_cli.errors import DeviceError, OutOfMemory, SceneError, WeightsError
 from contextgen_cli.models import devices, error_translation
@@ -16,7 +17,7 @@ from contextgen_cli.models.devices import Device, Footprint, choose_device, foot
 from contextgen_cli.models.loading import Model, check_here, find_model, open_painter
 from contextgen_cli.models.numerics import DTYPES, Settings
 from contextgen_cli.records.output import Composition
-from contextgen_cli.scene.check.images import look_at, look_at_layout, open_layout, open_reference
+from contextgen_cli.scene.check.images import look_at, look_at_layout, open_layout, open_placed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -242,7 +243,7 @@ def picture_of(scene: Scene, steps: int, seed: int) -> Picture:
 def _instance(scene: Scene, placed: PlacedReference) -> Instance:
     from contextgen.method.layout import Instance
 
-    image, mask = open_reference(scene.reference(placed.reference))
+    image, mask = open_placed(scene.reference(placed.reference), placed)
     if image.mode == "L":
         image = image.convert("RGB")
     image.putalpha(mask)  # a mask of its own would be read again, as one that nobody has seen
@@ -253,7 +254,9 @@ def _silhouette(scene: Scene, placed: PlacedReference) -> Silhouette:
     from contextgen.backends.base import Silhouette
 
     look = look_at(scene.reference(placed.reference))
-    return Silhouette(look.silhouette, (look.size.width, look.size.height), placed.box.pixels, placed.fit.value)
+    mask = flipped_and_rotated(look.silhouette, placed.flip and placed.flip.value, placed.rotate)
+    size = rotated_size((look.size.width, look.size.height), placed.rotate)
+    return Silhouette(mask, size, placed.box.pixels, placed.fit.value)
 
 
 def _check_canvas(scene: Scene, model: Model) -> None:

@@ -28,12 +28,16 @@ from contextgen_cli.records.foreign_json import parse_object
 from contextgen_cli.records.picture_file import RECORD_KEY
 from contextgen_cli.records.regular_files import open_regular
 from contextgen_cli.records.unwritable import NO_LINK, unwritable
+from contextgen_cli.scene.check.image_formats.foreign_files import kind_of
 from contextgen_cli.scene.parse.missing_files import near_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 STDOUT = "-"
+_PNG = "a PNG picture"
+_ONLY_PNG = "Only a PNG as render wrote it does; most editors and services drop it."
+_BEGINNING = 512  # bytes that tell what a file is
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk of every PNG
 _OTHER_FILE = re.compile(  # what nobody calls a folder
     r"\.(jpe?g|webp|gif|bmp|tiff?|avif|heic|svg|pdf|psd|mp4|txt|md|html?|jsonl?|ya?ml|csv|toml|xml|log|zip|tar|gz)",
@@ -277,19 +281,27 @@ def read_record(path: Path) -> dict[str, Any]:
     try:
         record = _read_record(path)
     except OSError as problem:
+        if (kind := _kind(path)) not in (None, _PNG):
+            raise UsageError(f"{path}: {kind}, which remembers no scene", hint=_ONLY_PNG) from problem
         reason = problem.strerror or "not a picture"
         near = near_file(path) if isinstance(problem, FileNotFoundError) else None
-        raise UsageError(f"{path}: cannot be read: {reason}", hint=near or "Give a PNG that render wrote.") from problem
+        hint = near or "Give a PNG that render wrote; `contextgen validate` reads scenes."
+        raise UsageError(f"{path}: cannot be read: {reason}", hint=hint) from problem
     except ValueError as problem:
         raise UsageError(
             f"{path}: its record cannot be read: {problem}", hint="Render never writes such a one: somebody changed it."
         ) from problem
     if record is None:
-        raise UsageError(
-            f"{path}: remembers no scene",
-            hint="Only a PNG as render wrote it does; most editors and services drop it.",
-        )
+        raise UsageError(f"{path}: {_PNG} that remembers no scene", hint=_ONLY_PNG)
     return record
+
+
+def _kind(path: Path) -> str | None:
+    try:
+        with open_regular(path) as file:
+            return kind_of(file.read(_BEGINNING))
+    except OSError:
+        return None
 
 
 def _temporary(path: Path) -> Path:

@@ -82,6 +82,8 @@ def _check_instances(fields: Fields, names: set[str]) -> None:
         if instance.text("reference", _LONGEST_NAME) not in names:
             raise ValueError(f"`{instance.name('reference')}` is none of the references")
         _check_box(instance.object("box"), -_FARTHEST, _FARTHEST, limits.BOX_PIXELS)
+        if instance.has("rotate"):
+            instance.number("rotate", -limits.LARGEST_TURN, limits.LARGEST_TURN)
 
 
 def _check_box(fields: Fields, least: int, most: int, pixels: int) -> None:

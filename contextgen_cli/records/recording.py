@@ -13,6 +13,7 @@ from contextgen_cli.scene.scene import Scene
 from contextgen_cli.scene.writing import to_record
 
 RECORD_VERSION = 1
+_TURNS = ("flip", "rotate")
 LIBRARIES = ("torch", "diffusers", "transformers", "pillow")  # whose versions may change pixels
 
 
@@ -69,10 +70,12 @@ def _scene_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[s
         yield "prompt"
     if old.get("canvas") != new["canvas"]:
         yield f"canvas {_size(old.get('canvas'))} -> {_size(new['canvas'])}"
-    if [_without(each, "reference") for each in old.get("instances") or []] != [
-        _without(each, "reference") for each in new["instances"]
-    ]:
+    placed = [[_without(each, "reference", *_TURNS) for each in record.get("instances") or []] for record in (old, new)]
+    if placed[0] != placed[1]:
         yield "boxes"
+    turns = [[[each.get(key) for key in _TURNS] for each in record.get("instances") or []] for record in (old, new)]
+    if len(placed[0]) == len(placed[1]) and turns[0] != turns[1]:
+        yield "flip or rotate"
     before = old.get("sampling") or {}
     yield from (f"{key} {before.get(key)} -> {now}" for key, now in new["sampling"].items() if before.get(key) != now)
     if {name: value["crop"] for name, value in (old.get("references") or {}).items()} != {
@@ -112,5 +115,5 @@ def _size(canvas: Mapping[str, int] | None) -> str:
     return f"{canvas['width']}x{canvas['height']}" if canvas else "unknown"
 
 
-def _without(record: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name != key}
+def _without(record: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in keys}

@@ -11,7 +11,7 @@ import hashlib
 import html
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from contextgen_cli.models.devices import gibibytes
 from contextgen_cli.records.places import without_places
 from contextgen_cli.report.entries import Entry
 from contextgen_cli.report.replay_command import ReplayCommands
-from contextgen_cli.report.subjects import Shown, Subjects, place, share
+from contextgen_cli.report.subjects import Shown, Subjects, Use, place, share, use_of
 from contextgen_cli.resources import resource
 
 _POLICY = "default-src 'none'; img-src 'self' data: file:; style-src '{style}'; script-src '{script}'; base-uri 'none'"
@@ -137,7 +137,7 @@ class _Describer:
         if entry.record is None:
             return {"prompt": None, "boxes": [], "refs": [], "layout": None}
         scene, digests, model = entry.record.scene, entry.record.inputs, entry.record.model.name
-        shown = {each.name: each for each in self.subjects.shown(scene, digests, model)}
+        shown = self.subjects.shown(scene, digests, model)
         return {
             "prompt": scene.prompt,
             "canvas": [scene.canvas.width, scene.canvas.height],
@@ -150,7 +150,7 @@ class _Describer:
         address = shown.cutout.address if shown.cutout else None
         return [shown.name, self.assets.number(address), self._told(shown.note)]
 
-    def _layout(self, entry: Entry, shown: dict[str, Shown]) -> dict[str, Any]:
+    def _layout(self, entry: Entry, shown: Mapping[Use, Shown]) -> dict[str, Any]:
         """The layout image where there is one, else what it is made of: cut-outs at their places."""
         assert entry.record is not None
         scene, digests = entry.record.scene, entry.record.inputs
@@ -161,7 +161,7 @@ class _Describer:
         pieces = [
             [self.assets.number(cutout.address), *place(instance, cutout, scene.canvas)]
             for instance in scene.instances
-            if (cutout := shown[instance.reference].cutout) is not None
+            if (cutout := shown[use_of(instance)].cutout) is not None
         ]
         return {"pieces": pieces}
 

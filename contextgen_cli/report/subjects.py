@@ -12,7 +12,7 @@ from contextgen_cli.models.catalogue import recorded_card
 from contextgen_cli.records import picture_file
 from contextgen_cli.records.inputs import Finder
 from contextgen_cli.report.thumbnails import data_address, reduced
-from contextgen_cli.scene.check.images import open_layout, open_reference
+from contextgen_cli.scene.check.images import open_layout, open_placed
 from contextgen_cli.scene.scene import PlacedReference, Reference, Scene, Size
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _SIDE = 160  # pixels of a cut-out
 _HALF = 128  # masks are cut at one half of 255
 
+Use = tuple[object, ...]  # a reference's name, and how it is mirrored and turned
 Share = tuple[float, float, float, float]  # left, top, width and height, in per cent of the canvas
 
 
@@ -54,23 +55,24 @@ class Subjects:
     def __init__(self, finder: Finder, side: int) -> None:
         self._finder = finder
         self._side = side
-        self._shown: dict[tuple[Reference, ModelCard, Size], Shown] = {}
+        self._shown: dict[tuple[Reference, Use, ModelCard, Size], Shown] = {}
         self._cards: dict[str, ModelCard] = {}
         self._layouts: dict[Path, str | None] = {}
 
-    def shown(self, scene: Scene, digests: Mapping[str, str], model: str) -> list[Shown]:
-        """The references of a scene that instances use, in its order, as the model of that name sees them."""
+    def shown(self, scene: Scene, digests: Mapping[str, str], model: str) -> dict[Use, Shown]:
+        """The references of a scene in its order, each in every way in which instances use it, as the model of that
+        name sees them."""
         if model not in self._cards:
             self._cards[model] = recorded_card(model)
         card = self._cards[model]
         located, lost = self._finder.locate(scene, digests)
         complaints = {each.name: each.complaint.split(" (")[0] for each in lost}
-        used = {instance.reference for instance in scene.instances}
-        return [
-            self._look(now, [complaints[path] for path in _paths(recorded) if path in complaints], card, scene.canvas)
-            for recorded, now in zip(scene.references, located.references, strict=True)
-            if recorded.name in used
-        ]
+        found = {}
+        for recorded, now in zip(scene.references, located.references, strict=True):
+            lacks = [complaints[path] for path in _paths(recorded) if path in complaints]
+            for instance in (each for each in scene.instances if each.reference == recorded.name):
+                found[use_of(instance)] = self._look(now, instance, lacks, card, scene.canvas)
+        return found
 
     def own_layout(self, scene: Scene, digests: Mapping[str, str]) -> str | None:
         """The layout image that a scene names, if it is still there."""
@@ -97,16 +99,23 @@ class Subjects:
                 self._layouts[path] = None
         return self._layouts[path]
 
-    def _look(self, reference: Reference, complaints: list[str], card: ModelCard, canvas: Size) -> Shown:
+    def _look(
+        self, reference: Reference, placed: PlacedReference, complaints: list[str], card: ModelCard, canvas: Size
+    ) -> Shown:
         if complaints:
             return Shown(reference.name, note=", ".join(complaints))
-        key = reference, card, canvas
+        key = reference, use_of(placed), card, canvas
         if key not in self._shown:
             try:
-                self._shown[key] = Shown(reference.name, _cut_out(*open_reference(reference), card, canvas))
+                self._shown[key] = Shown(reference.name, _cut_out(*open_placed(reference, placed), card, canvas))
             except SceneError as problem:
                 self._shown[key] = Shown(reference.name, note=problem.message)
         return self._shown[key]
+
+
+def use_of(instance: PlacedReference) -> Use:
+    """What of an instance decides how its reference looks."""
+    return instance.reference, *instance.turn.items()
 
 
 def place(instance: PlacedReference, cutout: Cutout, canvas: Size) -> Share:

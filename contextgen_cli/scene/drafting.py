@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from contextgen_cli.scene.parse.nodes import Key, KeyPath, Node, child, children, descendant, items
 from contextgen_cli.scene.scene import (
     DEFAULT_SEEDS,
     Box,
     Fit,
+    Flip,
     PlacedReference,
     Reference,
     Sampling,
@@ -101,6 +103,10 @@ class _Drafter:
         node = self._usable(*path)
         return _whole(node) if node is not None else None
 
+    def _number(self, *path: Key) -> float | None:
+        node = self._usable(*path)
+        return float(str(node.value)) if node is not None else None
+
     def _path(self, *path: Key) -> Path | None:
         text = self._text(*path)
         return self._folder / text if text is not None else None
@@ -132,16 +138,17 @@ class _Drafter:
         place = self._usable("instances", index, "box")
         if reference is None or place is None or self._usable("instances", index) is None:
             return None
-        fit = self._text("instances", index, "fit")
-        instance = PlacedReference(reference, box(place, canvas))
-        return replace(instance, fit=Fit(fit)) if fit is not None else instance
+        fit, flip = self._text("instances", index, "fit"), self._text("instances", index, "flip")
+        given = {
+            "fit": None if fit is None else Fit(fit),
+            "flip": None if flip is None else Flip(flip),
+            "rotate": self._number("instances", index, "rotate"),
+        }
+        chosen: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        return PlacedReference(reference, box(place, canvas), **chosen)
 
     def _sampling(self) -> Sampling:
-        guidance = self._usable("sampling", "guidance")
-        return Sampling(
-            steps=self._integer("sampling", "steps"),
-            guidance=float(str(guidance.value)) if guidance is not None else None,
-        )
+        return Sampling(self._integer("sampling", "steps"), self._number("sampling", "guidance"))
 
     def _seeds(self) -> tuple[int, ...] | None:
         listed = self._usable("seeds")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FILE_BYTES = 1 << 20  # a scene file
-STREAM_BYTES = 64 << 20  # standard input, which may carry many scenes
+STREAM_BYTES = 64 << 20  # standard input and JSON lines, which may carry many scenes
 DOCUMENTS = 50_000  # in a file; standard input may have more
 NODES = 50_000  # values of a document once its aliases are written out
 PROMPT_LETTERS = 20_000  # many times what a model reads
@@ -29,6 +29,7 @@ LARGEST_SEED = 2**63 - 1
 LARGEST_COUNT = 10_000  # pictures of one scene
 LARGEST_STEPS = 1000
 LARGEST_GUIDANCE = 100
+LARGEST_TURN = 360  # degrees, either way
 ASPECT_TOLERANCE = 0.02  # how far a layout's aspect ratio may differ from the canvas' before we say so
 
 

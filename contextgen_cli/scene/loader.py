@@ -1,4 +1,4 @@
-"""From the arguments of a command to scenes, with every problem of every file at once.
+"""From the arguments of a command to scenes, with the problems of all files.
 
 Each document goes through the same steps: values are set from the command line, its matrix is expanded, and
 each row is held against the schema, drafted, and checked for its meaning and its images.
@@ -32,6 +32,7 @@ class LoadOptions:
     strict: bool = False  # warnings are errors
     confine: bool = False  # files outside the scene's folder are errors
     assignments: tuple[tuple[str, object], ...] = ()  # key paths and values to put into every document
+    prompt: str | None = None  # in place of every document's
     models: Collection[str] | None = None  # the aliases that `model` may name; None: any
     limits_of: Callable[[str | None], ModelLimits | None] | None = None  # of the model that a scene names; None: any
     verified: MutableSet[str] | None = None  # references that need not be decoded again; what is verified now is added
@@ -43,12 +44,14 @@ class Loaded:
     """The scenes that can be used, in order, and all problems.
 
     `left_out`: what cannot be used where there is any error: the names of scenes, and files that are not there.
+    `passed_over`: files of folders that have the ending of a scene's, but hold none.
     """
 
     scenes: tuple[Scene, ...]
     problems: tuple[Problem, ...]
     files: int = 0
     left_out: tuple[str, ...] = ()
+    passed_over: tuple[Path, ...] = ()
 
     @property
     def error_count(self) -> int:
@@ -86,7 +89,7 @@ class _Read:
 
 def load(arguments: Sequence[str], options: LoadOptions, stdin: TextIO | None = None) -> Loaded:
     """Read the scenes of files, folders, globs and `-` (`stdin`). Problems are returned, never raised."""
-    paths, problems = find(arguments)
+    paths, problems, passed_over = find(arguments)
     not_found = tuple(problem.file for problem in problems)
     loader = _Loader(options)
     for path in paths:
@@ -96,7 +99,9 @@ def load(arguments: Sequence[str], options: LoadOptions, stdin: TextIO | None = 
     if options.strict:
         problems = [replace(problem, severity=Severity.ERROR) for problem in problems]
     left_out = tuple(name for number, name in enumerate(names) if number not in sound)
-    return Loaded(tuple(sound.values()), tuple(by_cause(problems)), len(paths), not_found + left_out)
+    return Loaded(
+        tuple(sound.values()), tuple(by_cause(problems)), len(paths), not_found + left_out, tuple(passed_over)
+    )
 
 
 class _Loader:
@@ -139,7 +144,7 @@ class _Loader:
         """`faults`: as many as there were before the document was read."""
         if not _is_mapping(root, report):
             return
-        root = assigned(root, self._options.assignments, report)
+        root = assigned(root, self._options.assignments, report, self._options.prompt)
         rows = matrix.rows(root, report)
         written_well = self._faults(report) == faults
         for index, row in enumerate(rows):

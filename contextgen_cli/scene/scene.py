@@ -30,6 +30,13 @@ class Fit(str, Enum):
     IMAGE = "image"
 
 
+class Flip(str, Enum):
+    """How a reference is mirrored: `horizontal` exchanges left and right."""
+
+    HORIZONTAL = "horizontal"
+    VERTICAL = "vertical"
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """Width and height in pixels."""
@@ -88,11 +95,28 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class PlacedReference:
-    """One subject at one place of the canvas."""
+    """One subject at one place of the canvas; the reference, mask and all, is mirrored, then turned, before it is put
+    there."""
 
     reference: str
     box: Box
     fit: Fit = Fit.AREA
+    flip: Flip | None = None
+    rotate: float = 0.0  # degrees, clockwise
+
+    @classmethod
+    def of_plain(cls, values: Mapping[str, Any]) -> PlacedReference:
+        """From values as JSON has them. KeyError, TypeError or ValueError if they are none."""
+        flip = None if values.get("flip") is None else Flip(values["flip"])
+        return cls(
+            values["reference"], Box(**values["box"]), Fit(values["fit"]), flip, float(values.get("rotate") or 0.0)
+        )
+
+    @property
+    def turn(self) -> dict[str, str | float]:
+        """How it is mirrored and turned, as plain values; what it is not is not in it."""
+        flip = {} if self.flip is None else {"flip": self.flip.value}
+        return {**flip, **({"rotate": self.rotate} if self.rotate % 360 else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +168,7 @@ class Scene:
             prompt=values["prompt"],
             canvas=Size(**values["canvas"]),
             references=tuple(references),
-            instances=tuple(
-                PlacedReference(each["reference"], Box(**each["box"]), Fit(each["fit"])) for each in values["instances"]
-            ),
+            instances=tuple(map(PlacedReference.of_plain, values["instances"])),
             layout=_path(values["layout"]),
             seeds=tuple(values["seeds"]),
             sampling=Sampling(**values["sampling"]),

@@ -39,8 +39,12 @@ def _lines(scene: Scene, base: Path, named: bool) -> Iterator[str]:
     for instance in scene.instances:
         yield f"  - reference: {_text(instance.reference)}"
         yield f"    box: {{{', '.join(_box_parts(instance.box, scene.canvas))}}}"
-        if instance != PlacedReference(instance.reference, instance.box):
+        if instance.fit is not PlacedReference(instance.reference, instance.box).fit:
             yield f"    fit: {instance.fit.value}"
+        if instance.flip is not None:
+            yield f"    flip: {instance.flip.value}"
+        if instance.rotate:
+            yield f"    rotate: {_number(instance.rotate)}"
     if scene.layout is not None:
         yield f"layout: {_text(_relative(scene.layout, base))}"
     yield f"seeds: [{', '.join(map(str, scene.seeds))}]"
@@ -125,7 +129,12 @@ def to_record(scene: Scene) -> dict[str, Any]:
         "canvas": {"width": scene.canvas.width, "height": scene.canvas.height},
         "references": {reference.name: _reference_record(reference, folder) for reference in scene.references},
         "instances": [
-            {"reference": instance.reference, "box": _box_record(instance.box), "fit": instance.fit.value}
+            {
+                "reference": instance.reference,
+                "box": _box_record(instance.box),
+                "fit": instance.fit.value,
+                **instance.turn,
+            }
             for instance in scene.instances
         ],
         "layout": _portable(scene.layout, folder),

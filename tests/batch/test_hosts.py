@@ -22,7 +22,7 @@ from contextgen_cli.batch.serialization import Event, event_from_json, event_to_
 from contextgen_cli.batch.worker import JobOptions, Outcome, Status
 from contextgen_cli.errors import EnvironmentProblem, OutputError
 from contextgen_cli.records.output import Destination
-from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, SceneSource
+from contextgen_cli.scene.scene import Box, Fit, Flip, PlacedReference, Reference, SceneSource
 from contextgen_cli.terminal.progress import Silence
 
 KEY = b"a key of the run"
@@ -53,7 +53,7 @@ def full_job():
     scene = replace(
         bare.scene,
         references=(Reference("crab", Path("/r/ä.png"), Path("/r/m.png"), Box(0, 0, 9, 9)), Reference("b", Path("b"))),
-        instances=(PlacedReference("crab", Box(0.5, 1, 2, 3), Fit.STRETCH),),
+        instances=(PlacedReference("crab", Box(0.5, 1, 2, 3), Fit.STRETCH, Flip.VERTICAL, -7.5),),
         layout=Path("/l.png"),
         seeds=(3,),
         source=SceneSource(Path("/s.yaml"), 1, 2, (("who", "a fox"), ("n", 1.5))),

@@ -160,9 +160,9 @@ def test_a_vanished_image_is_named(scene, tmp_path):
 
 
 def test_counting_stops_at_the_largest_seed(scene):
-    assert make(scene, seed=LARGEST_SEED - 1, count=2).jobs[-1].seed == LARGEST_SEED
+    assert make(scene, seeds=(LARGEST_SEED - 1,), count=2).jobs[-1].seed == LARGEST_SEED
     with pytest.raises(UsageError, match="the last of 2 seeds"):
-        make(scene, seed=LARGEST_SEED, count=2)
+        make(scene, seeds=(LARGEST_SEED,), count=2)
 
 
 def test_a_box_that_size_shrinks_to_nothing_is_refused(scene):

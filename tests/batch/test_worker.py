@@ -20,7 +20,7 @@ from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe, Weights, sha25
 from contextgen_cli.batch.resume import plan_status
 from contextgen_cli.batch.worker import JobOptions, Outcome, Overview, Status
 from contextgen_cli.errors import DeviceError, JobError, OutOfMemory, OutputError
-from contextgen_cli.records.output import Composition, Destination, encode, read_record, write
+from contextgen_cli.records.output import Composition, Destination, Taken, encode, read_record, write
 from contextgen_cli.scene.scene import Sampling, Scene, Size
 from contextgen_cli.terminal.progress import Bars, Clock, JsonLines, PlainLines, Silence, duration, stopwatch
 
@@ -114,6 +114,21 @@ def test_what_no_other_job_would_survive_ends_the_run(tmp_path, error):
         list(outcomes)
     assert painter.painted == ["a", "b"]
     assert pictures(tmp_path) == ["a-0.png"]
+
+
+def test_a_name_that_another_process_takes_again_and_again_is_one_failure_and_tried_again(tmp_path, monkeypatch):
+    def write_or_lose(path, data, *, replacing=True):
+        if path.name == "b-0.png":
+            raise Taken(f"{path} is taken")
+        write(path, data, replacing=replacing)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("contextgen_cli.batch.worker.write", write_or_lose)
+        outcomes = list(run(tmp_path, {})[1])
+    assert [outcome.status for outcome in outcomes] == [Status.RENDERED, Status.FAILED, Status.RENDERED]
+    assert "another process writes pictures of this name" in outcomes[1].reason.message
+    painter, outcomes = run(tmp_path, {})
+    assert [outcome.status for outcome in outcomes][-1] is Status.RENDERED and painter.painted == ["b"]
 
 
 def test_what_is_done_is_skipped_unless_fresh(tmp_path):

@@ -61,7 +61,10 @@ def test_the_scene_comes_back_and_renders_to_the_same_bytes(contextgen, tiny, pi
     [
         ("missing.png", None, "No such file"),
         ("text.png", b"hello", "not a picture"),
-        ("plain.png", "image", "remembers no scene"),
+        ("plain.png", "image", "a PNG picture that remembers no scene"),
+        ("photo.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF\0", "photo.jpg: a JPEG picture, which remembers no scene"),
+        ("named.png", b"\xff\xd8\xff\xe0\0\x10JFIF\0", "named.png: a JPEG picture, which remembers no scene"),
+        ("leaflet.pdf", b"%PDF-1.7\n", "leaflet.pdf: a PDF document, which remembers no scene"),
         ("other.png", encode(Image.new("RGB", (8, 8)), {"scene": {"version": 9}}), "cannot be read"),
     ],
 )

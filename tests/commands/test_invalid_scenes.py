@@ -41,6 +41,11 @@ def test_one_damaged_image_is_one_error_of_all_scenes_that_use_it(contextgen, fo
     assert not (tmp_path / "out").exists()
 
 
+def test_what_the_command_line_makes_wrong_is_one_error_too(contextgen, folder):
+    told = contextgen("validate", folder / "d.yaml", folder / "e.yaml", "--set", "canvas.width=100")
+    assert told.code == 2 and told.err.count("error: ") == 1 and "in 2 scenes: d, e" in told.err
+
+
 def test_the_other_formats_name_the_scenes_too(contextgen, folder):
     assert "%0Ain 3 scenes: a, b, c%0A" in contextgen("validate", folder, "--format", "github").out
     log = json.loads(contextgen("validate", folder, "--format", "sarif").out)

@@ -197,7 +197,7 @@ def test_a_picture_without_a_record_is_told_with_all_other_problems(contextgen, 
     Image.new("RGB", (8, 8)).save(place / "bare.png")
     result = contextgen("replay", "bare.png", "gone.png", "out/picnic-7.png", *TINY)
     assert (result.code, result.out) == (2, "")
-    assert "bare.png: remembers no scene" in result.err
+    assert "bare.png: a PNG picture that remembers no scene" in result.err
     assert "gone.png: cannot be read" in result.err
     assert not (place / "replays").exists()
 

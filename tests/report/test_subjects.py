@@ -48,9 +48,10 @@ def shape(request, tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("frame", MODELS)
 @pytest.mark.parametrize("fit", ["area", "stretch", "image"])
-def test_the_page_shows_subjects_where_the_layout_image_has_them(contextgen, tmp_path, shape, fit, frame):
+@pytest.mark.parametrize("turn", [{}, {"flip": "horizontal", "rotate": 90}], ids=["upright", "turned"])
+def test_the_page_shows_subjects_where_the_layout_image_has_them(contextgen, tmp_path, shape, fit, frame, turn):
     instances = [
-        {"reference": "crab", "box": dict(zip(("x", "y", "width", "height"), box, strict=True)), "fit": fit}
+        {"reference": "crab", "box": dict(zip(("x", "y", "width", "height"), box, strict=True)), "fit": fit, **turn}
         for box in BOXES.values()
     ]
     said = {

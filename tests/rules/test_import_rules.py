@@ -41,7 +41,9 @@ LIGHT = {
     "contextgen.backends.flux_kontext.flux_numerics",
     "contextgen.method.ablations",
 }  # of the library: the lists that options are made of
-LIGHT |= {f"contextgen.pictures.{name}" for name in ("colours", "masks", "orientation", "reading", "transparency")}
+LIGHT |= {
+    f"contextgen.pictures.{name}" for name in ("colours", "masks", "orientation", "reading", "transparency", "turning")
+}
 
 
 def place(module: str) -> tuple[str, str]:

@@ -50,6 +50,8 @@ def test_defaults_that_are_values_are_written() -> None:
         ("properties.count", "maximum", limits.LARGEST_COUNT),
         ("properties.sampling.properties.steps", "maximum", limits.LARGEST_STEPS),
         ("properties.sampling.properties.guidance", "maximum", limits.LARGEST_GUIDANCE),
+        ("properties.instances.items.properties.rotate", "maximum", limits.LARGEST_TURN),
+        ("properties.instances.items.properties.rotate", "minimum", -limits.LARGEST_TURN),
     ],
 )
 def test_every_limit_is_the_programs(place: str, keyword: str, limit: int) -> None:

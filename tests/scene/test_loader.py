@@ -95,7 +95,7 @@ def test_folders_globs_and_files_each_once(folder: Path, monkeypatch: pytest.Mon
         ("*.yml", "no-scenes", None),
         ("empty", "no-scenes", ".yaml"),
         ("", "no-such-file", None),
-        ("crab.png", "not-utf8", "UTF-8"),
+        ("crab.png", "not-a-scene", "a PNG picture"),
     ],
 )
 def test_arguments_that_lead_nowhere(
@@ -152,7 +152,7 @@ def test_a_folder_that_may_not_be_read_is_named() -> None:
         (top / "open" / "scene.yaml").write_text("version: 1\n")
         (top / "closed").mkdir(0)
         with without_roots_rights():
-            found, problems = find([name])
+            found, problems, _ = find([name])
     assert found == [top / "open" / "scene.yaml"]
     assert [(problem.code, problem.path) for problem in problems] == [("unreadable-folder", top / "closed")]
 

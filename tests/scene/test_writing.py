@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contextgen_cli.scene.loader import Loaded
-from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, Sampling, Scene, Size
+from contextgen_cli.scene.scene import Box, Fit, Flip, PlacedReference, Reference, Sampling, Scene, Size
 from contextgen_cli.scene.writing import from_record, to_record, to_yaml
 
 
@@ -25,7 +25,7 @@ def example(folder: Path) -> Scene:
         references=(Reference("crab", folder / "crab.png", crop=Box(0, 0, 150, 150)),),
         instances=(
             PlacedReference("crab", Box(0, 0, 100, 100)),
-            PlacedReference("crab", Box(9.3, 10, 200.7, 90), Fit.IMAGE),
+            PlacedReference("crab", Box(9.3, 10, 200.7, 90), Fit.IMAGE, Flip.VERTICAL, -12.5),
         ),
         seeds=(3, 1),
         sampling=Sampling(4, 3.5),
@@ -64,6 +64,8 @@ def test_it_is_pleasant_to_read(folder: Path) -> None:
         "  - reference: crab",
         "    box: {left: 3.6328125%, top: 7.8125%, right: 78.3984375%, bottom: 70.3125%}",
         "    fit: image",
+        "    flip: vertical",
+        "    rotate: -12.5",
         "seeds: [3, 1]",
         "sampling: {steps: 4, guidance: 3.5}",
         "model: kontext",

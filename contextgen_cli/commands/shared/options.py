@@ -6,7 +6,6 @@ Every option also reads `CONTEXTGEN_<NAME>`: a flag beats the environment, the e
 from __future__ import annotations
 
 import functools
-import json
 import math
 import re
 from collections import Counter
@@ -21,6 +20,7 @@ from click.shell_completion import CompletionItem
 
 from contextgen_cli.commands.shared.other_words import about_option
 from contextgen_cli.scene.limits import LARGEST_SIDE, SMALLEST_SIDE
+from contextgen_cli.scene.parse.assignments import value_of
 from contextgen_cli.scene.scene import Size
 from contextgen_cli.terminal import console, progress
 from contextgen_cli.terminal.sink import Output
@@ -156,7 +156,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
 
 
 class Assignment(click.ParamType):  # type: ignore[type-arg]
-    """`key.path=value`: a value that reads as JSON (`4`, `true`, `[1, 2]`) is that, any other is text."""
+    """`key.path=value`: a value as a scene file would have it, see `assignments.value_of`."""
 
     name = "KEY=VALUE"
     envvar_list_splitter = "\n"  # values may hold spaces
@@ -167,18 +167,7 @@ class Assignment(click.ParamType):  # type: ignore[type-arg]
         key, equals, text = value.partition("=")
         if not equals or not key.strip():
             self.fail(f"{value!r} is no assignment: write key=value, such as sampling.steps=4", param, ctx)
-        return key.strip(), _json_or_text(text)
-
-
-def _json_or_text(text: str) -> object:
-    def no_constant(name: str) -> object:
-        raise ValueError(name)
-
-    try:
-        value: object = json.loads(text, parse_constant=no_constant)
-    except (ValueError, RecursionError):
-        return text
-    return value
+        return key.strip(), value_of(text)
 
 
 def option(*names: str, **settings: Any) -> Decorator:
@@ -262,8 +251,9 @@ set_option = option(
     type=Assignment(),
     multiple=True,
     section=SCENES,
-    help="Set a key of every scene, such as sampling.steps=4; repeatable.",
+    help="Set a key of every scene, such as sampling.steps=4 or 'references.a={image: a.png}'; repeatable.",
 )
+prompt_option = option("--prompt", metavar="TEXT", section=SCENES, help="A prompt in place of that of every scene.")
 strict_option = option("--strict", is_flag=True, section=SCENES, help="Treat warnings about scenes as errors.")
 confine_option = option(
     "--confine",

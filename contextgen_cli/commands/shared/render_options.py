@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,9 @@ from contextgen_cli.models.numerics import (
 from contextgen_cli.scene.limits import LARGEST_COUNT, LARGEST_GUIDANCE, LARGEST_SEED, LARGEST_STEPS
 from contextgen_cli.terminal.sink import Output
 
-SEVERAL_SEEDS = "For several pictures of a scene list `seeds:` in it, or give --count."
+SEVERAL_SEEDS = "For several pictures of a scene write --seed 1,5,9, list `seeds:` in it, or give --count."
+RANDOM = "random"
+_DRAWN_BELOW = 1 << 32  # easily typed again
 _DEFAULT = Settings()
 AUTO = "auto"
 
@@ -94,14 +97,27 @@ class Reporting:
         return self.preview == "auto" and not self.sink.as_json
 
 
-class SeedType(click.IntRange):
-    """A seed."""
+class DrawnSeed(int):
+    """A seed that was drawn, and is told."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, str) and re.fullmatch(r"[0-9]+([\s,;:-]+[0-9]+)+", value.strip()):
+
+class SeedsType(click.ParamType):  # type: ignore[type-arg]
+    """A seed, several with commas between them, or `random` for one that is drawn."""
+
+    name = "N[,N...]|random"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        if value.strip() == RANDOM:
+            return (DrawnSeed(secrets.randbelow(_DRAWN_BELOW)),)
+        if re.fullmatch(r"[0-9]+([\s;:-]+[0-9]+)+", value.strip()):
             self.fail(f"{value!r} are several. {SEVERAL_SEEDS}", param, ctx)
-        seed: int = super().convert(value, param, ctx)
-        return seed
+        one = click.IntRange(0, LARGEST_SEED)
+        seeds = tuple(one.convert(part.strip(), param, ctx) for part in value.split(","))
+        if len(set(seeds)) < len(seeds):
+            self.fail(f"{value!r} has a seed twice", param, ctx)
+        return seeds
 
 
 class ProcessesType(click.ParamType):  # type: ignore[type-arg]
@@ -165,9 +181,11 @@ sampling_options = gather(
     "overrides",
     option(
         "--seed",
-        type=SeedType(0, LARGEST_SEED),
+        "seeds",
+        metavar="N[,N...]|random",
+        type=SeedsType(),
         section=SAMPLING,
-        help="One seed for every scene.",
+        help="Seeds for every scene, such as 7 or 1,5,9; random: one that is drawn, told and remembered.",
     ),
     option(
         "--count",

@@ -8,10 +8,18 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from contextgen_cli.commands.shared.namesakes import tell_namesake
-from contextgen_cli.commands.shared.options import SCENES, confine_option, gather, option, set_option, strict_option
+from contextgen_cli.commands.shared.options import (
+    SCENES,
+    confine_option,
+    gather,
+    option,
+    prompt_option,
+    set_option,
+    strict_option,
+)
 from contextgen_cli.errors import EXIT_USAGE
 from contextgen_cli.models import catalogue
-from contextgen_cli.scene.check.problems import touched
+from contextgen_cli.scene.check.problems import shown, touched
 from contextgen_cli.scene.limits import ModelLimits
 from contextgen_cli.scene.loader import Loaded, LoadOptions, load
 from contextgen_cli.scene.scene import Size
@@ -24,18 +32,18 @@ class Checks:
     """How scenes are read, beside what they say themselves."""
 
     assignments: tuple[tuple[str, object], ...]
+    prompt: str | None
     strict: bool
     confine: bool
     skip_invalid: bool = False
 
 
-check_options = gather(Checks, "checks", set_option, strict_option, confine_option)
+_reading = (prompt_option, set_option, strict_option, confine_option)
+check_options = gather(Checks, "checks", *_reading)
 use_options = gather(
     Checks,
     "checks",
-    set_option,
-    strict_option,
-    confine_option,
+    *_reading,
     option(
         "--skip-invalid",
         is_flag=True,
@@ -70,12 +78,17 @@ def read_scenes(
         strict=checks.strict,
         confine=checks.confine,
         assignments=checks.assignments,
+        prompt=checks.prompt,
         models=catalogue.aliases(),
         limits_of=cache(limits_of),
         verified=verified,
         skip_invalid=checks.skip_invalid,
     )
-    return load(arguments, options, stdin=sys.stdin)
+    loaded = load(arguments, options, stdin=sys.stdin)
+    if loaded.passed_over:
+        files = touched([shown(path) for path in loaded.passed_over], "JSON file")
+        console.note(f"passed over, as no scene is in it: {files}")
+    return loaded
 
 
 def load_checked(

@@ -1,4 +1,4 @@
-"""What is wrong with a scene, every problem with its place: schema, meaning, images, suggestions.
+"""What is wrong with a scene, each problem with its place: schema, meaning, images, suggestions.
 
 It must never know a model.
 """

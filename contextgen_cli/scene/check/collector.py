@@ -9,7 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from contextgen_cli.scene import limits
-from contextgen_cli.scene.check.problems import ON_COMMAND_LINE, Problem, Severity
+from contextgen_cli.scene.check.problems import Problem, Severity
 from contextgen_cli.scene.check.quoting import shortened
 from contextgen_cli.scene.parse.nodes import Place, Spot
 
@@ -134,7 +134,7 @@ class ProblemCollector:
 
     def _placed(self, problem: Problem, at: Place) -> Problem:
         if at.assignment is not None:
-            return replace(problem, path=ON_COMMAND_LINE, source_line=f"--set {at.assignment}")
+            return replace(problem, path=Path(at.assignment.partition(" ")[0]), source_line=at.assignment)
         place = self._clamped(at)
         line = self._lines[place.line - 1].rstrip("\r")
         return replace(problem, line=place.line, column=place.column, source_line=line)

@@ -19,9 +19,10 @@ from contextgen.pictures.masks import HALF, MaskError, few_values, mask_of
 from contextgen.pictures.orientation import orientation_of
 from contextgen.pictures.reading import ReadPicture, UnreadablePixels, read
 from contextgen.pictures.transparency import clear_hidden
+from contextgen.pictures.turning import flipped_and_rotated
 from contextgen_cli.scene.check.image_files import ImageError, ImageHeader, decoded, header, opened, stamp
 from contextgen_cli.scene.check.subject_checks import SubjectWarning, warnings_of
-from contextgen_cli.scene.scene import Reference, Size
+from contextgen_cli.scene.scene import PlacedReference, Reference, Size
 
 _SILHOUETTE_SIDE = 128  # pixels: a price is a forecast
 _LISTED = 6  # values of a mask that are told
@@ -85,6 +86,13 @@ def open_reference(reference: Reference) -> tuple[Image.Image, Image.Image]:
     """
     found = _open(reference)
     return found.image, found.mask
+
+
+def open_placed(reference: Reference, placed: PlacedReference) -> tuple[Image.Image, Image.Image]:
+    """The same as an instance has it: mirrored and turned, both alike."""
+    image, mask = open_reference(reference)
+    flip = placed.flip and placed.flip.value
+    return flipped_and_rotated(image, flip, placed.rotate), flipped_and_rotated(mask, flip, placed.rotate)
 
 
 def look_at(reference: Reference) -> ReferenceLook:

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 STANDARD_INPUT = "<stdin>"
-ON_COMMAND_LINE = Path("--set")  # stands for the path of a problem that an assignment on the command line has
+_ON_COMMAND_LINE = (Path("--set"), Path("--prompt"))  # for the path of a problem that what is typed there has
 EXCERPT_COLUMNS = 56  # of the source line: fits a terminal of 60 columns
 _SCENES_FOR_PEOPLE, _SCENES_FOR_PROGRAMS = 3, 10  # names of those that one problem touches
 _WINDOW = 4 * EXCERPT_COLUMNS  # characters of a line to either side that are looked at
@@ -99,7 +99,8 @@ def by_cause(problems: Iterable[Problem]) -> list[Problem]:
     first: dict[object, Problem] = {}
     scenes: dict[object, list[str]] = {}
     for each in problems:
-        key = each if each.cause is None else (each.severity, each.code, each.message, each.cause)
+        alike = replace(each, scenes=())
+        key = alike if each.cause is None else (each.severity, each.code, each.message, each.cause)
         first.setdefault(key, each)
         scenes.setdefault(key, []).extend(each.scenes)
     return [replace(each, scenes=tuple(dict.fromkeys(scenes[key]))) for key, each in first.items()]
@@ -185,7 +186,7 @@ def _escaped(text: str, also: str = "") -> str:
 
 
 def _file_name(problem: Problem) -> str | None:
-    return None if problem.path in (None, ON_COMMAND_LINE) else problem.file
+    return None if problem.path is None or problem.path in _ON_COMMAND_LINE else problem.file
 
 
 def as_sarif(problems: Iterable[Problem], version: str) -> str:

@@ -182,7 +182,7 @@ class _Checker:
         if at.place.assignment is not None:
             return ""
         assignments = (key_spot(self._root, *path, key).place.assignment for key in keys)
-        return next((f", which `--set {written}` brought" for written in assignments if written), "")
+        return next((f", which `{written}` brought" for written in assignments if written), "")
 
 
 def _known_keys(key: str, known: Iterable[str]) -> str:

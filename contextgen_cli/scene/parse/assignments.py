@@ -1,4 +1,4 @@
-"""Applies `--set key=value` to a document before it is checked."""
+"""Applies `--set key=value` and `--prompt` to a document before it is checked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from contextgen_cli.scene import limits
 from contextgen_cli.scene.check.collector import ProblemCollector
+from contextgen_cli.scene.parse import yaml_source
 from contextgen_cli.scene.parse.nodes import (
     KeyPath,
     MappingEntry,
@@ -17,6 +18,7 @@ from contextgen_cli.scene.parse.nodes import (
     TooDeepError,
     dotted,
     mapping,
+    plain,
     planted,
     scalars,
     sequence,
@@ -25,13 +27,39 @@ from contextgen_cli.scene.parse.nodes import (
 )
 from contextgen_cli.scene.parse.scalars import control_character
 
+SET, PROMPT = "--set", "--prompt"
 Assignments = Sequence[tuple[str, object]]
 
 
-def assigned(root: Node, assignments: Assignments, report: ProblemCollector) -> Node:
-    """The document with each value put where its key path leads; mappings on the way are made."""
-    for key, value in assignments:
-        place = Place(0, 0, assignment=f"{key}={value if isinstance(value, str) else json.dumps(value)}")
+def value_of(text: str) -> object:
+    """What is meant by a value on the command line: JSON (`4`, `true`, `[1, 2]`), a list or a mapping as YAML has it in
+    one line (`{image: a.png}`), or else the text itself."""
+    try:
+        value: object = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return _collection(text) if text.lstrip()[:1] in ("{", "[") else text
+    return value
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(name)
+
+
+def _collection(text: str) -> object:
+    """A list or a mapping, or the text where it is none."""
+    report = ProblemCollector(None, text)
+    nodes = list(yaml_source.documents(text, report))
+    if report.error_count or len(nodes) != 1 or nodes[0] is None:
+        return text
+    return plain(nodes[0])
+
+
+def assigned(root: Node, assignments: Assignments, report: ProblemCollector, prompt: str | None = None) -> Node:
+    """The document with each value, and the prompt, put where its key path leads; mappings on the way are made."""
+    chosen = [(key, value, f"{SET} {key}={_written(value)}") for key, value in assignments]
+    chosen += [("prompt", prompt, f"{PROMPT} {prompt}")] * (prompt is not None)
+    for key, value, typed in chosen:
+        place = Place(0, 0, assignment=typed)
         at, path = Spot(place, key), undotted(key)
         try:
             node = planted(value, place)
@@ -48,6 +76,10 @@ def assigned(root: Node, assignments: Assignments, report: ProblemCollector) -> 
             if any(control_character(str(text.value)) for text, _ in texts(node)):
                 report.twisted("control-character", "a text with a control character", at)
     return root
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _is_beyond_numbers(value: object) -> bool:

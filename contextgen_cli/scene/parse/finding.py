@@ -8,27 +8,41 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from contextgen_cli.scene.check.problems import Problem, Severity
+from contextgen_cli.scene.parse.json_scenes import JSON, JSON_LINES, holds_scenes, is_json
 from contextgen_cli.scene.parse.missing_files import near_file
 from contextgen_cli.scene.parse.odd_letters import DASHES
 
 STANDARD_INPUT_ARGUMENT = "-"
-_IN_FOLDERS = (".yaml", ".yml")
-_IN_GLOBS = (".yaml", ".yml", ".json")
+_ENDINGS = (".yaml", ".yml", JSON, JSON_LINES)
 
 
-def find(arguments: Sequence[str]) -> tuple[list[Path | None], list[Problem]]:
-    """The scene files behind the arguments (None: `-`), each once, in order; and what is missing."""
+def find(arguments: Sequence[str]) -> tuple[list[Path | None], list[Problem], list[Path]]:
+    """The scene files behind the arguments (None: `-`), each once, in order; what is missing; and the JSON files of
+    folders that hold no scenes."""
     found: dict[str, Path | None] = {}
+    passed_over: dict[str, Path] = {}
     problems: list[Problem] = []
     for argument in arguments:
         unreadable: list[Problem] = []
         paths = [None] if argument == STANDARD_INPUT_ARGUMENT else list(_paths(argument, unreadable))
-        for path in paths:
+        others = set() if _is_named(argument) else {path for path in paths if path and _is_other_json(path)}
+        scenes = [path for path in paths if path not in others]
+        passed_over |= {_identity(path): path for path in sorted(others)}
+        for path in scenes:
             found.setdefault(_identity(path) if path else STANDARD_INPUT_ARGUMENT, path)
         problems += unreadable
-        if not paths and not unreadable:
+        if not scenes and not unreadable:
             problems.append(_nothing_found(argument))
-    return list(found.values()), problems
+    return list(found.values()), problems, list(passed_over.values())
+
+
+def _is_named(argument: str) -> bool:
+    """Whether an argument that leads to JSON files names them as such, and not the folder that they are in."""
+    return is_json(Path(argument)) and not _is_folder(Path(argument))
+
+
+def _is_other_json(path: Path) -> bool:
+    return is_json(path) and not holds_scenes(path)
 
 
 def _identity(path: Path) -> str:
@@ -68,7 +82,7 @@ def _in_folder(folder: Path, unreadable: list[Problem]) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder, onerror=report):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if name.lower().endswith(_IN_FOLDERS) and not name.startswith("."):
+            if name.lower().endswith(_ENDINGS) and not name.startswith("."):
                 path = Path(parent, name)
                 if _is_pipe_or_device(path):
                     message, hint = "a pipe or a device, not a file", "name it on the command line to read it"
@@ -82,7 +96,7 @@ def _in_glob(pattern: str, unreadable: list[Problem]) -> Iterator[Path]:
         path = Path(os.path.abspath(match))  # noqa: PTH100
         if _is_folder(path):
             yield from _in_folder(path, unreadable)
-        elif path.suffix.lower() in _IN_GLOBS:
+        elif path.suffix.lower() in _ENDINGS:
             yield path
 
 
@@ -91,7 +105,7 @@ def _nothing_found(argument: str) -> Problem:
     if not argument:
         return Problem(Severity.ERROR, "no-such-file", "an empty file name", Path("''"))
     if _is_folder(path):
-        hint = f"scene files end in {' or '.join(_IN_FOLDERS)}; name a file to use another ending"
+        hint = f"scene files end in {', '.join(_ENDINGS)}; name a file to use another ending"
         return Problem(Severity.ERROR, "no-scenes", "no scene files in this folder", path, hint=hint)
     if glob.has_magic(argument):
         return Problem(Severity.ERROR, "no-scenes", "no scene file matches this pattern", path)

@@ -43,6 +43,13 @@ def documents(text: str, report: ProblemCollector) -> Iterator[Node | None]:
         at = parser.skip_space(at)
 
 
+def lines(text: str, report: ProblemCollector) -> Iterator[Node | None]:
+    """One node for each line, None for a broken one; blank lines are none."""
+    for above, line in enumerate(text.split("\n")):
+        if line.strip():
+            yield _Parser(line, report, above).line()
+
+
 class _UnreadableJson(Exception):
     """This value cannot be understood; the reason has been reported."""
 
@@ -50,9 +57,10 @@ class _UnreadableJson(Exception):
 class _Parser:
     """The JSON grammar; scalars are left to the standard library."""
 
-    def __init__(self, text: str, report: ProblemCollector) -> None:
+    def __init__(self, text: str, report: ProblemCollector, lines_above: int = 0) -> None:
         self.failed_at = 0
         self._text = text
+        self._lines_above = lines_above
         self._report = report
         self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._scalars = json.JSONDecoder(
@@ -63,6 +71,16 @@ class _Parser:
     def skip_space(self, at: int) -> int:
         match = _SPACE.match(self._text, at)
         return match.end() if match else at
+
+    def line(self) -> Node | None:
+        """The one value that the text is, or None if it is broken."""
+        try:
+            node, end = self.document(self.skip_space(0))
+            if (rest := self.skip_space(end)) < len(self._text):
+                self._fail("json-lines", "more than one value in this line", rest, "one scene a line")
+        except _UnreadableJson:
+            return None
+        return node
 
     def document(self, at: int) -> tuple[Node, int]:
         self._values = 0
@@ -150,7 +168,7 @@ class _Parser:
 
     def _place(self, at: int) -> Place:
         line = bisect_right(self._line_starts, at)
-        return Place(line, at - self._line_starts[line - 1] + 1)
+        return Place(self._lines_above + line, at - self._line_starts[line - 1] + 1)
 
     @staticmethod
     def _no_constant(name: str) -> NoReturn:

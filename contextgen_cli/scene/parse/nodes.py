@@ -15,7 +15,7 @@ KeyPath = tuple[Key, ...]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A line and column, from 1; or an assignment on the command line, such as `sampling.steps=4`."""
+    """A line and column, from 1; or an option on the command line, such as `--set sampling.steps=4`."""
 
     line: int
     column: int

@@ -9,7 +9,8 @@ from typing import TextIO
 
 from contextgen_cli.scene import limits
 from contextgen_cli.scene.check.collector import ProblemCollector
-from contextgen_cli.scene.parse import json_source, yaml_source
+from contextgen_cli.scene.check.image_formats.foreign_files import kind_of
+from contextgen_cli.scene.parse import json_scenes, json_source, yaml_source
 from contextgen_cli.scene.parse.missing_files import near_file
 from contextgen_cli.scene.parse.nodes import Node, Place, Spot
 from contextgen_cli.scene.parse.scalars import control_character
@@ -24,6 +25,8 @@ _LOOKED_AT = 1024  # bytes of a file that tell its encoding
 _MARK = "\ufeff"
 _MARK_BEFORE_DOCUMENT = re.compile(r"^\ufeff(?=---|%|\{)|(?<=^---\n)\ufeff", re.MULTILINE)
 _MIB = 1 << 20
+_SCENE_HINT = "a scene is a text that names its pictures under `references`; `contextgen init` writes one to begin with"
+_PICTURE_HINTS = {"a PNG picture": f"{_SCENE_HINT}. Of one that contextgen painted, `contextgen inspect --scene` does"}
 
 
 def read(path: Path | None, stdin: TextIO | None) -> tuple[str | None, ProblemCollector]:
@@ -35,7 +38,10 @@ def read(path: Path | None, stdin: TextIO | None) -> tuple[str | None, ProblemCo
         near = near_file(path) if path is not None and isinstance(error, FileNotFoundError) else None
         report.error("unreadable-file", f"cannot read this file: {error.strerror or error}", hint=near)
         return None, report
-    limit = limits.FILE_BYTES if path else limits.STREAM_BYTES
+    if (kind := kind_of(data)) is not None:
+        report.error("not-a-scene", f"{kind}, not a scene", hint=_PICTURE_HINTS.get(kind, _SCENE_HINT))
+        return None, report
+    limit = _limit(path)
     if len(data) > limit:
         message = f"larger than {limit // _MIB} MiB, the limit for scenes"
         report.error("file-too-large", message, hint="split it into several files")
@@ -43,10 +49,15 @@ def read(path: Path | None, stdin: TextIO | None) -> tuple[str | None, ProblemCo
     return _decoded(data, path)
 
 
+def _limit(path: Path | None) -> int:
+    """How many bytes are read of a file, or of what may carry many scenes."""
+    return limits.STREAM_BYTES if path is None or json_scenes.is_lines(path) else limits.FILE_BYTES
+
+
 def _bytes(path: Path | None, stdin: TextIO | None) -> bytes:
     if path is not None:
         with path.open("rb") as file:
-            return file.read(limits.FILE_BYTES + 1)
+            return file.read(_limit(path) + 1)
     if stdin is None:
         return b""
     raw = getattr(stdin, "buffer", None)  # bytes, so that the locale's encoding plays no part
@@ -105,9 +116,10 @@ def _place_after(before: str) -> Place:
 
 
 def documents(text: str, path: Path | None, report: ProblemCollector) -> Iterator[Node | None]:
-    """The documents of a text: JSON where it is written as JSON, YAML otherwise."""
-    is_json = path.suffix.lower() == ".json" if path else False
-    if is_json or json_source.looks_like_json(text):
+    """The documents of a text: JSON where it is written as JSON, YAML otherwise; of JSON lines one a line."""
+    if path is not None and json_scenes.is_lines(path):
+        return json_source.lines(text, report)
+    if (path is not None and json_scenes.is_json(path)) or json_source.looks_like_json(text):
         return json_source.documents(text, report)
     return yaml_source.documents(text, report)
 

@@ -43,3 +43,31 @@ def test_files_are_named(kind: str, tmp_path: Path) -> None:
 def test_avif_is_read_where_pillow_reads_it(tmp_path: Path) -> None:
     Image.new("RGBA", (24, 16), (200, 40, 30, 0)).save(tmp_path / "it.avif")
     assert header(tmp_path / "it.avif").size.width == 24 and header(tmp_path / "it.avif").has_alpha
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        *[(STARTS[kind][0], f"{STARTS[kind][1]}, not a scene") for kind in ("HEIC", "video", "PDF", "SVG", "LFS")],
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0", "a JPEG picture, not a scene"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "a WebP picture, not a scene"),
+        (b"BM\x46\0\0\0\0\0\0\0\x36\0", "a BMP picture, not a scene"),
+        (b"PK\x03\x04" + b"\0" * 99, "an archive, not a scene"),
+    ],
+)
+def test_what_is_given_as_a_scene_is_named(contextgen, tmp_path: Path, data: bytes, said: str) -> None:
+    (tmp_path / "it.yaml").write_bytes(data)
+    told = contextgen("validate", tmp_path)
+    assert told.code == 2 and f"it.yaml: error: {said}" in told.err and "`contextgen init` writes one" in told.err
+
+
+def test_a_picture_given_as_a_scene_leads_to_inspect(contextgen, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "it.png")
+    told = contextgen("render", tmp_path / "it.png", "--dry-run", "--device", "cpu")
+    assert told.code == 2 and "a PNG picture, not a scene" in told.err and "`contextgen inspect --scene`" in told.err
+
+
+@pytest.mark.parametrize("text", ["BMW: 1\n", "II*: 1\n", "[1, 2]\n", '{"a": 1}\n', "GIF: 8\n", "%PD: 1\n"])
+def test_text_as_people_write_it_is_read(contextgen, tmp_path: Path, text: str) -> None:
+    (tmp_path / "it.yaml").write_text(text)
+    assert "not a scene" not in contextgen("validate", tmp_path).err
