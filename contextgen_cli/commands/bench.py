@@ -54,7 +54,7 @@ tested_options = gather(
     Tested,
     "tested",
     options.model_option,
-    option("--adapter", metavar="PATH", section=MODEL, help="Adapter: a file, a folder or a hub id."),
+    options.adapter_option,
     option("--dtype", type=click.Choice(list(DTYPES)), section=MODEL, help="Number format; by default the device's."),
     option(
         "--device",

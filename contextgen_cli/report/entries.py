@@ -47,9 +47,14 @@ class Entry:
 
 def pictures(folder: Path, ledger: Ledger) -> list[Path]:
     """The picture files of a folder, with those that its ledger names below it."""
-    inside = [path for path in folder.glob("*.png") if not path.name.startswith(".")]
     named = [path for attempt in ledger.attempts if (path := _file_of(folder, attempt)) and _is_file(path)]
-    return sorted({path for path in [*inside, *named] if not _COMPANION.fullmatch(path.name)})
+    return sorted({*pictures_inside(folder), *(path for path in named if not _COMPANION.fullmatch(path.name))})
+
+
+def pictures_inside(folder: Path) -> list[Path]:
+    """The picture files in a folder itself, without layouts and inputs that were kept beside them."""
+    inside = (path for path in folder.glob("*.png") if not path.name.startswith("."))
+    return sorted(path for path in inside if not _COMPANION.fullmatch(path.name))
 
 
 def gather(folder: Path, ledger: Ledger, side: int, leave_out: Sequence[Path] = ()) -> list[Entry]:

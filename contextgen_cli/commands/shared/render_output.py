@@ -34,10 +34,12 @@ class RenderOutput(RunOutput):
         super().__init__(sink, mode)
         self._previews = previews
         self._picture: Path | None = None
+        self.pictures: list[Path] = []
 
     def result(self, outcome: Outcome) -> None:
         tell(outcome, self.sink)
         self._picture = outcome.path
+        self.pictures += [] if outcome.path is None else [outcome.path]
 
     def ended(self, summary: RunSummary) -> None:
         super().ended(summary)
