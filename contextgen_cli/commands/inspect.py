@@ -33,7 +33,7 @@ _ENDINGS = (".yaml", ".yml")
     examples="""
 contextgen inspect outputs/picnic-7.png
 contextgen inspect outputs --json
-contextgen inspect outputs/picnic-7.png --scene -o again.yaml
+contextgen inspect picnic-7.png --scene -o again.yaml
 """
 )
 @picture_arguments
