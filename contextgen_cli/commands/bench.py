@@ -15,6 +15,7 @@ from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
 from contextgen_cli.models.numerics import ABLATIONS, DTYPES, Settings
+from contextgen_cli.models.threads import compute_here
 from contextgen_cli.scene.limits import LARGEST_STEPS
 from contextgen_cli.terminal import console, interruption, progress
 from contextgen_cli.terminal.sink import Output
@@ -36,9 +37,13 @@ class Tested:
     def settings(self) -> Settings:
         """The same as rendering takes it."""
         dtype = () if self.dtype is None else (("dtype", self.dtype),)
-        return Settings(
-            self.model, self.adapter, self.device, threads=self.threads, offline=self.offline, numerics=dtype
-        )
+        return Settings(self.model, self.adapter, self.device, offline=self.offline, numerics=dtype)
+
+    def take_threads(self) -> None:
+        """Let this process compute with so many; where others leave it fewer, that is said: it takes its time."""
+        taken = compute_here(self.threads)
+        if taken.fewer:
+            console.note(str(taken))
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,7 @@ def benchmark_command(name: str) -> click.Command:
             bench.refuse_earlier_figures(reporting.output)
         # 2. Open the model.
         console.adopt_logging()
+        tested.take_threads()
         opened = Bench(tested.settings(), asked.trial(name))
         # 3. Measure.
         began = time.monotonic()
@@ -240,6 +246,7 @@ def calibrate_command(scenes: int, tested: Tested, reporting: BenchReporting) ->
     card = calibrate.card_to_write(tested.model, reporting.output)
     # 2. Open the model.
     console.adopt_logging()
+    tested.take_threads()
     opened = bench.open_model(tested.settings())
     # 3. Measure.
     began = time.monotonic()

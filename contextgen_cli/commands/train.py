@@ -65,13 +65,16 @@ def command(config: Path, fresh: bool, device: str, threads: int | None, sink: O
         with train.alone(told.output):
             console.note(f"moved the earlier run to {moved_aside(told.output)}")
     # 3. Train.
+    taken = train.take_threads(threads)
+    if speaks and taken.fewer:
+        console.note(str(taken))
     began = time.monotonic()
     with contextlib.ExitStack() as held:
         if speaks:
             held.enter_context(train.alone(told.output))
         stop_asked = held.enter_context(interruption.noted())
         watcher = held.enter_context(training_progress.display(progress, stop_asked, speaks=speaks))
-        ended = train.run(told, watcher, on_cpu=on_cpu, threads=threads)
+        ended = train.run(told, watcher, on_cpu=on_cpu)
     # 4. Say how it ended.
     code = EXIT_INTERRUPTED if ended.how == "stopped" else EXIT_DONE
     if speaks:
