@@ -33,6 +33,7 @@ SCRIPTS: dict[str, list[str]] = {  # the calls of each, in this order: the fits 
     "modulation": [""],
     "memory": ["--canvas 256 512"],
     "throughput": [""],
+    "threads": [""],
     "startup": [""],
     "approximate": ["", "--steps 28"],
     "attention-gpu": [

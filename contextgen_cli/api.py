@@ -153,7 +153,7 @@ def _job(scene: Scene, pipe: ContextGenPipeline, seed: int | None) -> Job:
     with error_translation.opening():
         model = find_model(loaded.model, loaded.adapter, offline=True)
     recipe = Recipe(model.weights, model.adapter, pipe.numerics.to_record(), pipe.card.steps, pipe.card.guidance)
-    overrides = Overrides(seed=scene.seeds[0] if seed is None else seed)
+    overrides = Overrides(seeds=(scene.seeds[0] if seed is None else seed,))
     (job,) = plan([scene], overrides, lambda _: recipe, lambda _: _UNPRICED, files=Files(readings_of=readings)).jobs
     return job
 

@@ -14,7 +14,6 @@ from contextgen_cli.models import error_translation
 from contextgen_cli.models.devices import choose_device
 from contextgen_cli.models.loading import Model, find_model, open_painter
 from contextgen_cli.models.numerics import ABLATIONS, Settings
-from contextgen_cli.models.threads import compute_here
 from contextgen_cli.records import output
 
 if TYPE_CHECKING:
@@ -67,7 +66,6 @@ def open_model(settings: Settings) -> OpenModel:
     from contextgen.weights.checkpoints import ALIASES, DEFAULT
 
     device = choose_device(settings.device)
-    compute_here(settings.threads)
     with error_translation.opening():
         model = find_model(settings.model or ALIASES[DEFAULT], settings.adapter, offline=settings.offline)
         painter = open_painter(model, settings, device, "full")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from contextgen_cli.batch.hosts.launcher_env import launcher_env
 from contextgen_cli.errors import UsageError
 from contextgen_cli.models import error_translation
-from contextgen_cli.models.threads import compute_here
+from contextgen_cli.models.threads import Threads, compute_here
 
 if TYPE_CHECKING:
     from contextgen.training.callbacks import Watcher
@@ -26,11 +26,8 @@ class Ended:
     result: Path
 
 
-def run(config: TrainConfig, watcher: Watcher, *, on_cpu: bool = False, threads: int | None = None) -> Ended:
+def run(config: TrainConfig, watcher: Watcher, *, on_cpu: bool = False) -> Ended:
     """Train to the end, or until the watcher asks to stop.
-
-    Args:
-        threads: of this process on the CPU; None: its share of what is idle.
 
     Raises:
         ContextgenError: whatever the user can do something about.
@@ -39,8 +36,6 @@ def run(config: TrainConfig, watcher: Watcher, *, on_cpu: bool = False, threads:
     from contextgen.training.stage import result_name
     from contextgen.training.trainer import train
 
-    launched = launcher_env()
-    compute_here(threads, launched.local_size, looking=launched.size == 1)
     with error_translation.training():
         ending = train(config, watcher, on_cpu=on_cpu)
     return Ended(ending.value, config.output / result_name(config))
@@ -96,6 +91,12 @@ def draw_curves(config: TrainConfig) -> Path | None:
 
     with error_translation.training():
         return draw(config.output)
+
+
+def take_threads(asked: int | None) -> Threads:
+    """Let this process compute with so many threads, or with its share of the CPUs of this host."""
+    launched = launcher_env()
+    return compute_here(asked, launched.local_size, looking=launched.size == 1)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
 from contextgen_cli.models.numerics import ABLATIONS, DTYPES, Settings
+from contextgen_cli.models.threads import compute_here
 from contextgen_cli.scene.limits import LARGEST_STEPS
 from contextgen_cli.terminal import console, interruption, progress
 from contextgen_cli.terminal.sink import Output
@@ -37,9 +38,13 @@ class Tested:
     def settings(self) -> Settings:
         """The same as rendering takes it."""
         dtype = () if self.dtype is None else (("dtype", self.dtype),)
-        return Settings(
-            self.model, self.adapter, self.device, threads=self.threads, offline=self.offline, numerics=dtype
-        )
+        return Settings(self.model, self.adapter, self.device, offline=self.offline, numerics=dtype)
+
+    def take_threads(self) -> None:
+        """Let this process compute with so many; where others leave it fewer, that is said: it takes its time."""
+        taken = compute_here(self.threads)
+        if taken.fewer:
+            console.note(str(taken))
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ tested_options = gather(
     Tested,
     "tested",
     options.model_option,
-    option("--adapter", metavar="PATH", section=MODEL, help="Adapter: a file, a folder or a hub id."),
+    options.adapter_option,
     option("--dtype", type=click.Choice(list(DTYPES)), section=MODEL, help="Number format; by default the device's."),
     option(
         "--device",
@@ -156,6 +161,7 @@ def benchmark_command(name: str) -> click.Command:
         # 2. Open the model.
         console.adopt_logging()
         tell_namesake(tested.model)
+        tested.take_threads()
         opened = Bench(tested.settings(), asked.trial(name))
         # 3. Measure.
         began = time.monotonic()
@@ -242,6 +248,7 @@ def calibrate_command(scenes: int, tested: Tested, reporting: BenchReporting) ->
     card = calibrate.card_to_write(tested.model, reporting.output)
     # 2. Open the model.
     console.adopt_logging()
+    tested.take_threads()
     opened = bench.open_model(tested.settings())
     # 3. Measure.
     began = time.monotonic()

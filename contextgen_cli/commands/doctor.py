@@ -47,22 +47,28 @@ class Finding:
     examples="""
 contextgen doctor
 contextgen doctor --model ./my-model
+contextgen doctor --model kontext --adapter ./my-adapter
 contextgen doctor --json
 """
 )
 @options.model_option
+@options.adapter_option
 @options.sink_option
 @options.console_options
-def command(model: str | None, sink: Output) -> int:
+def command(model: str | None, adapter: str | None, sink: Output) -> int:
     """Show devices, memory, versions, the hub cache, and which models would load.
 
-    The network is not touched. Of the model that --model names every tensor is looked for and every number read; of
-    the others, only what their files say of themselves. Exits with 3 if the model asked for would not load or, without
-    --model, none.
+    The network is not touched. Of the model that --model names every tensor is looked for and every number read, and
+    --adapter is held against it; of the others, only what their files say of themselves. Exits with 3 if what is asked
+    for would not load or, without --model, no model would.
     """
     tell_namesake(model)
     judged = list(models(model))
     able = any(finding.ok for finding in judged)
+    if adapter is not None:
+        fitting = adapted(model, adapter)
+        judged.append(fitting)
+        able = able and fitting.ok is not False
     for finding in (*versions(), *machine(), *hub(), *judged):
         mark = {True: "ok  ", False: "no  ", None: "    "}[finding.ok]
         words = f"{mark}{finding.topic} {finding.name}: {finding.value}"
@@ -113,3 +119,11 @@ def models(asked: str | None) -> Iterator[Finding]:
             yield Finding("model", "family", family)
     for name, missing in found:
         yield Finding("model", name, missing or "would load", missing is None)
+
+
+def adapted(model: str | None, adapter: str) -> Finding:
+    """Whether an adapter fits a model."""
+    if model is None:
+        return Finding("model", f"adapter {adapter}", "name its model with --model to see whether it fits")
+    problem = catalogue.examine_adapter(model, adapter)
+    return Finding("model", f"adapter {adapter}", problem or f"fits {model}", problem is None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contextgen_cli.app.render import RenderRequest, RenderRun
 from contextgen_cli.batch.plan import Overrides
-from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared import opening, options
 from contextgen_cli.commands.shared.render_options import (
     SEVERAL_SEEDS,
     DrawnSeed,
@@ -116,7 +116,16 @@ def command(
             run.prepare()
             # 6. Paint: Ctrl-C ends it after the pictures at work, a second one at once.
             with interruption.noted(run.cancel):
-                return run.paint().exit_code
+                code = run.paint().exit_code
+            if reporting.opens and isinstance(listener, RenderOutput):
+                show_pictures(listener.pictures)
+            return code
+
+
+def show_pictures(pictures: Sequence[Path]) -> None:
+    """Open what is there now: a picture, or the folder of several."""
+    if pictures:
+        opening.show(pictures[0] if len(pictures) == 1 else pictures[0].parent)
 
 
 def with_plain_seeds(scenes: Sequence[str], overrides: Overrides) -> Overrides:
@@ -155,6 +164,8 @@ def told(reporting: Reporting) -> RunOutput:
 
 def refuse_contradictions(request: RenderRequest, reporting: Reporting) -> None:
     """Refuse options that cannot both be meant."""
+    if reporting.opens and (request.destination.to_stdout or reporting.dry_run):
+        raise UsageError("--open shows pictures that are written to files", hint="Leave it, -o - or --dry-run out.")
     if not request.destination.to_stdout or reporting.dry_run:
         return
     if reporting.sink.as_json:

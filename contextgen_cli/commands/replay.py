@@ -14,6 +14,7 @@ from contextgen_cli.app.replay import Replayed, ReplayRun
 from contextgen_cli.commands.shared import options
 from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, gather, option
+from contextgen_cli.commands.shared.picture_arguments import expanded, picture_arguments
 from contextgen_cli.commands.shared.run_output import RunOutput, tell_failure
 from contextgen_cli.errors import EXIT_DONE, EXIT_JOBS_FAILED, ContextgenError
 from contextgen_cli.models.numerics import MEMORY_PRESETS, Settings
@@ -60,11 +61,11 @@ weighing_options = gather(
 @options.verb(
     examples="""
 contextgen replay pictures/picnic-7.png
-contextgen replay old/*.png --inputs scenes -o again
+contextgen replay old --inputs scenes -o again
 contextgen replay old.png --model ./my-model --json
 """
 )
-@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=click.Path(path_type=Path))
+@picture_arguments
 @option(
     "-o",
     "--output",
@@ -84,17 +85,19 @@ def command(
 ) -> int:
     """Render pictures again from what they remember, and say whether they came out the same.
 
-    References are found by content: where the record has them, seen from the picture, from here or from a folder
-    below, and anywhere in --inputs. A model or a reference that is not the one of then is refused. Exit code 1 says
-    that pixels differ. With the same versions bytes are the same too; a record names the versions, so that others
-    give other bytes even for the same pixels.
+    PICTURE is a file, or a folder, for all pictures in it that remember a scene. References are found by content:
+    where the record has them, seen from the picture, from here or from a folder below, and anywhere in --inputs. A
+    model or a reference that is not the one of then is refused. Exit code 1 says that pixels differ. With the same
+    versions bytes are the same too; a record names the versions, so that others give other bytes even for the same
+    pixels.
     """
     console.adopt_logging()
     tell_namesake(weighing.model)
+    asked = expanded(pictures)
     with ReplayOutput(sink, progress) as listener:
         run = ReplayRun(weighing.settings(), listener)
         # 1. Read every record, find its files and its model: nothing loads while one is missing.
-        problems = run.plan(pictures, finder([picture.parent for picture in pictures], inputs))
+        problems = run.plan(asked, finder([picture.parent for picture in asked], inputs))
         if problems:
             return refuse(problems, sink)
         # 2. Refuse to write over the originals, or nowhere.
@@ -102,7 +105,7 @@ def command(
         # 3. Paint, and compare.
         with interruption.noted(run.cancel):
             code = run.paint()
-        return sum_up(listener.verdicts, len(pictures), code, sink)
+        return sum_up(listener.verdicts, len(asked), code, sink)
 
 
 class ReplayOutput(RunOutput):

@@ -15,6 +15,7 @@ import click
 from contextgen_cli import __version__
 from contextgen_cli.batch import ledger
 from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.opening import open_option, show
 from contextgen_cli.commands.shared.options import PICTURES, SCENES, gather, option
 from contextgen_cli.errors import EXIT_DONE, UsageError
 from contextgen_cli.models import catalogue
@@ -46,6 +47,7 @@ class Writing:
     inputs: tuple[Path, ...]
     only: tuple[str, ...]
     hosts: bool
+    opens: bool
 
 
 writing_options = gather(
@@ -69,6 +71,7 @@ writing_options = gather(
     options.inputs_option,
     option("--only", multiple=True, metavar="GLOB", section=SCENES, help="Only scenes of such a name; repeatable."),
     option("--hosts", is_flag=True, section=PICTURES, help="Say on which host each picture was painted."),
+    open_option,
 )
 
 
@@ -118,6 +121,8 @@ def command(out: Path, writing: Writing, sink: Output) -> int:
     if writing.contact_sheet is not None:
         sheet = str(writing.contact_sheet)
         sink.item({"type": "contact-sheet", "path": sheet, "pictures": held}, text=sheet)
+    if writing.opens:
+        show(target)
     return sink.summary({"entries": len(entries), **counts}, exit_code=EXIT_DONE)
 
 

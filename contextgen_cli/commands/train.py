@@ -106,6 +106,9 @@ def command(
         with train.alone(told.output):
             console.note(f"moved the earlier run to {moved_aside(told.output)}")
     # 3. Train.
+    taken = train.take_threads(machine.threads)
+    if speaks and taken.fewer:
+        console.note(str(taken))
     began = time.monotonic()
     with contextlib.ExitStack() as held:
         if speaks:
@@ -116,7 +119,7 @@ def command(
             watcher.told(train.outlook(told))
             held.callback(tell_curves, partial(train.draw_curves, told), watcher.told)  # however the run ends
         try:
-            ended = train.run(told, watcher, on_cpu=machine.on_cpu, threads=machine.threads)
+            ended = train.run(told, watcher, on_cpu=machine.on_cpu)
         except KeyboardInterrupt:  # the second
             watcher.told("interrupted: the same command goes on from the last checkpoint")
             return EXIT_INTERRUPTED

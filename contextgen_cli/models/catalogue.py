@@ -86,6 +86,27 @@ def examine(model: str) -> tuple[str | None, str | None]:
     return _family(backend), None
 
 
+def examine_adapter(model: str, adapter: str) -> str | None:
+    """What keeps an adapter from a model, in words, or None: every layer is looked for, and every number read."""
+    from contextgen.backends.finite import check_numbers
+    from contextgen.weights.checkpoints import find_adapter
+    from contextgen.weights.model_folder import adapter_files
+
+    backend, lacks = _look_at(model)
+    if backend is None:
+        return f"the model would not load: {lacks}"
+    if not backend.capabilities.adapters:
+        return f"{backend.name} takes no adapter"
+    try:
+        with error_translation.opening():
+            path = find_adapter(adapter, offline=True)
+            backend.check_adapter(path)
+            check_numbers(adapter_files(path))
+    except EnvironmentProblem as problem:
+        return f"{problem.message}. {problem.hint}"
+    return None
+
+
 def _family(backend: Backend) -> str:
     can = backend.capabilities
     words = [f"takes the layout as {can.layout}"]

@@ -72,7 +72,8 @@ def cpu_room(*, looking: bool = True, root: Path = Path("/")) -> CpuRoom:
         return room
     began, used = time.monotonic(), 0.0 if group is None else group.used()
     shares = psutil.cpu_percent(interval=_LOOK, percpu=True)
-    busy = sum(share for cpu, share in enumerate(shares) if cpu in cpus) / 100 - (len(cpus) - allowed)
+    taken = sum(share for cpu, share in enumerate(shares) if cpu in cpus) / 100
+    busy = taken - (len(cpus) - allowed)  # the cores' second threads are taken first
     group_busy = 0.0 if group is None else (group.used() - used) / (time.monotonic() - began)
     return CpuRoom(allowed, quota, max(0.0, busy), group_busy)
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from contextgen_cli.models.cpus import CpuRoom, cpu_room
 
 VARIABLE = "OMP_NUM_THREADS"
-_WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}  # what OpenMP's libraries read when they are loaded, which torch does
 _NOTICEABLE = 0.5  # CPUs; what others take of one less is no reason to leave it alone
 
 
@@ -33,10 +32,11 @@ class Threads:
 
 
 def wait_passively() -> None:
-    """Let threads with nothing to do sleep, here and in child processes, unless the environment says how they wait;
-    before torch is imported."""
-    for name, value in _WAITING.items():
-        os.environ.setdefault(name, value)
+    """Let threads with nothing to do sleep, here and in child processes, unless the environment says how they wait.
+
+    OpenMP's libraries (libgomp in the wheels for Linux, libomp, libiomp) read it when they are loaded: before torch is.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def stated_threads() -> int | None:

@@ -53,10 +53,15 @@ class Entry:
 
 def pictures(folder: Path, ledger: Ledger) -> list[Path]:
     """The picture files of a folder, with those that its ledger names below it, and those that were set aside."""
-    inside = [path for path in folder.glob("*.png") if not path.name.startswith(".")]
     named = [path for attempt in ledger.attempts if (path := _file_of(folder, attempt)) and _is_file(path)]
     aside = [each.path for each in outdated_pictures(folder)]
-    return sorted({path for path in [*inside, *named, *aside] if not is_companion(path)})
+    return sorted({*pictures_inside(folder), *aside, *(path for path in named if not is_companion(path))})
+
+
+def pictures_inside(folder: Path) -> list[Path]:
+    """The picture files in a folder itself, without layouts and inputs that were kept beside them."""
+    inside = (path for path in folder.glob("*.png") if not path.name.startswith("."))
+    return sorted(path for path in inside if not is_companion(path))
 
 
 def gather(folder: Path, ledger: Ledger, side: int, leave_out: Sequence[Path] = ()) -> list[Entry]:

@@ -8,9 +8,10 @@ const THEMES = ["auto", "light", "dark"];
 const KEYS = [
   [["/"], "search"], [["← → ↑ ↓"], "move between pictures"], [["Enter"], "enlarge"], [["← →"], "enlarged: previous, next"],
   [["l"], "enlarged: layout or picture"], [["c"], "choose for comparing; two are compared"], [["v"], "compare the two chosen"],
-  [["b"], "boxes on or off"], [["y"], "copy the command that renders it again"], [["t"], "light or dark"], [["Esc"], "close"], [["?"], "this list"],
+  [["s"], "star, or take the star away"], [["b"], "boxes on or off"], [["y"], "copy the command that renders it again"], [["t"], "light or dark"], [["Esc"], "close"], [["?"], "this list"],
 ];
-const state = { text: "", scene: "", outcome: "", order: "name", shown: [], made: 0, chosen: [], viewed: -1, view: "picture" };
+const state = { text: "", scene: "", outcome: "", order: "name", shown: [], made: 0, chosen: [], viewed: -1, view: "picture",
+  stars: new Set(), starredOnly: false };
 const $ = (id) => document.getElementById(id);
 
 function el(tag, properties = {}, ...children) {
@@ -135,11 +136,13 @@ function foot(entry) {
   compare.setAttribute("aria-pressed", state.chosen.includes(entry));
   compare.hidden = !entry.thumb;
   compare.onclick = () => choose(entry);
+  const starred = star(entry);
+  starred.hidden = !entry.thumb;
   const copy = el("button", { className: "quiet copy", type: "button", textContent: "Copy command", "aria-label": `Copy the command that renders ${entry.name} again` });
   copy.disabled = entry.command === null;
   copy.title = entry.command || "";
   copy.onclick = () => copyCommand(entry);
-  return el("div", { className: "foot" }, compare, copy);
+  return el("div", { className: "foot" }, starred, compare, copy);
 }
 
 function more() {
@@ -165,7 +168,7 @@ function wordsOf(entry) {
 function refresh() {
   const wanted = state.text.toLowerCase().split(/\s+/).filter(Boolean);
   state.shown = entries.filter((entry) =>
-    (!state.scene || entry.scene === state.scene) && (!state.outcome || entry.outcome === state.outcome) &&
+    (!state.starredOnly || isStarred(entry)) && (!state.scene || entry.scene === state.scene) && (!state.outcome || entry.outcome === state.outcome) &&
     wanted.every((word) => wordsOf(entry).includes(word)));
   state.shown.sort(compareBy[state.order]);
   $("grid").replaceChildren();
@@ -198,8 +201,9 @@ function setUpFilters() {
   $("scene").onchange = () => { state.scene = $("scene").value; refresh(); };
   $("order").onchange = () => { state.order = $("order").value; refresh(); };
   $("reset").onclick = () => {
-    Object.assign(state, { text: "", scene: "", outcome: "" });
+    Object.assign(state, { text: "", scene: "", outcome: "", starredOnly: false });
     $("text").value = $("scene").value = "";
+    $("starred").checked = false;
     refresh();
   };
 }
@@ -214,6 +218,54 @@ function summary() {
     `made ${data.made.slice(0, 16).replace("T", " ")} UTC by contextgen ${data.version}`].filter(Boolean).join(" · ");
 }
 
+// Stars: kept by the browser for this page, and given away as a list of files
+
+const STARS = `contextgen-stars ${location.pathname}`;
+
+const starKey = (entry) => entry.file ?? entry.name;
+const isStarred = (entry) => state.stars.has(starKey(entry));
+
+function star(entry) {
+  const button = el("button", { className: "quiet star", type: "button" });
+  showStar(button, entry);
+  button.onclick = () => toggleStar(entry);
+  return button;
+}
+
+function showStar(button, entry) {
+  button.textContent = isStarred(entry) ? "★" : "☆";
+  button.title = isStarred(entry) ? "Take the star away" : "Star";
+  button.setAttribute("aria-label", `Star ${entry.name}`);
+  button.setAttribute("aria-pressed", isStarred(entry));
+}
+
+function toggleStar(entry) {
+  if (!entry.thumb) return;
+  if (!state.stars.delete(starKey(entry))) state.stars.add(starKey(entry));
+  try { localStorage.setItem(STARS, JSON.stringify([...state.stars])); } catch { tell("This browser keeps no stars for a page from a file."); }
+  for (const item of $("grid").children) if (item.entry === entry) showStar(item.querySelector(".star"), entry);
+  if ($("viewer").open && current() === entry) showStar($("viewer-star").firstChild, entry);
+  countStars();
+}
+
+function countStars() {
+  const count = entries.filter(isStarred).length;
+  $("star-count").textContent = `★ ${count.toLocaleString("en")}`;
+  $("export").disabled = count === 0;
+}
+
+function storedStars() {
+  try { return new Set(JSON.parse(localStorage.getItem(STARS)) || []); } catch { return new Set(); }
+}
+
+function exportStars() {
+  const files = entries.filter((entry) => isStarred(entry) && entry.file !== null).map((entry) => decodeURIComponent(entry.file));
+  const address = URL.createObjectURL(new Blob([`${files.join("\n")}\n`], { type: "text/plain" }));
+  el("a", { href: address, download: "starred.txt" }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
+  tell(`starred.txt has ${plural(files.length, "path")}, seen from this page.`);
+}
+
 // Enlarged
 
 function view(index) {
@@ -221,6 +273,7 @@ function view(index) {
   state.viewed = index;
   if (!entry.thumb || !entry.layout) state.view = "picture";
   $("viewer-name").textContent = entry.name;
+  $("viewer-star").replaceChildren(...(entry.thumb ? [star(entry)] : []));
   $("viewer-outcome").replaceChildren(...[badge(entry)].filter(Boolean));
   $("previous").disabled = index === 0;
   $("next").disabled = index === state.shown.length - 1;
@@ -393,6 +446,7 @@ function current() {
 const onKey = {
   "/": () => { for (const open of document.querySelectorAll("dialog[open]")) open.close(); $("text").focus(); $("text").select(); },
   "?": () => ($("keys").open ? $("keys").close() : $("keys").showModal()),
+  s: () => current() && toggleStar(current()),
   b: () => setBoxes(!$("boxes").checked),
   c: () => current() && choose(current()),
   v: compareChosen,
@@ -427,6 +481,10 @@ function start() {
   setTheme(storedTheme());
   setBoxes(true);
   setUpFilters();
+  state.stars = storedStars();
+  countStars();
+  $("starred").onchange = () => { state.starredOnly = $("starred").checked; refresh(); };
+  $("export").onclick = exportStars;
   for (const id of ["boxes", "viewer-boxes", "comparison-boxes"]) $(id).onchange = () => setBoxes($(id).checked);
   for (const button of $("views").querySelectorAll("button")) button.onclick = () => { state.view = button.value; show(current()); };
   for (const dialog of document.querySelectorAll("dialog")) {

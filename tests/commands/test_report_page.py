@@ -213,3 +213,45 @@ def test_a_picture_that_was_moved_away_is_still_shown_small(browser, report, tmp
     assert "not beside this page" in opened.inner_text("#told")
     assert opened.get_attribute("#stage img", "src").startswith("data:image/jpeg")
     context.close()
+
+
+def starred(page) -> list[str]:
+    pressed = page.locator("#grid .star[aria-pressed=true]")
+    return pressed.evaluate_all("stars => stars.map((star) => star.closest('.card').dataset.name)")
+
+
+def test_stars_are_kept_filtered_and_exported(page, report):
+    assert page.is_disabled("#export")
+    page.click("[data-name=picnic-3] .star")
+    page.click("[data-name=camp-1] .star")
+    page.click("[data-name=camp-1] .star")
+    page.locator("[data-name=picnic-12] .shot").focus()
+    page.keyboard.press("s")
+    page.reload()
+    assert starred(page) == ["picnic-3", "picnic-12"]
+    assert page.inner_text("#star-count") == "★ 2"
+    page.check("#starred")
+    assert names(page) == ["picnic-3", "picnic-12"]
+    with page.expect_download() as downloading:
+        page.click("#export")
+    told = Path(downloading.value.path()).read_text("utf-8").splitlines()
+    assert (downloading.value.suggested_filename, told) == ("starred.txt", ["picnic-3.png", "picnic-12.png"])
+    assert all((report.parent / name).is_file() for name in told)
+    page.click("[data-name=picnic-3] .star")
+    page.click("[data-name=picnic-12] .star")
+    assert page.is_disabled("#export")
+
+
+def test_a_star_is_given_to_the_enlarged_picture_too(page):
+    page.click("[data-name=picnic-5] .shot")
+    page.click("#viewer-star .star")
+    assert page.get_attribute("#viewer-star .star", "aria-pressed") == "true"
+    page.keyboard.press("s")
+    assert page.get_attribute("#viewer-star .star", "aria-pressed") == "false"
+    page.keyboard.press("Escape")
+    assert starred(page) == []
+
+
+def test_a_failure_has_no_star(page):
+    page.select_option("#scene", "camp")
+    assert not page.is_visible("[data-name=camp-2] .star")

@@ -8,6 +8,9 @@ import sys
 
 import pytest
 import torch
+from painting import TINY_MODEL, with_options
+from shapes import TINY as SMALL
+from training_files import training_file
 
 from contextgen_cli.models.cpus import CpuRoom
 from contextgen_cli.models.threads import choose_threads, threads_for
@@ -77,6 +80,47 @@ def test_a_picture_is_painted_with_so_many_and_is_the_same_job(verb, contextgen,
         again = ("--model", model, "--adapter", adapter, "--threads", 3, "-o", tmp_path / "again")
         assert contextgen("replay", out / "picnic-0.png", *again).code == 0
     assert torch.get_num_threads() == 3
+
+
+@pytest.fixture
+def _shared_machine(monkeypatch):
+    """Two CPUs, one of which another process takes, and nobody has said how many threads there are to be."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("contextgen_cli.models.threads.cpu_room", lambda looking: CpuRoom(2, busy=float(looking)))
+
+
+SHARED = "1 thread: 2 CPUs, about 1.0 busy with other processes"
+
+
+@pytest.mark.usefixtures("_shared_machine")
+def test_a_picture_leaves_its_cpu_to_a_busy_neighbour_and_says_so(contextgen, tiny, scene, tmp_path):
+    done = contextgen("render", scene, *tiny, "-o", tmp_path / "out")
+    assert (done.code, torch.get_num_threads()) == (0, 1)
+    assert SHARED in done.err
+    again = contextgen("render", scene, *tiny, "-o", tmp_path / "out", "--fresh", "--threads", 2)
+    assert (SHARED in again.err, torch.get_num_threads()) == (False, 2)
+
+
+@pytest.mark.usefixtures("_shared_machine")
+def test_ranks_share_what_is_left(contextgen, tiny, scene, tmp_path):
+    """With two pictures for two processes: each has one thread."""
+    options = with_options(tiny, "--processes", 2)
+    done = contextgen("render", scene, *options, "--count", 2, "-o", tmp_path / "out")
+    assert (done.code, "2 rendered" in done.err) == (0, True)
+    assert "1 thread" not in done.err, "there are not fewer than two processes have on two CPUs anyway"
+
+
+@pytest.mark.training
+@pytest.mark.usefixtures("_shared_machine")
+def test_training_and_measuring_do_the_same(contextgen, tmp_path):
+    (tmp_path / "run.yaml").write_text(training_file(SMALL, "out"))
+    small = ("--model", TINY_MODEL, "--device", "cpu", "--steps", 1, "--level", "plain", "--scenes", 1)
+    for command in (("train", tmp_path / "run.yaml", "--device", "cpu"), ("bench", "synthetic", *small)):
+        done = contextgen(*command)
+        assert (done.code, torch.get_num_threads()) == (0, 1), done.err
+        assert SHARED in done.err
+    done = contextgen("bench", "synthetic", *small, "--threads", 3)
+    assert (done.code, torch.get_num_threads(), SHARED in done.err) == (0, 3, False)
 
 
 def test_doctor_says_how_many_and_why(contextgen, monkeypatch):

@@ -12,6 +12,7 @@ import click
 from contextgen_cli.batch.plan import Overrides, Portion
 from contextgen_cli.batch.ray_engine.cluster import RayCluster
 from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.opening import open_option
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, RUN, SAMPLING, SCENES, TERMINAL, gather, option
 from contextgen_cli.models.numerics import (
     ABLATIONS,
@@ -90,6 +91,7 @@ class Reporting:
     sink: Output
     progress: str
     preview: str
+    opens: bool
 
     @property
     def previews(self) -> bool:
@@ -208,13 +210,7 @@ model_options = gather(
     Settings,
     "settings",
     options.model_option,
-    option(
-        "--adapter",
-        metavar="PATH",
-        shell_complete=options.complete_files,
-        section=MODEL,
-        help="Adapter: a file, a folder or a hub id.",
-    ),
+    options.adapter_option,
     option(
         "--dtype",
         type=click.Choice(list(DTYPES)),
@@ -374,4 +370,5 @@ reporting_options = gather(
         section=TERMINAL,
         help="auto: draw a single picture in block characters, on a terminal with colours.",
     ),
+    open_option,
 )

@@ -36,6 +36,7 @@ class RenderOutput(RunOutput):
         super().__init__(sink, mode)
         self._previews = previews
         self._picture: Path | None = None
+        self.pictures: list[Path] = []
         self._told: set[Reason] = set()
 
     def planned(self, forecast: Forecast) -> None:
@@ -48,6 +49,7 @@ class RenderOutput(RunOutput):
             tell_failure(outcome, outcome.reason)
         tell(outcome, self.sink)
         self._picture = outcome.path if outcome.status is Status.RENDERED else None
+        self.pictures += [] if outcome.path is None else [outcome.path]
 
     def ended(self, summary: RunSummary) -> None:
         super().ended(summary)
