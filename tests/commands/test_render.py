@@ -16,7 +16,6 @@ from pathlib import Path
 import huggingface_hub
 import profiles
 import pytest
-import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from painting import GOLDEN, TINY_ADAPTER, TINY_MODEL, draw_reference, with_options, write_scene
 from PIL import Image, ImageChops, ImageColor
@@ -306,13 +305,13 @@ def test_the_model_is_opened_once_and_as_asked(contextgen, tiny, scene, tmp_path
     opened, load = [], ContextGenPipeline.from_pretrained.__func__
 
     def spy(cls, *arguments, **settings):
-        opened.append({name: settings[name] for name in ("attention", "ica", "torch_dtype")})
+        opened.append({name: settings[name] for name in ("attention", "ica", "dtype")})
         return load(cls, *arguments, **settings)
 
     monkeypatch.setattr(ContextGenPipeline, "from_pretrained", classmethod(spy))
     more = ("--attention", "masked", "--ica", "paper", "--dtype", "bfloat16", "--count", 2, "-o", tmp_path / "out")
     assert contextgen("render", scene, *tiny, *more).code == 0
-    assert opened == [{"attention": "masked", "ica": "paper", "torch_dtype": torch.bfloat16}]
+    assert opened == [{"attention": "masked", "ica": "paper", "dtype": "bfloat16"}]
 
 
 def test_what_does_not_fit_is_refused_before_it_loads(contextgen, tiny, scene, tmp_path, monkeypatch):
