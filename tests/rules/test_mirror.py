@@ -40,7 +40,8 @@ TESTED_IN = {
     "commands/test_report.py": "report.contact_sheet report.entries report.page report.replay_command "
     "report.thumbnails",
     "commands/test_train.py": "app.train app.training_file terminal.training_progress",
-    "data/test_imig.py": "data.imig.imig_dataset data.imig.imig_records data.imig.imig_writing",
+    "data/test_imig.py": "data.imig.imig_dataset data.imig.imig_files data.imig.imig_layout data.imig.imig_pieces "
+    "data.imig.imig_records data.imig.imig_release data.imig.imig_writing",
     "data/test_scenery.py": "data.scenery.backgrounds data.scenery.brushes data.scenery.indoors "
     "data.scenery.landscapes data.scenery.outdoors",
     "data/test_stream.py": "data.example data.variations",
