@@ -8,9 +8,9 @@ import click
 
 from contextgen_cli.app import data
 from contextgen_cli.app.data import LEVELS, SPLITS, Wanted
-from contextgen_cli.app.imig_check import Checking
-from contextgen_cli.app.imig_fetch import Fetching, sizes
-from contextgen_cli.app.imig_plan import SUBSETS
+from contextgen_cli.app.imig.imig_check import Checking
+from contextgen_cli.app.imig.imig_fetch import Fetching, sizes
+from contextgen_cli.app.imig.imig_plan import SUBSETS
 from contextgen_cli.commands.shared import data_output
 from contextgen_cli.commands.shared.options import (
     SectionedCommand,

@@ -19,7 +19,7 @@ from imig_sets import FOLDERS, pack, write_release
 
 from contextgen.data.imig import imig_archives, imig_release
 from contextgen.data.imig.imig_dataset import ImigFolders
-from contextgen_cli.app import imig_fetch, imig_plan
+from contextgen_cli.app.imig import imig_fetch, imig_plan
 from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_JOBS_FAILED, EXIT_USAGE
 
 Command = Callable[..., Any]
@@ -230,7 +230,7 @@ def fetched(hub: Hub, *arguments: object) -> tuple[int, str, list[dict[str, Any]
     """The exit code, the words, the records: in a process of its own, for the hub client reads its settings once."""
     settings = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1"}
     script = (
-        "import sys\nfrom contextgen_cli.app import imig_sources\nimig_sources._BLOCK = 3000\n"
+        "import sys\nfrom contextgen_cli.app.imig import imig_sources\nimig_sources._BLOCK = 3000\n"
         "from contextgen_cli.cli import run\nsys.exit(run(sys.argv[1:]))"
     )
     typed = [str(each) for each in (*FETCH, *arguments, "--json", "--subset", "imig-basic")]

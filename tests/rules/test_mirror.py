@@ -30,6 +30,8 @@ TESTED_IN = {
     "commands/test_clean.py": "batch.known_pictures records.outdated",
     "commands/test_compose.py": "terminal.previews",
     "commands/test_data.py": "app.data",
+    "commands/test_data_check.py": "app.imig.imig_check commands.shared.data_output report.samples_page",
+    "commands/test_data_fetch.py": "app.imig.imig_fetch app.imig.imig_plan app.imig.imig_sources",
     "commands/test_environment.py": "commands.doctor models.nvml",
     "commands/test_help.py": "cli commands.shared.options",
     "commands/test_mini.py": "commands.models",

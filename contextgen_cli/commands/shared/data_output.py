@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contextgen_cli.app.imig_check import SetState
-from contextgen_cli.app.imig_fetch import sizes
-from contextgen_cli.app.imig_plan import SubsetPlan
+from contextgen_cli.app.imig.imig_check import SetState
+from contextgen_cli.app.imig.imig_fetch import sizes
+from contextgen_cli.app.imig.imig_plan import SubsetPlan
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.sink import Output
 

@@ -30,11 +30,11 @@ class Unpacked:
     left: int
 
 
-class _Member(tarfile.TarInfo):
+class _TarMember(tarfile.TarInfo):
     """A member whose description cannot fill the memory."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarMember:
         member = super().frombuf(buf, encoding, errors)
         if member.type not in (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE) and member.size > _LONGEST_HEADER:
             raise tarfile.ReadError(f"what describes a member has {member.size} bytes")
@@ -70,7 +70,7 @@ def unpack(path: Path, folder: Path, unpacked: Callable[[int], None]) -> Unpacke
 @contextmanager
 def _opened(path: Path) -> Iterator[tarfile.TarFile]:
     try:
-        with tarfile.open(path, "r:", tarinfo=_Member) as archive:
+        with tarfile.open(path, "r:", tarinfo=_TarMember) as archive:
             yield archive
     except (tarfile.TarError, EOFError) as error:
         raise BadArchive(f"{path}: no uncompressed tar archive, or not whole: {error}") from error

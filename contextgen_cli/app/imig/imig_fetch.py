@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from contextgen_cli.app.imig_plan import Part, SubsetPlan, absent, parts_of
-from contextgen_cli.app.imig_sources import Damaged, HubSource, LocalSource, Source, SourceFile
+from contextgen_cli.app.imig.imig_plan import Part, SubsetPlan, absent, parts_of
+from contextgen_cli.app.imig.imig_sources import Damaged, HubSource, LocalSource, Source, SourceFile
 from contextgen_cli.errors import OutputError, UsageError
 from contextgen_cli.records.foreign_json import parse_object
 from contextgen_cli.records.output import write

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from contextgen_cli.app.imig_sources import SourceFile
+from contextgen_cli.app.imig.imig_sources import SourceFile
 
 SUBSETS = ("imig-basic", "imig-complex", "imig-composite", "imig-multicomposite")  # as the library's `imig_release` has
 
