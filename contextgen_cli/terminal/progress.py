@@ -287,8 +287,11 @@ def transferred(mode: str, total: int) -> Iterator[Callable[[str, int], None]]:
 @contextlib.contextmanager
 def _transfer_bar(total: int) -> Iterator[Callable[[str, int], None]]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.table import Column
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), DownloadColumn(), TransferSpeedColumn())
+    name = TextColumn("{task.description}", table_column=Column(ratio=2, no_wrap=True, overflow="ellipsis"))
+    bar = BarColumn(bar_width=None, table_column=Column(ratio=1))
+    columns = (name, bar, DownloadColumn(), TransferSpeedColumn())
     bars = Progress(*columns, TimeRemainingColumn(), expand=True, auto_refresh=False)
     task = bars.add_task("", total=total)
     with console.live(bars):

@@ -275,3 +275,11 @@ def test_a_repository_that_is_not_there_is_said(hub: Path, tmp_path: Path) -> No
     with served(hub, "somebody/else") as remote:
         code, words, _ = fetched(remote, "-o", tmp_path / "set")
     assert code == EXIT_ENVIRONMENT and "the hub answered" in words
+
+
+def test_on_a_terminal_a_bar_says_how_much_has_come(
+    on_a_terminal: Callable[..., Any], hub: Path, tmp_path: Path
+) -> None:
+    code, shown = on_a_terminal(*FETCH, "-o", tmp_path / "set", "--from", hub, columns=140)
+    assert code == EXIT_DONE
+    assert "imig-multicomposite-reference_masks-000001.tar" in shown and "/7.2 MB" in shown

@@ -100,6 +100,14 @@ def test_a_folder_that_is_no_set_is_refused(tmp_path):
         opened(tmp_path)
 
 
+def test_a_folder_of_sets_is_told_from_a_set(tmp_path):
+    write_release(tmp_path, records=1, side=64)
+    with pytest.raises(
+        ValueError, match="give one of the sets in it, imig-basic, imig-complex, imig-composite, imig-mul"
+    ):
+        opened(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("[{]", r"json:1:3: not JSON"), ("{}", "expected a list of records"), ("[]", "at least one"), ("[1]", "a list")],

@@ -123,7 +123,9 @@ def read_set(folder: Path) -> ImigSet:
 
 def _listed(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
-        raise ValueError(f"{path} is missing: give a folder in one of IMIG-100K's formats")
+        within = sorted(each.parent.name for each in path.parent.glob(f"*/{PROMPTS}"))
+        named = f"one of the sets in it, {', '.join(within)}" if within else "a folder in one of IMIG-100K's formats"
+        raise ValueError(f"{path} is missing: give {named}")
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
