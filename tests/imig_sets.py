@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tarfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +77,9 @@ def write_composite(folder: Path, indices: range, side: int = 256, seed: int = 0
             save(ellipse((100, 160)), stem.with_name(f"{stem.name}_mask.png"))
             save(painted((100, 160), 1), stem.with_name(f"{stem.name}_masked.jpg"))
         for number in (0, 3):
-            face = painted((512, 512), number)
-            face.putalpha(ellipse(face.size, (90, 60, 420, 470)).convert("L"))
-            save(face, folder / f"aligned_faces/{index:06d}_{number}_aligned_face.png")
+            path = folder / f"aligned_faces/{index:06d}_{number}_aligned_face.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(aligned_face(number))
         records.append(_composed(index, side))
     write_prompts(folder, records)
 
@@ -101,6 +103,15 @@ def _composed(index: int, side: int) -> dict[str, Any]:
         ],
         "face_bbox": [found[0], None, found[1]],
     }
+
+
+@lru_cache
+def aligned_face(number: int) -> bytes:
+    """A picture of 512 x 512 pixels with an alpha channel, as PNG."""
+    face, data = painted((512, 512), number), io.BytesIO()
+    face.putalpha(ellipse(face.size, (90, 60, 420, 470)).convert("L"))
+    face.save(data, "PNG", compress_level=1)
+    return data.getvalue()
 
 
 def painted(size: tuple[int, int], seed: int) -> Image.Image:

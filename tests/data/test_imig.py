@@ -294,9 +294,9 @@ def test_composites_are_read_at_either_size(tmp_path, side):
 
 
 def test_the_aligned_face_is_taken_three_times_of_four(composite):
-    examples = opened(composite, side=64).batch(0, 200)
+    examples = opened(composite, side=64).batch(0, 60)
     faces = [any(each.image.size == (512, 512) and each.box[0] < 32 for each in one.instances) for one in examples]
-    assert 0.65 < np.mean(faces) < 0.85
+    assert 0.6 < np.mean(faces) < 0.9
 
 
 def test_captions_of_composites_are_needed_and_others_may_be_dropped(base, composite):
