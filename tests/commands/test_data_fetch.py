@@ -126,6 +126,21 @@ def test_archives_that_lie_in_one_folder_are_found(
     assert pictures(tmp_path / "set") == pictures(release)
 
 
+def test_the_folder_of_one_subset_will_do(contextgen: Command, hub: Path, tmp_path: Path) -> None:
+    done = contextgen(*FETCH, "-o", tmp_path / "set", "--from", hub / "imig-complex", "--json")
+    assert done.code == EXIT_JOBS_FAILED  # by default all four are asked for
+    absent = {name: state["absent"] for name, state in states(done).items()}
+    assert absent == {name: [name] if name != "imig-complex" else [] for name in FOLDERS}
+    assert contextgen("data", "check", tmp_path / "set", "--subset", "imig-complex").code == EXIT_DONE
+
+
+def test_archives_may_lie_where_the_set_is_to_be(contextgen: Command, release: Path, hub: Path) -> None:
+    for _ in range(2):
+        assert contextgen(*FETCH, "-o", hub, "--from", hub).code == EXIT_DONE
+    there = {name: data for name, data in pictures(hub).items() if not name.endswith(".tar")}
+    assert there == pictures(release)
+
+
 def test_series_that_training_does_not_read_are_left(contextgen: Command, hub: Path, tmp_path: Path) -> None:
     for folder in ("instance_masks", "reference_images"):
         shutil.copy(

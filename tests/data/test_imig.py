@@ -310,7 +310,7 @@ def test_boxes_without_area_are_skipped_counted_and_said(base, composite):
     first["reference_images"][1]["bbox"] = [50, 60, 50, 90]
     first["reference_images"][0]["valid_bbox"] = [9, 9, 4, 20]
     second["reference_images"] = []
-    record["bbox"][1]["bbox"] = [120, 250, 200, 150]
+    record["bbox"][1]["bbox"] = [-120, 150, -20, 250]
     record["face_bbox"][2] = None
     write_prompts(base, [first, second])
     write_prompts(composite, [record])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -57,20 +58,31 @@ def parts_of(subset: str, files: Sequence[SourceFile]) -> Iterator[Part]:
 
 
 def _list_of(subset: str, files: Sequence[SourceFile]) -> SourceFile | None:
-    """`filtered_prompts.json` of the subset; else the one list that lies with it, whatever it is called."""
+    """`filtered_prompts.json` of the subset; else the one list that is the subset's, whatever it is called."""
     from contextgen.data.imig.imig_release import PROMPTS
 
-    lists = [
-        file for file in files if file.name.endswith(".json") and subset in file.path.removesuffix(".json").split("/")
-    ]
+    lists = [file for file in files if file.name.endswith(".json") and _is_of(subset, file, files)]
     named = [file for file in lists if file.name == PROMPTS]
     return next(iter(named or (lists if len(lists) == 1 else [])), None)
+
+
+def _is_of(subset: str, file: SourceFile, files: Sequence[SourceFile]) -> bool:
+    """Whether a list is a subset's: its path names the subset, or it lies with archives of that one alone."""
+    from contextgen.data.imig.imig_release import Archive
+
+    if any(re.match(rf"{subset}([^a-z]|$)", part) for part in file.path.split("/")):
+        return True
+    beside = (Archive.named(other.name) for other in files if other.folder == file.folder)
+    return {archive.subset for archive in beside if archive is not None} == {subset}
 
 
 def absent(subset: str, parts: Sequence[Part]) -> Iterator[str]:
     """What a subset must have and its source lacks."""
     from contextgen.data.imig.imig_release import PROMPTS, SUBSETS, Archive
 
+    if not parts:
+        yield subset
+        return
     if all(part.folder is not None for part in parts):
         yield f"{subset}/{PROMPTS}"
     for folder in SUBSETS[subset]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,10 @@ class SourceFile:
     @property
     def name(self) -> str:
         return self.path.rpartition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        return self.path.rpartition("/")[0]
 
 
 class Source(Protocol):
@@ -80,7 +85,8 @@ class LocalSource:
 
     def files(self) -> list[SourceFile]:
         found = (path for path in sorted(self._folder.rglob("*")) if path.suffix in _ENDINGS and path.is_file())
-        return [SourceFile(path.relative_to(self._folder).as_posix(), path.stat().st_size) for path in found]
+        files = [SourceFile(path.relative_to(self._folder).as_posix(), path.stat().st_size) for path in found]
+        return [file for file in files if not re.search(r"(^|/)\.", file.path)]  # what a fetch itself keeps is hidden
 
     @contextlib.contextmanager
     def at_hand(self, file: SourceFile, folder: Path, told: Told) -> Iterator[Path]:

@@ -171,13 +171,13 @@ def _face(stated: dict[str, Any] | None, skipped: Counter[str]) -> Face | None:
 
 
 def _box(stated: Any, skipped: Counter[str]) -> Box | None:
-    """A box that is stated; None, and counted, where it has no area."""
+    """A box that is stated; None, and counted, where it has no area that a picture could have."""
     if stated is None:
         return None
     left, top, right, bottom = (float(number) for number in stated)
     if not all(map(math.isfinite, (left, top, right, bottom))):
         raise ValueError(f"the box {list(stated)} is not made of numbers")
-    if right <= left or bottom <= top:
+    if right <= max(left, 0) or bottom <= max(top, 0):
         skipped[NO_AREA] += 1
         return None
     return left, top, right, bottom

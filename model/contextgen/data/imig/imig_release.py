@@ -19,7 +19,7 @@ SUBSETS = {  # name -> its picture folders that are read
     "imig-multicomposite": _COMPOSED,
 }
 PICTURE = re.compile(r"[0-9]{6,}(_[0-9]+(_mask|_aligned_face)?)?\.(jpg|png)")  # what is read of an archive
-_ARCHIVE = re.compile(r"(?P<subset>imig-[a-z]+)-(?P<folder>[a-z_]+)-(?P<number>[0-9]+)\.tar")
+_ARCHIVE = re.compile(r"(?P<subset>imig-[a-z]+)-(?P<folder>[a-z_]+)-(?P<number>[0-9]{1,6})\.tar")
 
 
 @dataclass(frozen=True)
