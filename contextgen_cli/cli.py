@@ -21,7 +21,7 @@ COMMANDS = {
     "compose": "Compose layout images: what the model is given to paint from.",
     "render": "Render scenes: one picture for each scene and seed.",
     "train": "Train a model, or an adapter, as CONFIG says.",
-    "data": "Make training sets.",
+    "data": "Make, fetch and check training sets.",
     "bench": "Measure how good a model is.",
     "inspect": "Show what a picture remembers: its scene, seed, model, versions and inputs.",
     "replay": "Render pictures again from what they remember, and say whether they came out the same.",

@@ -185,8 +185,12 @@ def _data(stated: Mapping[str, Any], folder: Path) -> SynthData | ImigData:
 
     if "synth" in stated:
         return SynthData(**_frozen(stated["synth"]))
-    folders = [Folder(**{**item, "path": folder / item["path"]}) for item in stated["imig"]["folders"]]
+    folders = [Folder(**{**item, "path": _below(item["path"], folder)}) for item in stated["imig"]["folders"]]
     return ImigData(**{**_frozen(stated["imig"]), "folders": tuple(folders)})
+
+
+def _below(path: str | list[str], folder: Path) -> Path | tuple[Path, ...]:
+    return tuple(folder / each for each in path) if isinstance(path, list) else folder / path
 
 
 def _frozen(value: Any) -> Any:

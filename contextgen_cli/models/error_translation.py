@@ -67,6 +67,11 @@ def training() -> Border:
     return Border(_TRAINING)
 
 
+def fetching() -> Border:
+    """Translate what goes wrong while a data set is fetched from the hub."""
+    return Border(_FETCHING)
+
+
 def _find(error: Exception, table: dict[str, Translation]) -> Translation | None:
     no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if no_room or f"(os error {errno.ENOSPC})" in str(error):  # as safetensors says it
@@ -98,6 +103,27 @@ def _hub(error: Exception) -> ContextgenError:
         f"the model hub answered: {_first_line(error)}",
         hint="Check the name and the network, or give a local folder with --model.",
     )
+
+
+def _no_set(error: Exception) -> ContextgenError:
+    return EnvironmentProblem(
+        f"the hub answered: {_first_line(error)}",
+        hint="Run the same command again: it goes on where it stopped. --from DIR takes archives that are here.",
+    )
+
+
+def _unreached(error: Exception) -> ContextgenError:
+    return EnvironmentProblem(
+        f"the hub cannot be reached: {_first_line(error)}",
+        hint="Look at the network (and HF_HUB_OFFLINE), then run the same command again: it goes on where it stopped. "
+        "--from DIR takes archives that are here.",
+    )
+
+
+def _unwritten(error: Exception) -> ContextgenError:
+    if not isinstance(error, OSError) or error.filename is None:
+        return _unreached(error)
+    return OutputError(f"{error.filename}: {(error.strerror or type(error).__name__).lower()}")
 
 
 def _broken_weights(error: Exception) -> ContextgenError:
@@ -217,6 +243,14 @@ _PAINTING: dict[str, Translation] = {
     "MemoryError": _too_large_a_job,
     "NotFinite": _not_finite,
     "ValueError": _broken_contract,
+}
+_FETCHING: dict[str, Translation] = {
+    "HfHubHTTPError": _no_set,
+    "HFValidationError": _no_set,
+    "FileNotFoundError": _unwritten,
+    "OfflineModeIsEnabled": _unreached,
+    "HTTPError": _unreached,
+    "OSError": _unwritten,
 }
 _TRAINING: dict[str, Translation] = {
     **_SHARED,

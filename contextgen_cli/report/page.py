@@ -71,15 +71,20 @@ def render(entries: Iterable[Entry], heading: Heading, subjects: Subjects, comma
 
 
 def _assemble(title: str, data: dict[str, Any]) -> str:
-    style, script = _file("page.css"), _file("page.js")
+    style, script = shipped("page.css"), shipped("page.js")
     parts = {
-        "policy": _POLICY.format(style=_source_hash(style), script=_source_hash(script)),
+        "policy": _POLICY.format(style=source_hash(style), script=source_hash(script)),
         "title": html.escape(title),
         "style": style,
         "data": embedded_json(data),
         "script": script,
     }
-    pieces = _file("page.html").split("@@")  # text and the names of parts, in turn
+    return filled("page.html", parts)
+
+
+def filled(name: str, parts: Mapping[str, str]) -> str:
+    """A shipped page with its parts in their places."""
+    pieces = shipped(name).split("@@")  # text and the names of parts, in turn
     return "".join(parts[piece] if number % 2 else piece for number, piece in enumerate(pieces))
 
 
@@ -88,11 +93,13 @@ def embedded_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _file(name: str) -> str:
+def shipped(name: str) -> str:
+    """The text of a file of this package."""
     return resource(f"report/{name}").read_text(encoding="utf-8")
 
 
-def _source_hash(content: str) -> str:
+def source_hash(content: str) -> str:
+    """How a page's security policy names a style or a script that is in it."""
     return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode('ascii')}"
 
 

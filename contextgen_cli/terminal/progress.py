@@ -273,6 +273,53 @@ def _counting_bar(what: str, total: int) -> Iterator[Callable[[str], None]]:
         yield lambda name: bars.update(task, advance=1, description=name)
 
 
+@contextlib.contextmanager
+def transferred(mode: str, total: int) -> Iterator[Callable[[str, int], None]]:
+    """Show inside the block how many of `total` bytes have come; what is yielded is called with a file's name and the
+    bytes of it that have come since."""
+    if mode == "auto" and console.verbosity() >= 0 and console.animated():
+        with _transfer_bar(total) as advance:
+            yield advance
+    elif mode == "none" or console.verbosity() < 0:
+        yield lambda name, size: None
+    else:
+        yield _transfer_lines(total, as_json=mode == "json")
+
+
+@contextlib.contextmanager
+def _transfer_bar(total: int) -> Iterator[Callable[[str, int], None]]:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.table import Column
+
+    name = TextColumn("{task.description}", table_column=Column(ratio=2, no_wrap=True, overflow="ellipsis"))
+    bar = BarColumn(bar_width=None, table_column=Column(ratio=1))
+    columns = (name, bar, DownloadColumn(), TransferSpeedColumn())
+    bars = Progress(*columns, TimeRemainingColumn(), expand=True, auto_refresh=False)
+    task = bars.add_task("", total=total)
+    with console.live(bars):
+        yield lambda name, size: bars.update(task, advance=size, description=name)
+
+
+def _transfer_lines(total: int, *, as_json: bool) -> Callable[[str, int], None]:
+    began = spoke = time.monotonic()
+    done = 0
+
+    def advance(name: str, size: int) -> None:
+        nonlocal spoke, done
+        done += size
+        now = time.monotonic()
+        if done < total and now - spoke < (_JSON_EVERY if as_json else _PLAIN_EVERY):
+            return
+        spoke, left = now, (now - began) / done * (total - done)
+        if as_json:
+            record = {"bytes": done, "of": total, "name": name, "seconds_left": left}
+            console.note_json({"type": "transfer", **record})
+        else:
+            console.note(f"{100 * done / total:.1f} % fetched, at {name}, {duration(left)} left")
+
+    return advance
+
+
 def _counting_lines(what: str, total: int, *, as_json: bool) -> Callable[[str], None]:
     began = spoke = time.monotonic()
     done = 0

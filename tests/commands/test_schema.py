@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lines
 import pytest
+from imig_sets import pack, write_release
 from jsonschema import Draft202012Validator
 from painting import TINY_ADAPTER, TINY_MODEL, write_scene
 from PIL import Image
@@ -69,6 +70,11 @@ def test_the_lines_of_every_command(contextgen, place):
     assert kinds("doctor", "--json") == {"finding", "doctor_summary"}
     data = ("data", "synth", "-o", "set", "--scenes", 1, "--json", "--progress", "json")
     assert kinds(*data) == {"progress", "data_summary"}
+    hub = pack(write_release(place / "release", records=1, side=64), place / "hub")
+    fetch = ("data", "fetch", "imig-100k", "-o", "fetched", "--from", hub, "--json", "--progress", "json")
+    assert kinds(*fetch) == {"planned_fetch", "transfer", "fetch_summary"}
+    check = ("data", "check", "fetched", "--json", "--progress", "json")
+    assert kinds(*check) == {"progress", "set", "samples", "check_summary"}
     bench = ("bench", "synthetic", *MODEL, "--steps", 1, "--level", "plain", "--scenes", 1)
     assert kinds(*bench, "--json", "--progress", "json") == {"row", "bench_summary", "progress"}
     calibrate = ("bench", "calibrate", *MODEL, "--scenes", 1, "-o", "card.json", "--json")

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from imig_sets import write_release
 from PIL import Image
 from shapes import TINY
 from training_files import training_file
@@ -93,6 +95,26 @@ def test_what_an_objective_does_not_read_is_said_and_changes_nothing(contextgen:
     assert f"{run}:10:5: warning: `beta` is for dpo; the objective flow does not read it" in done.err
     finished = contextgen("train", write(tmp_path), "--device", "cpu")
     assert finished.code == EXIT_DONE and "warning" not in finished.err
+
+
+def test_the_run_of_the_docs_trains_on_all_four_subsets(contextgen: Command, tmp_path: Path) -> None:
+    """As it is written there, but small: faces, subjects without a box, edited references and crops in ten steps."""
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text("utf-8")
+    run = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    assert [len(stage["data"]["imig"]["folders"]) for stage in run["stages"]] == [2, 2]
+    run |= {"start": {"model": str(TINY)}, "weights": {"lora": {"rank": 4, "alpha": 4}}, "workers": 0}
+    for stage in run["stages"]:
+        stage |= {"steps": 5, "batch": 1}
+        stage["data"]["imig"]["size"] = [64, 64]
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(run))
+    write_release(tmp_path / "IMIG-100K")
+    done = contextgen("train", tmp_path / "run.yaml", "--device", "cpu")
+    assert done.code == EXIT_DONE, done.err
+    assert done.lines == [str(tmp_path / "runs" / "adapter" / "adapter")]
+    assert "imig-basic, imig-complex: 4 records" in done.err
+    assert "imig-composite, imig-multicomposite: 1 of 4 records" in done.err
+    metrics = (tmp_path / "runs" / "adapter" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["stage"] for line in metrics] == ["sft"] * 5 + ["preference"] * 5
 
 
 def test_a_missing_file_and_a_missing_model_are_told_apart(contextgen: Command, tmp_path: Path) -> None:

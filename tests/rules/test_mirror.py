@@ -31,6 +31,8 @@ TESTED_IN = {
     "commands/test_clean.py": "batch.known_pictures records.outdated",
     "commands/test_compose.py": "terminal.previews",
     "commands/test_data.py": "app.data",
+    "commands/test_data_check.py": "app.imig.imig_check commands.shared.data_output report.samples_page",
+    "commands/test_data_fetch.py": "app.imig.imig_fetch app.imig.imig_plan app.imig.imig_sources",
     "commands/test_environment.py": "commands.doctor models.nvml",
     "commands/test_help.py": "cli commands.shared.options commands.shared.other_words",
     "commands/test_init.py": "scene.photo_scene",
@@ -42,7 +44,8 @@ TESTED_IN = {
     "commands/test_report.py": "report.contact_sheet report.entries report.page report.replay_command "
     "report.thumbnails",
     "commands/test_train.py": "app.train app.training_file terminal.training_progress",
-    "data/test_imig.py": "data.imig.imig_dataset data.imig.imig_records data.imig.imig_writing",
+    "data/test_imig.py": "data.imig.imig_dataset data.imig.imig_files data.imig.imig_layout data.imig.imig_pieces "
+    "data.imig.imig_records data.imig.imig_release data.imig.imig_writing",
     "data/test_scenery.py": "data.scenery.backgrounds data.scenery.brushes data.scenery.indoors "
     "data.scenery.landscapes data.scenery.outdoors",
     "data/test_stream.py": "data.example data.variations",

@@ -67,7 +67,7 @@ def test_model_and_objects_travel_in_the_wheel() -> None:
         assert asked.returncode != 0
 
 
-@pytest.mark.parametrize("name", ["page.html", "page.css", "page.js"])
+@pytest.mark.parametrize("name", ["page.html", "page.css", "page.js", "samples.html", "samples.css"])
 def test_the_report_travels_in_the_wheel(name: str) -> None:
     assert "contextgen_cli" in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert (REPOSITORY / "contextgen_cli" / "report" / name).is_file()

@@ -91,7 +91,12 @@ def test_a_file_becomes_the_run_it_states(tmp_path: Path) -> None:
                 "steps": 5,
                 "optimizer": {"name": "prodigy", "betas": [0.8, 0.9]},
                 "samples": {"every": 2},
-                "data": {"imig": {"folders": [{"path": "basic", "weight": 15}], "size": [64, 96]}},
+                "data": {
+                    "imig": {
+                        "folders": [{"path": ["basic", "complex"], "weight": 15}, {"path": "composite"}],
+                        "size": [64, 96],
+                    }
+                },
             }
         ],
     }
@@ -100,7 +105,9 @@ def test_a_file_becomes_the_run_it_states(tmp_path: Path) -> None:
         steps=5,
         optimizer=Optimizer(name="prodigy", betas=(0.8, 0.9)),
         samples=Samples(every=2),
-        data=ImigData((Folder(tmp_path / "basic", 15),), (64, 96)),
+        data=ImigData(
+            (Folder((tmp_path / "basic", tmp_path / "complex"), 15), Folder(tmp_path / "composite")), (64, 96)
+        ),
     )
     start = Start(str(tmp_path / "base"), "owner/name")
     expected = TrainConfig(tmp_path / "out", start, (stage,), weights=Lora(rank=8))

@@ -77,6 +77,16 @@ def test_a_run_begun_by_version_0_1_goes_on() -> None:
     assert changes(EARLIER, resume_fingerprint(run(), 2)) == []
 
 
+def test_betas_that_nobody_stated_go_on_as_the_checkpoint_has_them() -> None:
+    """Version 0.1 had its own. What a file states counts."""
+    told = Stage("pref", 3, Dpo(beta=100.0), optimizer=Optimizer(betas=(0.9, 0.999)))
+    assert changes(EARLIER, resume_fingerprint(run(*run().stages[:2], told), 2)) == ["stages[2].optimizer.betas[1]"]
+    stated = resume_fingerprint(run(told), 0)
+    assert changes(stated, resume_fingerprint(run(replace(told, optimizer=Optimizer())), 0)) != []
+    same = replace(told, optimizer=Optimizer(betas=(0.9, 0.99)))
+    assert changes(resume_fingerprint(run(same), 0), resume_fingerprint(run(same), 0)) == []
+
+
 @pytest.mark.parametrize(
     ("stage", "key", "value"),
     [(0, "batch", 8), (1, "text_drop", 0.2), (1, "draws", 2), (2, "beta", 1250.0), (2, "objective", "flow")],

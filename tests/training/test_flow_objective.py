@@ -56,6 +56,13 @@ def test_an_emptied_caption_leaves_the_template(pipe: ContextGenPipeline) -> Non
     assert kept == flow_loss(pipe, given, text_drop=1e-9)
 
 
+def test_a_caption_that_is_needed_is_never_emptied(pipe: ContextGenPipeline) -> None:
+    """All else that is random stays what it was."""
+    given = prepared(pipe, 1)
+    needed = [replace(sample, needs_prompt=True) for sample in given]
+    assert flow_loss(pipe, needed, text_drop=1) == flow_loss(pipe, given, text_drop=0)
+
+
 def test_draws_are_the_mean_of_as_many_losses(pipe: ContextGenPipeline) -> None:
     given, drawn = prepared(pipe), torch.Generator().manual_seed(5)
     objective = FlowMatching(pipe, Flow(text_drop=0.5), len(given))

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
+from prodigyopt import Prodigy
 
 from contextgen.training.config import Optimizer
-from contextgen.training.optim import WeightAverage, rate_share
+from contextgen.training.optim import WeightAverage, make_optimizer, rate_share
+
+
+@pytest.mark.parametrize(("name", "library"), [("adamw", torch.optim.AdamW), ("prodigy", Prodigy)])
+def test_betas_are_the_librarys_unless_they_are_stated(name: str, library: type) -> None:
+    weights = {"weight": torch.nn.Parameter(torch.zeros(2))}
+    own = inspect.signature(library).parameters["betas"].default
+    assert make_optimizer(Optimizer(name), weights).defaults["betas"] == own == (0.9, 0.999)
+    assert make_optimizer(Optimizer(name, betas=(0.8, 0.9)), weights).defaults["betas"] == (0.8, 0.9)
+
+
+def test_prodigy_is_as_released_and_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    made = make_optimizer(Optimizer("prodigy"), {"weight": torch.nn.Parameter(torch.zeros(2))}).defaults
+    assert (made["lr"], made["weight_decay"]) == (1, 0.01)
+    assert made["use_bias_correction"] and made["safeguard_warmup"]
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_rate_rises_in_a_line_and_falls_in_half_a_cosine() -> None:

@@ -49,6 +49,7 @@ class Optimizer:
 
     Attributes:
         learning_rate: None for 1e-4 (adamw) or 1 (prodigy, which finds its own).
+        betas: None for those that the optimizer's library has.
         warmup: steps of a linear rise from 0.
         final_rate: share of the rate that a cosine ends at; 1 keeps the rate.
     """
@@ -56,7 +57,7 @@ class Optimizer:
     name: str = "adamw"
     learning_rate: float | None = None
     weight_decay: float = 0.01
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[float, float] | None = None
     warmup: int = 0
     final_rate: float = 1.0
 
@@ -83,9 +84,9 @@ class SynthData:
 
 @dataclass(frozen=True)
 class Folder:
-    """A data set on the disk and its share of the mix."""
+    """A data set on the disk, or several that are one side of the mix, and its weight there."""
 
-    path: Path
+    path: Path | tuple[Path, ...]
     weight: float = 1.0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from contextgen.training.config import OBJECTIVES, Flow, Stage, Start, TrainConfig
 
+_EARLIER_BETAS = [0.9, 0.99]
 _SETTINGS = frozenset(field.name for kind in OBJECTIVES.values() for field in fields(kind))  # of any objective
 
 
@@ -28,10 +29,14 @@ def resume_fingerprint(config: TrainConfig, stage: int) -> dict[str, Any]:
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """The key paths where a run told `now` departs from the fingerprint `before`, which an older version may have left.
 
-    That had every objective's settings in every stage, and lacks those that there have been only since.
+    That had every objective's settings in every stage, betas of its own where a file stated none, and lacks what there
+    has been only since.
     """
     unnamed = resume_fingerprint(TrainConfig(Path(), Start("any"), (Stage("any", 0),)), 0)
     stages = [_completed(stage, unnamed["stages"][0]) for stage in before["stages"]]
+    for stage, same in zip(stages, now["stages"], strict=False):
+        if same["optimizer"]["betas"] is None and stage["optimizer"]["betas"] == _EARLIER_BETAS:
+            stage["optimizer"] = {**stage["optimizer"], "betas": None}  # the checkpoint brings them along
     return list(_differences({**unnamed, **before, "stages": stages}, now))
 
 

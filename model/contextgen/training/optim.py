@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
 
 import torch
 
@@ -21,14 +23,17 @@ def make_optimizer(settings: Optimizer, parameters: Parameters) -> torch.optim.O
         ImportError: Prodigy is asked for and the package `prodigyopt` is missing.
     """
     rate = _RATES[settings.name] if settings.learning_rate is None else settings.learning_rate
-    shared = {"lr": rate, "betas": settings.betas, "weight_decay": settings.weight_decay}
+    shared: dict[str, Any] = {"lr": rate, "weight_decay": settings.weight_decay}
+    if settings.betas is not None:
+        shared["betas"] = settings.betas
     if settings.name == "adamw":
-        return torch.optim.AdamW(list(parameters.values()), fused=True, **shared)  # type: ignore[arg-type]
+        return torch.optim.AdamW(list(parameters.values()), fused=True, **shared)
     from prodigyopt import Prodigy
 
-    optimizer: torch.optim.Optimizer = Prodigy(
-        list(parameters.values()), use_bias_correction=True, safeguard_warmup=True, **shared
-    )
+    with redirect_stdout(io.StringIO()):  # where it says what it does, among a program's data
+        optimizer: torch.optim.Optimizer = Prodigy(
+            list(parameters.values()), use_bias_correction=True, safeguard_warmup=True, **shared
+        )
     return optimizer
 
 

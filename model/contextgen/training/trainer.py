@@ -6,7 +6,7 @@ import importlib
 import time
 from collections.abc import Callable, Mapping
 from enum import Enum
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -76,6 +76,8 @@ def train(
     # 2. Open the data and the model.
     _check_packages(config)
     opened = [open_source(stage.data, _stage_seed(config, index)) for index, stage in enumerate(config.stages)]
+    for words in dict.fromkeys(chain.from_iterable(getattr(source, "notes", ()) for source in opened)):
+        watcher.told(words)
     pipe, card = open_model(config, accelerator, begun=checkpoint is not None)
     run = Run(config, pipe, accelerator, card)
     done = progress.step if progress is not None else 0

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from contextgen.data.example import Example
-from contextgen.data.imig.imig_records import Box, ImigPicture, ImigSet, Record, Subject, View, read_set
-from contextgen.method.layout import Instance
+from contextgen.data.imig import imig_files
+from contextgen.data.imig.imig_layout import training_layout
+from contextgen.data.imig.imig_pieces import Frame, Piece, Size, composed_piece, cut_piece, opened
+from contextgen.data.imig.imig_records import CutSubject, ImigSet, Record, read_set
 from contextgen.method.placement import Edges
 
-_ROUNDING = 1.0  # pixels by which a box may lie outside its picture
-
-Size = tuple[int, int]  # width, height
+Side = tuple[Path | Sequence[Path], float]  # the sets of one side of a mix, and its weight
 
 
 class ImigFolders:
-    """Examples of several sets in proportion to their weights. Implements `contextgen.data.example.ExampleSource`.
+    """Examples of sets mixed by weight. Implements `contextgen.data.example.ExampleSource`.
 
-    The order is shuffled anew for every pass, by the seed alone. One set is passed through record by record; where
-    several are mixed, each position of a pass shows one of them, so that a pass leaves some records to the next.
+    The mix is drawn once: the side that is smallest for its weight is used whole, of the others as many records as the
+    weights say, none twice. Every pass shows each of these records once, in an order of its own. All that is random
+    follows from the seed.
 
     Args:
-        folders: path and weight of each set; IMIG-100K was mixed 15 : 1, basic and complex : composites.
-        seed: of order and choices.
+        sides: folders and weight of each; IMIG-100K was mixed 15 : 1, basic and complex : both composites.
+        seed: of the mix, the order and the choices.
         width, height: of the canvas in pixels; targets are resized to it and boxes scaled along.
         kontext_probability: how often the edited reference is given instead of the crop, where there is one.
-        face_probability: how often the aligned face is given instead of the body, where there is one.
+        face_probability: how often the aligned face is given instead of the body, where there are both.
+
+    Attributes:
+        notes: what was taken of each side, and what was skipped.
 
     Raises:
         ValueError: a folder holds no such set, or its `filtered_prompts.json` is broken; said with file and record.
@@ -38,21 +43,27 @@ class ImigFolders:
 
     def __init__(
         self,
-        folders: Sequence[tuple[Path, float]],
+        sides: Sequence[Side],
         seed: int,
         width: int,
         height: int,
         kontext_probability: float = 0.5,
         face_probability: float = 0.75,
     ) -> None:
-        if not folders or any(weight <= 0 for _, weight in folders):
+        if not sides or any(weight <= 0 for _, weight in sides):
             raise ValueError("give at least one data set, and each a positive weight")
-        self._sets = [read_set(Path(path)) for path, _ in folders]
-        total = sum(weight for _, weight in folders)
-        self._shares = [weight / total for _, weight in folders]
-        self._seed = seed
-        self._canvas = (width, height)
-        self._chances = {False: kontext_probability, True: face_probability}  # by ImigSet.has_faces
+        read = [[read_set(Path(path)) for path in _listed(paths)] for paths, _ in sides]
+        sizes = [sum(len(source.records) for source in side) for side in read]
+        taken = _taken(sizes, [weight for _, weight in sides])
+        self._sets = [source for side in read for source in side]
+        self._entries = _mixed(read, taken, seed)
+        self._seed, self._canvas = seed, (width, height)
+        self._chances = kontext_probability, face_probability
+        self.notes = tuple(_notes(read, sizes, taken))
+
+    def __len__(self) -> int:
+        """How many records a pass has."""
+        return len(self._entries)
 
     def batch(self, index: int, size: int) -> list[Example]:
         """The `size` examples of batch `index`, all of the canvas' size.
@@ -63,72 +74,93 @@ class ImigFolders:
         return [self._example(index * size + number) for number in range(size)]
 
     def _example(self, position: int) -> Example:
+        epoch, place = divmod(position, len(self))
+        which, number = self._entries[_order(self._seed, epoch, len(self))[place]]
+        source = self._sets[which]
         rng = np.random.default_rng([self._seed, position])
-        which = int(rng.choice(len(self._sets), p=self._shares))
-        chosen = self._sets[which]
-        epoch, place = divmod(position, len(chosen.records))
-        record = chosen.records[_order(self._seed, which, epoch, len(chosen.records))[place]]
-        views = [_chosen(subject, rng.random() < self._chances[chosen.has_faces]) for subject in record.subjects]
-        return _example(chosen, record, views, self._canvas)
+        return example_of(source, source.records[number], rng, self._canvas, self._chances)
 
 
-@lru_cache(maxsize=16)
-def _order(seed: int, which: int, epoch: int, count: int) -> tuple[int, ...]:
-    return tuple(np.random.default_rng([seed, which, epoch]).permutation(count).tolist())
+def example_of(
+    source: ImigSet, record: Record, rng: np.random.Generator, canvas: Size, chances: tuple[float, float] = (0.5, 0.75)
+) -> Example:
+    """A record as training takes it.
 
-
-def _chosen(subject: Subject, otherwise: bool) -> View:
-    other = subject.other
-    return other if otherwise and other and (other.picture.stated or other.picture.image.is_file()) else subject.own
-
-
-def _example(source: ImigSet, record: Record, views: Sequence[View], canvas: Size) -> Example:
-    name = f"{source.folder}: record {record.index}"
-    target = _opened(record.target, name).convert("RGB")
-    try:
-        boxes = [_scaled(view.box, target.size, canvas) for view in views]
-        instances = tuple(_instance(view.picture, box, name) for view, box in zip(views, boxes, strict=True))
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
-    return Example(name, record.prompt, target.resize(canvas, Image.Resampling.LANCZOS), instances)
-
-
-def _instance(picture: ImigPicture, box: Edges, name: str) -> Instance:
-    image = _opened(picture.image, name)
-    mask = None if picture.mask is None else _opened(picture.mask, name).convert("L")
-    if picture.crop is not None:
-        part = _inside(picture.crop, image.size)
-        image, mask = image.crop(part), None if mask is None else mask.crop(part)
-    return Instance(image, mask, box)
-
-
-def _opened(path: Path, name: str) -> Image.Image:
-    try:
-        image = Image.open(path)
-        image.load()  # and closes the file
-    except FileNotFoundError:
-        raise ValueError(f"{name}: {path} is missing: fetch the set again, or remove the record") from None
-    except (OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{name}: {path} cannot be read: {error}") from error
-    return image
-
-
-def _scaled(box: Box, size: Size, canvas: Size) -> Edges:
-    """A box of the target on the canvas, in whole pixels, at least one a side."""
-    left, top, right, bottom = _inside(box, size)
-    across, down = canvas[0] / size[0], canvas[1] / size[1]
-    x, y = min(round(left * across), canvas[0] - 1), min(round(top * down), canvas[1] - 1)
-    return x, y, max(x + 1, round(right * across)), max(y + 1, round(bottom * down))
-
-
-def _inside(box: Box, size: Size) -> Edges:
-    """A box in whole pixels of its picture.
+    Args:
+        canvas: width and height in pixels.
+        chances: of the edited reference instead of the crop, of the aligned face instead of the body.
 
     Raises:
-        ValueError: it sticks out by more than a rounding.
+        ValueError: a picture is missing or broken, or a box lies outside of it; said with file and record.
     """
-    left, top, right, bottom = box
-    if min(left, top) < -_ROUNDING or right > size[0] + _ROUNDING or bottom > size[1] + _ROUNDING:
-        raise ValueError(f"the box {list(box)} lies outside its picture of {size[0]} x {size[1]} pixels")
-    x, y = min(max(0, round(left)), size[0] - 1), min(max(0, round(top)), size[1] - 1)
-    return x, y, max(x + 1, min(round(right), size[0])), max(y + 1, min(round(bottom), size[1]))
+    try:
+        original = opened(imig_files.target(source, record)).convert("RGB")
+        pieces = list(_pieces(source, record, rng, Frame(original.size, canvas), chances))
+        order = _back_to_front([piece.instance.box for piece in pieces], rng)
+        target = original.resize(canvas, Image.Resampling.BICUBIC)
+        layout = training_layout(target, original.size, [pieces[number] for number in order])
+    except ValueError as error:
+        raise ValueError(f"{source.name(record)}: {error}") from error
+    instances = tuple(piece.instance for piece in pieces)
+    return Example(source.name(record), record.prompt, target, instances, layout, needs_prompt=source.is_composite)
+
+
+def _pieces(
+    source: ImigSet, record: Record, rng: np.random.Generator, frame: Frame, chances: tuple[float, float]
+) -> Iterator[Piece]:
+    edited, face = chances
+    for subject in record.subjects:
+        if isinstance(subject, CutSubject):
+            yield cut_piece(source, record, subject, frame, take_edited=rng.random() < edited)
+        else:
+            yield composed_piece(source, record, subject, frame, take_face=rng.random() < face)
+
+
+def _back_to_front(boxes: Sequence[Edges], rng: np.random.Generator) -> list[int]:
+    """What contains other boxes lies behind, the more the further; the others as chance has it."""
+    chance = rng.random(len(boxes))
+    held = [sum(_contains(box, other) for other in boxes) for box in boxes]
+    return sorted(range(len(boxes)), key=lambda number: (-held[number], chance[number]))
+
+
+def _contains(box: Edges, other: Edges) -> bool:
+    within = box[0] <= other[0] and box[1] <= other[1] and other[2] <= box[2] and other[3] <= box[3]
+    return within and box != other
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch, count]).permutation(count)
+
+
+def _listed(paths: Path | Sequence[Path]) -> Sequence[Path]:
+    return [Path(paths)] if isinstance(paths, str | Path) else paths
+
+
+def _taken(sizes: Sequence[int], weights: Sequence[float]) -> list[int]:
+    """How many records of each side: in proportion to the weights, and of one side all."""
+    share = min(size / weight for size, weight in zip(sizes, weights, strict=True))
+    return [min(size, max(1, round(share * weight))) for size, weight in zip(sizes, weights, strict=True)]
+
+
+def _mixed(sides: Sequence[Sequence[ImigSet]], taken: Sequence[int], seed: int) -> list[tuple[int, int]]:
+    """The records that are used, each as the number of its set, all sides counted through, and its place there."""
+    entries: list[tuple[int, int]] = []
+    first = 0
+    for number, (side, count) in enumerate(zip(sides, taken, strict=True)):
+        pool = [(first + which, place) for which, source in enumerate(side) for place in range(len(source.records))]
+        chosen = np.random.default_rng([seed, number]).permutation(len(pool))[:count]
+        entries += [pool[place] for place in sorted(chosen)]
+        first += len(side)
+    return entries
+
+
+def _notes(sides: Sequence[Sequence[ImigSet]], sizes: Sequence[int], taken: Sequence[int]) -> Iterator[str]:
+    for side, size, count in zip(sides, sizes, taken, strict=True):
+        names = ", ".join(source.folder.name for source in side)
+        yield f"{names}: {f'{count:,} of ' if count < size else ''}{size:,} records"
+    for source in (source for side in sides for source in side):
+        if unused := source.listed - len(source.records):
+            yield f"{source.folder.name}: {unused:,} of {source.listed:,} records have no reference that can be used"
+        for reason, count in source.skipped.items():
+            yield f"{source.folder.name}: skipped {count:,} {reason}"

@@ -2,70 +2,99 @@
 
 The field names are those of the published set. `imig-basic` and `imig-complex` state `reference_images`, crops of the
 target with perhaps an edited look; `imig-composite` and `imig-multicomposite` state `indices`, each with its `bbox` in
-the target and perhaps an aligned face.
+the target, or a face that was found again, or both.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PROMPTS = "filtered_prompts.json"
+from contextgen.data.imig.imig_release import PROMPTS
+
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+NO_AREA, NO_PLACE = "boxes without area", "references that were not found in their target"
 
 
-@dataclass(frozen=True)
-class ImigPicture:
-    """Where a reference lies.
+@dataclass(frozen=True, slots=True)
+class CutSubject:
+    """A part of the target: as it was cut out, and perhaps edited.
 
     Attributes:
-        image, mask: files; without a mask, the image has an alpha channel.
-        crop: the part of it that counts; None for all.
-        stated: the record says that there is one; otherwise the file may be missing.
+        number: of the reference, by which its files are named; numbers have gaps.
+        box: where it was cut out of the target.
+        valid: where the subject was found in the edited picture.
     """
 
-    image: Path
-    mask: Path | None = None
-    crop: Box | None = None
-    stated: bool = True
-
-
-@dataclass(frozen=True)
-class View:
-    """A reference and where its subject is in the target."""
-
-    picture: ImigPicture
+    number: int
     box: Box
+    valid: Box | None = None
 
 
-@dataclass(frozen=True)
-class Subject:
-    """One instance: as it is in the target, and perhaps otherwise (an edited look, an aligned face)."""
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A face that was found in a reference and again in the target.
 
-    own: View
-    other: View | None = None
+    Attributes:
+        reference: its box in the reference.
+        target: its box in the target.
+        aligned: its box in the picture of the aligned face; None: there is no such picture.
+    """
+
+    reference: Box
+    target: Box
+    aligned: Box | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class ComposedSubject:
+    """A reference that the target was composed of.
+
+    Attributes:
+        number: of the reference, by which its files are named; numbers have gaps.
+        box: where it was found in the target; None: it is known by its aligned face alone.
+    """
+
+    number: int
+    box: Box | None = None
+    face: Face | None = None
+
+
+Subject = CutSubject | ComposedSubject
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One picture of a set."""
 
     index: int
     prompt: str
-    target: Path
     subjects: tuple[Subject, ...]
 
 
 @dataclass(frozen=True)
 class ImigSet:
-    """A set: its records, and whether the other view of a subject is an aligned face rather than an edited look."""
+    """A set: the records that have a subject.
+
+    Attributes:
+        is_composite: targets were composed of the references, so that a caption is needed to tell how.
+        listed: how many records the list has.
+        skipped: how often something could not be used, by its reason.
+    """
 
     folder: Path
-    has_faces: bool
+    is_composite: bool
     records: tuple[Record, ...]
+    listed: int
+    skipped: Counter[str]
+
+    def name(self, record: Record) -> str:
+        """Of a record, for messages."""
+        return f"{self.folder}: record {record.index}"
 
 
 def read_set(folder: Path) -> ImigSet:
@@ -74,75 +103,83 @@ def read_set(folder: Path) -> ImigSet:
     Raises:
         ValueError: there is none, or a record is not as the format says.
     """
-    listed = _listed(folder / PROMPTS)
-    has_faces = "indices" in listed[0]
-    read = _composite if has_faces else _basic
+    listed, skipped = _listed(folder / PROMPTS), Counter[str]()
+    is_composite = "indices" in listed[0]
+    subjects_of = _composed if is_composite else _cut
     records = []
     for place, stated in enumerate(listed):
         try:
-            records.append(read(folder, stated))
-        except (KeyError, TypeError, ValueError) as error:
+            index, prompt = int(stated["index"]), stated["prompt"]
+            if not isinstance(prompt, str) or index < 0:
+                raise ValueError("its prompt is no text, or its index no number from 0 on")
+            records.append(Record(index, prompt, tuple(subjects_of(stated, skipped))))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ValueError(f"{folder / PROMPTS}: record {place}: {_said(error)}") from error
-    return ImigSet(folder, has_faces, tuple(record for record in records if record.subjects))
+    usable = tuple(record for record in records if record.subjects)
+    if not usable:
+        raise ValueError(f"{folder / PROMPTS}: no record has a reference that can be used")
+    return ImigSet(folder, is_composite, usable, len(listed), skipped)
 
 
 def _listed(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
-        raise ValueError(f"{path} is missing: give a folder in one of IMIG-100K's formats")
+        within = sorted(each.parent.name for each in path.parent.glob(f"*/{PROMPTS}"))
+        named = f"one of the sets in it, {', '.join(within)}" if within else "a folder in one of IMIG-100K's formats"
+        raise ValueError(f"{path} is missing: give {named}")
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
         raise ValueError(f"{path}: not UTF-8: fetch it again") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}; fetch it again") from None
+    except RecursionError:
+        raise ValueError(f"{path}: nested too deeply for a list of records; fetch it again") from None
     if not isinstance(listed, list) or not listed or not all(isinstance(stated, dict) for stated in listed):
         raise ValueError(f"{path}: expected a list of records, at least one")
     return listed
 
 
-def _basic(folder: Path, stated: dict[str, Any]) -> Record:
-    index = int(stated["index"])
-    subjects = []
+def _cut(stated: dict[str, Any], skipped: Counter[str]) -> list[Subject]:
+    found: list[Subject] = []
     for reference in stated["reference_images"]:
-        name = f"{index:06d}_{int(reference['index'])}"
-        crop = ImigPicture(folder / f"instance_data/{name}.jpg", folder / f"masked_instance_data/{name}_mask.png")
-        valid = reference.get("valid_bbox")
-        edited = ImigPicture(
-            folder / f"kontext_data/{name}.jpg",
-            folder / f"masked_kontext_data/{name}_mask.png",
-            crop=None if valid is None else _box(valid),
-            stated=valid is not None,
-        )
-        box = _box(reference["bbox"])
-        subjects.append(Subject(View(crop, box), View(edited, box)))
-    return Record(index, str(stated["prompt"]), folder / f"data/{index:06d}.jpg", tuple(subjects))
+        box, valid = _box(reference["bbox"], skipped), _box(reference.get("valid_bbox"), skipped)
+        if box is not None:
+            found.append(CutSubject(int(reference["index"]), box, valid))
+    return found
 
 
-def _composite(folder: Path, stated: dict[str, Any]) -> Record:
-    index = int(stated["index"])
+def _composed(stated: dict[str, Any], skipped: Counter[str]) -> list[Subject]:
     indices, boxes, faces = stated["indices"], stated["bbox"], stated.get("face_bbox") or [None] * len(stated["bbox"])
     if not len(indices) == len(boxes) == len(faces):
         raise ValueError(f"{len(indices)} indices, {len(boxes)} bbox and {len(faces)} face_bbox must be as many")
-    subjects = tuple(_persons(folder, index, indices, boxes, faces))
-    return Record(index, str(stated["prompt"]), folder / f"composite_images/{index:06d}.jpg", subjects)
+    found: list[Subject] = []
+    for number, place, seen in zip(indices, boxes, faces, strict=True):
+        box, face = _box(place and place["bbox"], skipped), _face(seen, skipped)
+        if box is not None or (face is not None and face.aligned is not None):
+            found.append(ComposedSubject(int(number), box, face))
+        elif not place:
+            skipped[NO_PLACE] += 1
+    return found
 
 
-def _persons(folder: Path, index: int, indices: list[Any], boxes: list[Any], faces: list[Any]) -> Iterator[Subject]:
-    """The subjects that were found again in the target; the others have no box."""
-    for number, found, face in zip(indices, boxes, faces, strict=True):
-        if found is None:
-            continue
-        name = f"{index:06d}_{int(number)}"
-        body = ImigPicture(folder / f"reference_masks/{name}.jpg", folder / f"reference_masks/{name}_mask.png")
-        aligned = face and face.get("aligned_face_bbox")
-        portrait = aligned and View(ImigPicture(folder / f"aligned_faces/{name}_aligned_face.png"), _box(aligned))
-        yield Subject(View(body, _box(found["bbox"])), portrait or None)
+def _face(stated: dict[str, Any] | None, skipped: Counter[str]) -> Face | None:
+    if stated is None:
+        return None
+    reference, target = _box(stated["ref"], skipped), _box(stated["target"], skipped)
+    aligned = _box(stated.get("aligned_face_bbox"), skipped)
+    return None if reference is None or target is None else Face(reference, target, aligned)
 
 
-def _box(stated: Any) -> Box:
+def _box(stated: Any, skipped: Counter[str]) -> Box | None:
+    """A box that is stated; None, and counted, where it has no area that a picture could have."""
+    if stated is None:
+        return None
     left, top, right, bottom = (float(number) for number in stated)
-    if right <= left or bottom <= top:
-        raise ValueError(f"the box {list(stated)} has no area")
+    if not all(map(math.isfinite, (left, top, right, bottom))):
+        raise ValueError(f"the box {list(stated)} is not made of numbers")
+    if right <= max(left, 0) or bottom <= max(top, 0):
+        skipped[NO_AREA] += 1
+        return None
     return left, top, right, bottom
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from contextgen.data.imig.imig_records import PROMPTS
+from contextgen.data.imig.imig_release import PROMPTS
 from contextgen.data.synthetic_scenes import SyntheticScene
 
 _QUALITY = 95

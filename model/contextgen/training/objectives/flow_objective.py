@@ -28,11 +28,13 @@ class Ready:
 
     Attributes:
         prompts: their captions.
+        need_prompts: whose caption is never emptied.
         arrangement: of the attention that is trained through.
         context: packed latents of layouts and references, as the arrangement takes them.
     """
 
     prompts: Sequence[str]
+    need_prompts: Sequence[bool]
     encoded: Encoded
     arrangement: Any
     context: Any
@@ -72,11 +74,11 @@ class Denoiser:
         """Latents of the images and the arrangement of the sequences, on the device."""
         encoded = encode(self._pipe, samples, self._settings.box_weight)
         device, sequences = encoded.target.device, [sample.sequence for sample in samples]
-        prompts = [sample.prompt for sample in samples]
+        told = [sample.prompt for sample in samples], [sample.needs_prompt for sample in samples]
         if isinstance(self._attention, BatchedAttention):
-            return Ready(prompts, encoded, self._attention.arrange(sequences, device), encoded.context)
+            return Ready(*told, encoded, self._attention.arrange(sequences, device), encoded.context)
         single = self._attention.arrange(sequences[0], device)
-        return Ready(prompts, encoded, single, encoded.context[0][None])
+        return Ready(*told, encoded, single, encoded.context[0][None])
 
     def draw(self, x_0: torch.Tensor, generator: torch.Generator) -> Drawn:
         """Sample by sample and on the CPU: the same whatever is computed at once, and on every device."""
@@ -90,7 +92,8 @@ class Denoiser:
 
     def conditioning(self, ready: Ready, drawn: Drawn, *, trains_text: bool = False) -> Conditioning:
         """Layout, references and text; an emptied caption leaves the template."""
-        prompts = ["" if empty else prompt for prompt, empty in zip(ready.prompts, drawn.emptied, strict=True)]
+        drops = [empty and not needed for empty, needed in zip(drawn.emptied, ready.need_prompts, strict=True)]
+        prompts = ["" if drop else prompt for prompt, drop in zip(ready.prompts, drops, strict=True)]
         with torch.set_grad_enabled(trains_text):
             embeds = encode_prompts(self._pipe, prompts)
         return Conditioning(ready.arrangement, ready.context, *embeds, _GUIDANCE)

@@ -20,6 +20,7 @@ class Prepared:
     Attributes:
         target, layout: canvas-sized pixels.
         references: the subjects' pixels on mid-grey.
+        needs_prompt: the caption is never emptied.
     """
 
     prompt: str
@@ -27,6 +28,7 @@ class Prepared:
     layout: Pixels
     references: tuple[Pixels, ...]
     sequence: JointSequence
+    needs_prompt: bool = False
 
     @property
     def boxed(self) -> npt.NDArray[np.bool_]:
@@ -53,4 +55,4 @@ def prepare(example: Example, card: ModelCard) -> Prepared:
         layout = compose(references, example.instances, width, height)
     target = np.asarray(example.target.convert("RGB"), np.float32) / np.float32(127.5) - 1
     subjects = tuple(reference.subject for reference in references)
-    return Prepared(example.prompt, target, layout.pixels, subjects, sequence)
+    return Prepared(example.prompt, target, layout.pixels, subjects, sequence, example.needs_prompt)

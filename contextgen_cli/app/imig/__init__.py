@@ -1,0 +1,1 @@
+"""IMIG-100K on this machine: fetched from its hub repository or from archives, and held against its own lists."""
