@@ -30,8 +30,9 @@ def test_it_is_a_schema_and_printed_as_it_is(contextgen):
 def place(tmp_path, monkeypatch) -> Path:
     """A folder with a good scene and a bad one."""
     monkeypatch.chdir(tmp_path)
-    write_scene(tmp_path / "good.yaml")
-    write_scene(tmp_path / "bad.yaml", prompt="")
+    canvas = {"width": 128, "height": 128}  # of which mini has nothing to say
+    write_scene(tmp_path / "good.yaml", canvas=canvas)
+    write_scene(tmp_path / "bad.yaml", prompt="", canvas=canvas)
     return tmp_path
 
 

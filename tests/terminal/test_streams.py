@@ -44,6 +44,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly():
     ids=" ".join,
 )
 def test_a_full_disk_behind_standard_output_is_no_bug(scene, arguments, unbuffered):
+    write_scene(scene, canvas={"width": 128, "height": 128})  # of which mini has nothing to say
     arguments = [str(scene) if part == "SCENE" else part for part in arguments]
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with FULL.open("wb") as full:
