@@ -76,8 +76,9 @@ def _stage_in_words(stage: Stage) -> str:
     from contextgen.training.config import SynthData
 
     source = stage.data
-    folders = () if isinstance(source, SynthData) else source.folders
-    data = ", ".join(folder.path.name for folder in folders) or "synthetic scenes"
+    sides = () if isinstance(source, SynthData) else [folder.path for folder in source.folders]
+    paths = [path for side in sides for path in ([side] if isinstance(side, Path) else side)]
+    data = ", ".join(path.name for path in paths) or "synthetic scenes"
     return f"{stage.name}, {stage.steps} steps of {stage.objective.name} on {data}"
 
 
