@@ -12,7 +12,7 @@ import pytest
 from painting import TINY_ADAPTER, write_scene
 from PIL import Image
 
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 
 HERE = Path(__file__).parent
 PLAIN_INSTANCES = [

@@ -12,7 +12,7 @@ from contextgen_cli.models.loading import recorded_numerics
 from contextgen_cli.models.numerics import DTYPES, Settings
 from contextgen_cli.models.renderer import ModelRenderer, readings
 from contextgen_cli.records.inputs import Finder
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 from contextgen_cli.records.record import PictureRecord, Weights, parse_record
 from contextgen_cli.scene.scene import Scene
 

@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from contextgen_cli.batch.ledger import RENDERED, Attempt, Ledger
 from contextgen_cli.batch.plan import Job, Plan
-from contextgen_cli.records.output import ID_LETTERS, Destination, is_companion, job_of
+from contextgen_cli.records.output import ID_LETTERS, Destination, is_companion
+from contextgen_cli.records.picture_file import job_of
 
 
 class KnownPictures:

@@ -18,7 +18,8 @@ from contextgen_cli.commands.shared.picture_arguments import expanded, picture_a
 from contextgen_cli.errors import EXIT_DONE, EXIT_USAGE, ContextgenError, UsageError
 from contextgen_cli.models.numerics import DTYPES
 from contextgen_cli.records.inputs import Finder, finder
-from contextgen_cli.records.output import read_record, write
+from contextgen_cli.records.output import write
+from contextgen_cli.records.picture_file import read_record
 from contextgen_cli.records.record import PictureRecord, Weights, parse_record
 from contextgen_cli.scene.check.problems import printable
 from contextgen_cli.scene.scene import PlacedReference, Scene

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from contextgen_cli.records.output import ID_LETTERS, is_companion, is_whole, job_of
+from contextgen_cli.records.output import ID_LETTERS, is_companion, is_whole
+from contextgen_cli.records.picture_file import job_of
 from contextgen_cli.records.state_folder import STATE, state_folder
 from contextgen_cli.records.unwritable import unwritable
 

@@ -23,21 +23,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contextgen_cli.errors import OutputError, UsageError
-from contextgen_cli.records import picture_file
-from contextgen_cli.records.foreign_json import parse_object
-from contextgen_cli.records.picture_file import RECORD_KEY
+from contextgen_cli.records.picture_file import RECORD_KEY, job_of
 from contextgen_cli.records.regular_files import open_regular
 from contextgen_cli.records.unwritable import NO_LINK, unwritable
-from contextgen_cli.scene.check.image_formats.foreign_files import kind_of
-from contextgen_cli.scene.parse.missing_files import near_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 STDOUT = "-"
-_PNG = "a PNG picture"
-_ONLY_PNG = "Only a PNG as render wrote it does; most editors and services drop it."
-_BEGINNING = 512  # bytes that tell what a file is
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk of every PNG
 _OTHER_FILE = re.compile(  # what nobody calls a folder
     r"\.(jpe?g|webp|gif|bmp|tiff?|avif|heic|svg|pdf|psd|mp4|txt|md|html?|jsonl?|ya?ml|csv|toml|xml|log|zip|tar|gz)",
@@ -272,38 +265,6 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)  # only there if something failed, an interruption included
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """What a picture remembers, as plain JSON values; `parse_record` understands them.
-
-    Raises:
-        UsageError: there is no such picture, or it remembers nothing.
-    """
-    try:
-        record = _read_record(path)
-    except OSError as problem:
-        if (kind := _kind(path)) not in (None, _PNG):
-            raise UsageError(f"{path}: {kind}, which remembers no scene", hint=_ONLY_PNG) from problem
-        reason = problem.strerror or "not a picture"
-        near = near_file(path) if isinstance(problem, FileNotFoundError) else None
-        hint = near or "Give a PNG that render wrote; `contextgen validate` reads scenes."
-        raise UsageError(f"{path}: cannot be read: {reason}", hint=hint) from problem
-    except ValueError as problem:
-        raise UsageError(
-            f"{path}: its record cannot be read: {problem}", hint="Render never writes such a one: somebody changed it."
-        ) from problem
-    if record is None:
-        raise UsageError(f"{path}: {_PNG} that remembers no scene", hint=_ONLY_PNG)
-    return record
-
-
-def _kind(path: Path) -> str | None:
-    try:
-        with open_regular(path) as file:
-            return kind_of(file.read(_BEGINNING))
-    except OSError:
-        return None
-
-
 def _temporary(path: Path) -> Path:
     """Its name says who writes it, so that nobody removes what a living process is writing, and cannot be foreseen."""
     return path.with_name(f".{secrets.token_hex(4)}.{path.name}.{_host()}.{os.getpid()}.part")
@@ -387,19 +348,3 @@ def _quietly(undo: Callable[[], object]) -> None:
 def _placed(path: Path, evades: Path | None = None) -> PicturePlace:
     whole = is_whole(path)
     return PicturePlace(path, whole, evades, broken=not whole and os.path.lexists(path))
-
-
-def job_of(path: Path) -> str | None:
-    """The id of the job that painted a picture, as that says; None: it says nothing."""
-    try:
-        record = _read_record(path)
-    except (OSError, ValueError):
-        return None
-    job = None if record is None else record.get("job")
-    return job if isinstance(job, str) else None
-
-
-def _read_record(path: Path) -> dict[str, Any] | None:
-    with picture_file.opened(path) as image:
-        text = picture_file.record_text(image)
-    return None if text is None else parse_object(text)

@@ -11,11 +11,15 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from contextgen_cli.errors import UsageError
+from contextgen_cli.records.foreign_json import parse_object
 from contextgen_cli.records.regular_files import open_regular
+from contextgen_cli.scene.check.image_formats.foreign_files import kind_of
 from contextgen_cli.scene.check.image_formats.image_pieces import PNG_SIGNATURE, png_chunks
 from contextgen_cli.scene.limits import LARGEST_SIDE
+from contextgen_cli.scene.parse.missing_files import near_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,6 +30,9 @@ _LARGEST_SHEET = 4 * LARGEST_PIXELS  # pixels of a contact sheet, the largest pi
 _LARGEST_BESIDE = 16 << 20  # bytes of chunks that are none of the pixels': the largest scene's record has room
 _MOST_BESIDE = 256  # of these; ours have 3
 _MOST_CHUNKS = 1 << 17
+_PNG = "a PNG picture"
+_ONLY_PNG = "Only a PNG as render wrote it does; most editors and services drop it."
+_BEGINNING = 512  # bytes that tell what a file is
 _DAMAGED = (ValueError, SyntaxError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
 
 
@@ -71,6 +78,54 @@ def record_text(image: Image) -> str | None:
     """What an opened picture remembers, as it is written there."""
     text = image.info.get(RECORD_KEY)
     return None if text is None else str(text)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """What a picture remembers, as plain JSON values; `parse_record` understands them.
+
+    Raises:
+        UsageError: there is no such picture, or it remembers nothing.
+    """
+    try:
+        record = _read_record(path)
+    except OSError as problem:
+        if (kind := _kind(path)) not in (None, _PNG):
+            raise UsageError(f"{path}: {kind}, which remembers no scene", hint=_ONLY_PNG) from problem
+        reason = problem.strerror or "not a picture"
+        near = near_file(path) if isinstance(problem, FileNotFoundError) else None
+        hint = near or "Give a PNG that render wrote; `contextgen validate` reads scenes."
+        raise UsageError(f"{path}: cannot be read: {reason}", hint=hint) from problem
+    except ValueError as problem:
+        raise UsageError(
+            f"{path}: its record cannot be read: {problem}", hint="Render never writes such a one: somebody changed it."
+        ) from problem
+    if record is None:
+        raise UsageError(f"{path}: {_PNG} that remembers no scene", hint=_ONLY_PNG)
+    return record
+
+
+def job_of(path: Path) -> str | None:
+    """The id of the job that painted a picture, as that says; None: it says nothing."""
+    try:
+        record = _read_record(path)
+    except (OSError, ValueError):
+        return None
+    job = None if record is None else record.get("job")
+    return job if isinstance(job, str) else None
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    with opened(path) as image:
+        text = record_text(image)
+    return None if text is None else parse_object(text)
+
+
+def _kind(path: Path) -> str | None:
+    try:
+        with open_regular(path) as file:
+            return kind_of(file.read(_BEGINNING))
+    except OSError:
+        return None
 
 
 def _check_size(file: BinaryIO) -> None:

@@ -18,7 +18,7 @@ from painting import TINY_ADAPTER, TINY_MODEL, with_options, write_scene
 from waiting import DEADLINE, wait_until
 
 from contextgen_cli.batch.ledger import LEDGER, read
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 
 RENDER = [sys.executable, "-m", "contextgen_cli", "render"]
 TINY = ("--model", str(TINY_MODEL), "--adapter", str(TINY_ADAPTER), "--device", "cpu", "--steps", "1")

@@ -20,7 +20,8 @@ from contextgen_cli.batch.plan import Job, JobCost, Plan, Recipe, Weights, sha25
 from contextgen_cli.batch.resume import plan_status
 from contextgen_cli.batch.worker import JobOptions, Outcome, Overview, Status
 from contextgen_cli.errors import DeviceError, JobError, OutOfMemory, OutputError
-from contextgen_cli.records.output import Composition, Destination, Taken, encode, read_record, write
+from contextgen_cli.records.output import Composition, Destination, Taken, encode, write
+from contextgen_cli.records.picture_file import read_record
 from contextgen_cli.scene.scene import Sampling, Scene, Size
 from contextgen_cli.terminal.progress import Bars, Clock, JsonLines, PlainLines, Silence, duration, stopwatch
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from contextgen_cli.models.numerics import ABLATIONS
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 
 
 @pytest.fixture

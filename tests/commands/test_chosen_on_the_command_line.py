@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from painting import draw_reference, write_scene
 
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 
 CANVAS = {"width": 128, "height": 128}
 

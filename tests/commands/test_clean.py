@@ -10,7 +10,7 @@ import pytest
 from painting import write_scene
 
 from contextgen_cli.batch.ledger import LEDGER
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 
 OUT = Path("outputs")
 PAINTED = {"crab-0.png": "a crab", "fox-0.png": "a fox"}

@@ -9,7 +9,7 @@ import pytest
 from painting import write_scene
 from PIL import Image
 
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from waiting import DEADLINE, wait_until
 from contextgen_cli.batch.hosts.launcher_env import LauncherEnv
 from contextgen_cli.batch.launch import Topology
 from contextgen_cli.batch.ledger import LEDGER
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 
 CASES = sorted(path.parent for path in (GOLDEN / "cases").glob("*/case.json"))
 

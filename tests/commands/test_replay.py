@@ -12,7 +12,8 @@ from PIL import Image
 
 from contextgen.backends.flux_kontext import quantizing
 from contextgen_cli import cli
-from contextgen_cli.records.output import encode, read_record
+from contextgen_cli.records.output import encode
+from contextgen_cli.records.picture_file import read_record
 
 TINY = ("--model", TINY_MODEL, "--adapter", TINY_ADAPTER, "--device", "cpu")
 

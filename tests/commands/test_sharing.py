@@ -9,7 +9,7 @@ from PIL import Image
 
 from contextgen_cli.errors import DeviceError
 from contextgen_cli.models.devices import Device, check_together
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 
 
 def pixels(path) -> np.ndarray:

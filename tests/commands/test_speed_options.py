@@ -8,7 +8,8 @@ from PIL import Image
 
 from contextgen.backends.flux_kontext import quantizing
 from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
-from contextgen_cli.records.output import encode, read_record
+from contextgen_cli.records.output import encode
+from contextgen_cli.records.picture_file import read_record
 
 
 def test_a_cache_makes_the_same_picture_without_encoding(contextgen, tiny, scene, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from painting import write_scene
 from PIL import Image, ImageChops, ImageDraw
 
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 
 CANVAS = {"width": 128, "height": 128}
 BOX = {"x": 32, "y": 32, "width": 64, "height": 64}

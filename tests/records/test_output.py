@@ -13,7 +13,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from contextgen_cli.errors import OutputError, UsageError
 from contextgen_cli.records import output
-from contextgen_cli.records.output import Destination, Taken, encode, read_record, write
+from contextgen_cli.records.output import Destination, Taken, encode, write
+from contextgen_cli.records.picture_file import read_record
 
 PICTURE = Image.new("RGB", (8, 8), "red")
 JOB, OTHER = "a" * 64, "b" * 64

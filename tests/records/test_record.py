@@ -11,7 +11,7 @@ from folders import OTHER_RECIPE, paint
 
 from contextgen_cli.errors import UsageError
 from contextgen_cli.models.numerics import DTYPES
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 from contextgen_cli.records.record import parse_record
 from contextgen_cli.records.recording import changes
 

@@ -16,7 +16,7 @@ from contextgen_cli.commands.shared.run_output import RunOutput, tell_failure, t
 from contextgen_cli.errors import UsageError
 from contextgen_cli.models.devices import Footprint, gibibytes
 from contextgen_cli.models.numerics import DTYPES
-from contextgen_cli.records.output import read_record
+from contextgen_cli.records.picture_file import read_record
 from contextgen_cli.records.record import parse_record
 from contextgen_cli.records.recording import changes
 from contextgen_cli.scene.check.problems import touched
