@@ -1,0 +1,155 @@
+"""COCO annotations: a scene for each image that has boxes.
+
+`bbox` is [x, y, width, height] in pixels; the outline is drawn from the polygons of `segmentation`, or from its run
+lengths, compressed or not. Where both are there the prompt is the image's caption.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from contextgen_cli.scene.imports import annotated
+from contextgen_cli.scene.imports.annotated import AnnotatedSubject
+from contextgen_cli.scene.imports.documents import Document
+from contextgen_cli.scene.imports.foreign_values import (
+    Edges,
+    MalformedError,
+    brief,
+    fetch,
+    four,
+    number,
+    numbers,
+    of_corner,
+    size,
+    some_text,
+    text,
+)
+from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry, Target
+from contextgen_cli.scene.imports.outlines import Polygons, SubjectOutline
+from contextgen_cli.scene.imports.picture_search import photograph
+from contextgen_cli.scene.imports.run_lengths import coco_counts, runs
+from contextgen_cli.scene.scene import Box
+
+Annotation = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Picture:
+    image: Mapping[str, Any]
+    annotations: Sequence[Annotation]
+    labels: Mapping[str, str]
+    has_corners: bool  # boxes are [x1, y1, x2, y2], against the format
+
+    @property
+    def caption(self) -> str | None:
+        return next((found for each in self.annotations if (found := some_text(each, "caption"))), None)
+
+
+def matches(document: Document) -> bool:
+    return isinstance(document.tree, dict) and {"images", "annotations"} <= document.tree.keys()
+
+
+def entries(document: Document, target: Target) -> Iterator[ImportEntry]:
+    data = document.tree
+    annotations = [item for item in fetch(data, "annotations", list) if isinstance(item, dict)]
+    labels = {
+        _id(item, "id"): str(item.get("name")) for item in _list(data.get("categories")) if isinstance(item, dict)
+    }
+    if any("segments_info" in item for item in annotations):
+        raise MalformedError("this is COCO's panoptic format: give its instances, such as instances_val2017.json")
+    by_image: dict[str, list[Annotation]] = {}
+    for annotation in annotations:
+        by_image.setdefault(_id(annotation, "image_id"), []).append(annotation)
+    images = fetch(data, "images", list)
+    has_corners = _has_corners(images, by_image)
+    for index, image in enumerate(images):
+        own = by_image.get(_id(image, "id"), []) if isinstance(image, dict) else []
+        if not isinstance(image, dict) or any(_is_region(each) for each in own):
+            called = f"image {image['id']}" if isinstance(image, dict) and "id" in image else f"image {index}"
+            picture = _Picture(image, own, labels, has_corners)
+            yield ImportEntry(called, partial(_scene, picture, document, target))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _id(item: Mapping[str, Any], key: str) -> str:
+    value = item.get(key)
+    return json.dumps(value) if isinstance(value, (str, int)) else brief(value)  # two that are equal are one
+
+
+def _is_region(annotation: Annotation) -> bool:
+    return "bbox" in annotation or "segmentation" in annotation
+
+
+def _scene(picture: _Picture, document: Document, target: Target) -> Imported:
+    image = picture.image
+    name = text(image, "file_name")
+    photo = photograph(name, size(image.get("width"), image.get("height")), document, target)
+    regions = [each for each in picture.annotations if _is_region(each)]
+    subjects = ((called, partial(_subject, called, each, picture)) for called, each in map(_called, regions))
+    return annotated.scene(photo, subjects, target, picture.caption)
+
+
+def _called(annotation: Annotation) -> tuple[str, Annotation]:
+    return f"annotation {annotation.get('id')}", annotation
+
+
+def _subject(called: str, annotation: Annotation, picture: _Picture) -> AnnotatedSubject:
+    if annotation.get("iscrowd"):
+        raise MalformedError("it is a crowd, of which nobody is outlined")
+    written = annotation.get("bbox")
+    box = four(written) if written else None
+    if box is not None and picture.has_corners:
+        raise MalformedError(f"the boxes of this file look like [x1, y1, x2, y2]: {brief(written)}; {_MEANT}")
+    if box is not None and max(map(abs, box)) <= 1:
+        raise MalformedError(f"its box looks like fractions of the image: {brief(written)}; {_MEANT}")
+    label = picture.labels.get(_id(annotation, "category_id")) or "subject"
+    return AnnotatedSubject(called, label, of_corner(box) if box else None, _outline(annotation.get("segmentation")))
+
+
+_MEANT = "COCO's are [x, y, width, height] in pixels"
+
+
+def _outline(segmentation: Any) -> SubjectOutline | None:
+    if isinstance(segmentation, dict):
+        height, width = numbers(fetch(segmentation, "size", list))[:2]
+        counts = segmentation.get("counts")
+        window = Box(0, 0, width, height)
+        return runs(coco_counts(counts) if isinstance(counts, str) else numbers(counts), window, by_columns=True)
+    if not segmentation:
+        return None
+    if not isinstance(segmentation, list):
+        raise MalformedError(f"its segmentation is neither polygons nor run lengths: {brief(segmentation)}")
+    return Polygons.of([numbers(polygon) for polygon in segmentation])
+
+
+def _has_corners(images: Sequence[Any], annotations: Mapping[str, Sequence[Annotation]]) -> bool:
+    """Whether all boxes could be two corners, and one of them could be nothing else."""
+    is_certain = False
+    for image in images:
+        for annotation in annotations.get(_id(image, "id"), []) if isinstance(image, dict) else []:
+            box = _box_in(image, annotation)
+            if box is None:
+                continue
+            (x, y, right, bottom), (width, height) = box
+            if not (x < right <= width and y < bottom <= height):
+                return False
+            is_certain |= x + right > 1.02 * width or y + bottom > 1.02 * height
+    return is_certain
+
+
+def _box_in(image: Mapping[str, Any], annotation: Annotation) -> tuple[Edges, tuple[float, float]] | None:
+    """The four numbers, and the sides of the image; None where one of them cannot be read."""
+    try:
+        return four(annotation.get("bbox")), (number(image.get("width")), number(image.get("height")))
+    except MalformedError:
+        return None
+
+
+FORMAT = Format("coco", "COCO annotations: boxes with polygons or run lengths, captions", matches, entries)
