@@ -14,21 +14,15 @@ from contextgen_cli.scene.imports.documents import Document
 from contextgen_cli.scene.imports.fitting import Budget, fitted
 from contextgen_cli.scene.imports.foreign_values import MalformedError
 from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry, Target
-from contextgen_cli.scene.imports.readers import (
-    coco,
+from contextgen_cli.scene.imports.readers.annotations import coco, cvat, label_studio, labelme, pascal_voc, via, yolo
+from contextgen_cli.scene.imports.readers.layouts import (
     creatilayout,
-    cvat,
     instance_diffusion,
-    label_studio,
-    labelme,
     lamic_inputs,
     lamic_layouts,
     layoutsam,
     mig,
-    pascal_voc,
     segment_info,
-    via,
-    yolo,
 )
 
 FORMATS: tuple[Format, ...] = (
@@ -103,4 +97,5 @@ def _detected(document: Document) -> Format:
     if found is not None:
         return found
     names = ", ".join(each.name for each in FORMATS)
-    raise SceneError(f"{shown(document.path)}: of no format known here ({names})", hint=_HINT)
+    hint = f"give the files in it, such as {shown(document.path)}/*.json" if document.is_folder else _HINT
+    raise SceneError(f"{shown(document.path)}: of no format known here ({names})", hint=hint)

@@ -87,6 +87,7 @@ def _names(name: str) -> Iterator[str]:
     for each in (path, unquote(path)):
         if not each.startswith("/"):
             yield each
+    yield "/".join(path.split("/")[-2:])  # the folder of a split
     for base in (_base(name), unquote(_base(name))):
         yield base
         yield _UPLOADED.sub("", base, count=1)

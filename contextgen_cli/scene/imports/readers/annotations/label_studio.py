@@ -44,7 +44,8 @@ def matches(document: Document) -> bool:
 def entries(document: Document, target: Target) -> Iterator[ImportEntry]:
     for at, task in enumerate(listed(document.tree)):
         called = f"task {task['id']}" if isinstance(task, dict) and "id" in task else f"task {at}"
-        yield ImportEntry(called, partial(_scene, task, document, target))
+        if not isinstance(task, dict) or _regions(task):
+            yield ImportEntry(called, partial(_scene, task, document, target))
 
 
 def _is_task(task: Task) -> bool:
@@ -52,10 +53,9 @@ def _is_task(task: Task) -> bool:
 
 
 def _scene(task: Any, document: Document, target: Target) -> Imported:
-    data = task.get("data", task) if isinstance(task, dict) else task
-    regions = _regions(task)
-    if not regions:
-        raise MalformedError("it has no boxes")
+    if not isinstance(task, dict):
+        raise MalformedError(f"this is no object: {brief(task)}")
+    data, regions = task.get("data", task), _regions(task)
     name = some_text(data, "image", "img", "image_url", "url") if isinstance(data, dict) else None
     if name is None:
         raise MalformedError("no image is named in its `data`")
@@ -65,10 +65,8 @@ def _scene(task: Any, document: Document, target: Target) -> Imported:
     return annotated.scene(photo, subjects, target, some_text(data, "caption"))
 
 
-def _regions(task: Any) -> list[Mapping[str, Any]]:
+def _regions(task: Task) -> list[Mapping[str, Any]]:
     """What is drawn on the image, in JSON-MIN as in the long form; choices and texts are none."""
-    if not isinstance(task, dict):
-        raise MalformedError(f"this is no object: {brief(task)}")
     if not _is_task(task):
         return [{**region, "value": region} for region in _short_regions(task)]
     filled: list[Any] = next((task[key] for key in _LISTS if isinstance(task.get(key), list) and task[key]), [])
@@ -91,6 +89,8 @@ def _subject(called: str, region: Mapping[str, Any], frame: Size) -> AnnotatedSu
     value = fetch(region, "value", dict)
     if number(region.get("image_rotation") or 0):
         raise MalformedError("the image was turned while it was annotated: turn the file, and annotate it upright")
+    if region.get("type") == "keypointlabels":
+        raise MalformedError("a keypoint has no area")
     labels = next((value[key] for key in _LABELS if isinstance(value.get(key), list) and value[key]), ["subject"])
     x, y = frame.width / 100, frame.height / 100
     if "rle" in value:

@@ -19,7 +19,7 @@ from contextgen_cli.scene.imports.picture_search import photograph
 
 def matches(document: Document) -> bool:
     root = document.xml
-    return root is not None and root.tag == "annotation" and root.find("object/bndbox") is not None
+    return root is not None and root.tag == "annotation"
 
 
 def entries(document: Document, target: Target) -> Iterator[ImportEntry]:

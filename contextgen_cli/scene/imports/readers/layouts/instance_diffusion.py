@@ -7,6 +7,7 @@ It has no references, so its scenes name files that are still to be put there: `
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,7 @@ from contextgen_cli.scene.imports.foreign_values import (
     some_text,
     text,
 )
-from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry, Target, scaled
+from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry, Target, called, scaled
 from contextgen_cli.scene.scene import Size
 
 
@@ -43,7 +44,10 @@ def _scene(item: Any, document: Document, target: Target) -> Imported:
     if frame is None:
         raise MalformedError("`width` or `height` is missing")
     subjects = readings("annotation", annotations, _described, frame)
-    return described.scene(Description(document.path.stem, caption, frame), subjects, target)
+    made = described.scene(Description(document.path.stem, caption, frame), subjects, target)
+    outlined = sum(isinstance(each, dict) and bool(each.get("mask")) for each in annotations)
+    notes = [f"its {outlined} masks are not used: a scene has boxes"] if outlined else []
+    return replace(made, notes=called(made.scene.name, notes))
 
 
 def _described(item: Any, frame: Size) -> Described:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,21 @@ from contextgen_cli.scene.imports.documents import Document
 from contextgen_cli.scene.imports.foreign_values import Edges, MalformedError, brief, number
 from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry, Target, fractions, scaled
 from contextgen_cli.scene.imports.outlines import Polygons
-from contextgen_cli.scene.imports.picture_search import beside, photograph
+from contextgen_cli.scene.imports.picture_search import beside, first_file, photograph
 
 _LINE = re.compile(r"\s*\d+(?:\s+[-+.\deE]+){4,}\s*")
 _CLASS_FILES = ("classes.txt", "obj.names", "data.yaml", "dataset.yaml")
 _ABOVE = 3  # folders in which the class list is looked for
 _LOOKED_AT = 200  # lines that tell the format
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """The names of the classes by number, and whether points of a skeleton come behind the boxes, which are passed
+    over."""
+
+    names: Mapping[int, str]
+    has_keypoints: bool = False
 
 
 def matches(document: Document) -> bool:
@@ -75,15 +85,15 @@ def _of_file(path: Path, target: Target) -> Imported:
 
 
 def _scene(document: Document, target: Target) -> Imported:
-    names = _class_names(document.folder)
+    classes = _classes(document.folder)
     lines = [(f"line {at}", line) for at, line in enumerate(document.lines, 1) if line.strip()]
     picture = _picture(document.path, target)
     if picture is None:
-        return _without_picture(document, lines, names, target)
+        return _without_picture(document, lines, classes, target)
     photo = photograph(picture.name, None, Document(picture), target)
 
     def subject(called: str, line: str) -> AnnotatedSubject:
-        label, edges, outline = _read(line, names)
+        label, edges, outline = _read(line, classes)
         x, y = photo.frame.width, photo.frame.height
         if outline is None:
             return AnnotatedSubject(called, label, scaled(edges, x, y))
@@ -91,49 +101,49 @@ def _scene(document: Document, target: Target) -> Imported:
         return AnnotatedSubject(called, label, None, Polygons.of([corners]))
 
     made = annotated.scene(photo, ((called, partial(subject, called, line)) for called, line in lines), target)
-    return Imported(made.scene, made.masks, made.left_out, (*made.notes, *_unnamed(made, names)))
+    return Imported(made.scene, made.masks, made.left_out, (*made.notes, *_unnamed(made, classes)))
 
 
 def _without_picture(
-    document: Document, lines: Sequence[tuple[str, str]], names: Mapping[int, str], target: Target
+    document: Document, lines: Sequence[tuple[str, str]], classes: _Classes, target: Target
 ) -> Imported:
     """The scene that the labels describe on a canvas of the usual size, as nobody knows the image's."""
 
     def subject(line: str) -> Described:
-        label, edges, _ = _read(line, names)
+        label, edges, _ = _read(line, classes)
         return Described(label, fractions(edges))
 
-    labels = [label for _, line in lines if (label := _label(line, names))]
+    labels = [label for _, line in lines if (label := _label(line, classes))]
     prompt = annotated.photo_of(labels)
     description = Description(document.path.stem, prompt)
     made = described.scene(description, ((called, partial(subject, line)) for called, line in lines), target)
     lonely = f"{made.scene.name}: there is no picture {document.path.stem}.*: only labels and boxes are taken"
-    return Imported(made.scene, left_out=made.left_out, notes=(lonely, *_unnamed(made, names)))
+    return Imported(made.scene, left_out=made.left_out, notes=(lonely, *_unnamed(made, classes)))
 
 
-def _unnamed(made: Imported, names: Mapping[int, str]) -> tuple[str, ...]:
-    if names:
+def _unnamed(made: Imported, classes: _Classes) -> tuple[str, ...]:
+    if classes.names:
         return ()
     return (f"{made.scene.name}: there is no class list ({', '.join(_CLASS_FILES)}): classes are called by number",)
 
 
-def _label(line: str, names: Mapping[int, str]) -> str | None:
+def _label(line: str, classes: _Classes) -> str | None:
     try:
-        return _read(line, names)[0]
+        return _read(line, classes)[0]
     except MalformedError:
         return None
 
 
-def _read(line: str, names: Mapping[int, str]) -> tuple[str, Edges, tuple[float, ...] | None]:
+def _read(line: str, classes: _Classes) -> tuple[str, Edges, tuple[float, ...] | None]:
     """The label, the edges and, of a polygon, the corners; all in fractions."""
     if not _LINE.fullmatch(line):
         raise MalformedError(f"this is no class with a box or polygon: {brief(line)}")
     first, *values = line.split()
     index = int(first) if len(first) < 10 else -1
-    if names and index not in names:
+    if classes.names and index not in classes.names:
         raise MalformedError(f"the class list has no {brief(first)}")
-    label, found = names.get(index, f"class {first[:9]}"), tuple(map(number, values))
-    if len(found) in (4, 5):
+    label, found = classes.names.get(index, f"class {first[:9]}"), tuple(map(number, values))
+    if len(found) in (4, 5) or classes.has_keypoints:
         x, y, width, height = found[:4]
         return label, (x - width / 2, y - height / 2, x + width / 2, y + height / 2), None
     if len(found) % 2:
@@ -153,25 +163,26 @@ def _picture(labels: Path, target: Target) -> Path | None:
 
 
 @lru_cache(maxsize=64)
-def _class_names(folder: Path) -> Mapping[int, str]:
-    """The names by number, from the nearest class list; none where there is no list."""
-    for above in [folder, *folder.parents][:_ABOVE]:
-        for name in _CLASS_FILES:
-            if (path := above / name).is_file() and (found := _names_in(path)):
-                return found
-    return {}
+def _classes(folder: Path) -> _Classes:
+    """What the nearest class list says; nothing where there is none."""
+    paths = (above / name for above in [folder, *folder.parents][:_ABOVE] for name in _CLASS_FILES)
+    return next((found for path in paths if (found := _classes_in(path)) is not None), _Classes({}))
 
 
-def _names_in(path: Path) -> Mapping[int, str]:
+def _classes_in(path: Path) -> _Classes | None:
+    if first_file([path]) is None:
+        return None
     try:
         document = documents.read(path)
     except SceneError:
-        return {}
+        return None
     if document.lines:
-        return {at: line.strip() for at, line in enumerate(document.lines) if line.strip()}
-    names: Any = document.tree.get("names") if isinstance(document.tree, dict) else None
+        return _Classes({at: line.strip() for at, line in enumerate(document.lines) if line.strip()})
+    tree = document.tree if isinstance(document.tree, dict) else {}
+    names: Any = tree.get("names")
     pairs = enumerate(names) if isinstance(names, list) else names.items() if isinstance(names, dict) else ()
-    return {int(key): str(name) for key, name in pairs if str(key).isdecimal() and len(str(key)) < 10}
+    found = {int(key): str(name) for key, name in pairs if str(key).isdecimal() and len(str(key)) < 10}
+    return _Classes(found, "kpt_shape" in tree) if found else None
 
 
 FORMAT = Format("yolo", "YOLO labels, a .txt or a folder of them: boxes, polygons; class list", matches, entries)

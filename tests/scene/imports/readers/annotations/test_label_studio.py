@@ -79,7 +79,7 @@ def test_a_brush_is_read(importing, got) -> None:
         (region("rectangle", {"x": 1}), "`y` is missing"),
         (region("polygon", {"points": [[1, 2]], "polygonlabels": ["a"]}), "neither a box nor an outline"),
         (region("rectangle", RECTANGLE, image_rotation=90), "the image was turned while it was annotated"),
-        (region("keypoint", {"x": 1, "y": 2, "width": 0.1}), "`height` is missing"),
+        (region("keypoint", {"x": 1, "y": 2, "width": 0.1}), "a keypoint has no area"),
     ],
 )
 def test_a_bad_region_keeps_no_other(bad, words, importing, got) -> None:
@@ -107,5 +107,6 @@ def test_a_bad_task_keeps_no_other(importing, got) -> None:
     cancelled = {**task(good, was_cancelled=True), "id": 3}
     done = importing([{**task(good), "id": 2, "data": {"text": "x"}}, cancelled, 5, task(good)])
     assert done.code == 1 and len(got()) == 1
-    for words in ("task 2: no image is named", "task 3: it has no boxes", "task 2: this is no object: 5"):
+    assert "task 3" not in done.err, "nothing is on it"
+    for words in ("task 2: no image is named", "task 2: this is no object: 5"):
         assert f"left out {words}" in done.err

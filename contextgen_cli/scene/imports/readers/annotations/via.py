@@ -38,7 +38,8 @@ def matches(document: Document) -> bool:
 
 def entries(document: Document, target: Target) -> Iterator[ImportEntry]:
     for key, item in _images(document).items():
-        yield ImportEntry(brief(key), partial(_scene, item, document, target))
+        if not isinstance(item, dict) or item.get("regions") not in ([], {}):
+            yield ImportEntry(brief(key), partial(_scene, item, document, target))
 
 
 def _images(document: Document) -> Mapping[str, Any]:
@@ -52,8 +53,8 @@ def _scene(item: Any, document: Document, target: Target) -> Imported:
     regions = fetch(item, "regions", object)
     if isinstance(regions, dict):  # as version 1 wrote them
         regions = list(regions.values())
-    if not isinstance(regions, list) or not regions:
-        raise MalformedError("it has no regions")
+    if not isinstance(regions, list):
+        raise MalformedError(f"its regions are no list: {brief(regions)}")
     photo = photograph(name, None, document, target)
     return annotated.scene(photo, readings("region", regions, _subject), target)
 

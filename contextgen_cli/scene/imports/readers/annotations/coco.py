@@ -89,7 +89,9 @@ def _is_region(annotation: Annotation) -> bool:
 
 def _scene(picture: _Picture, document: Document, target: Target) -> Imported:
     image = picture.image
-    name = text(image, "file_name")
+    name = some_text(image, "file_name", "coco_url") if isinstance(image, dict) else text(image, "file_name")
+    if name is None:
+        raise MalformedError("`file_name` is missing")
     photo = photograph(name, size(image.get("width"), image.get("height")), document, target)
     regions = [each for each in picture.annotations if _is_region(each)]
     subjects = ((called, partial(_subject, called, each, picture)) for called, each in map(_called, regions))

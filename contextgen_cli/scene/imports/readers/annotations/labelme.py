@@ -35,6 +35,7 @@ from contextgen_cli.scene.imports.shapes import ellipse
 from contextgen_cli.scene.limits import REFERENCE_PIXELS
 from contextgen_cli.scene.scene import Box
 
+_CORNERED = ("polygon", "rectangle", "rotation")  # the last as X-AnyLabeling has it
 Shape = Mapping[str, Any]
 
 
@@ -87,7 +88,7 @@ def _polygons(shape: Shape) -> Polygons:
         radius = math.dist(*points)
         return ellipse(points[0], (radius, radius))
     corners: Polygon = tuple(part for point in points for part in point)
-    found = Polygons.of([corners]) if kind in ("polygon", "rectangle") else None
+    found = Polygons.of([corners]) if kind in _CORNERED else None
     if found is None:
         raise MalformedError(f"a {brief(kind)} of {len(points)} points has no area")
     return found

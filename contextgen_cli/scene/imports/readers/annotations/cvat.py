@@ -36,7 +36,8 @@ def entries(document: Document, target: Target) -> Iterator[ImportEntry]:
     if not _has(root, "image") and _has(root, "track"):
         raise MalformedError("it has the tracks of a video: export it as `CVAT for images`")
     for at, image in enumerate(root.iterfind("image")):
-        yield ImportEntry(f"image {image.get('id', at)}", partial(_scene, image, document, target))
+        if any(shape.tag not in _NO_SHAPES for shape in image):
+            yield ImportEntry(f"image {image.get('id', at)}", partial(_scene, image, document, target))
 
 
 def _has(root: Element, tag: str) -> bool:
