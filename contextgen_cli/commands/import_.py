@@ -13,7 +13,7 @@ import click
 
 from contextgen_cli.commands.shared.options import console_options, option, size_option, verb
 from contextgen_cli.errors import EXIT_DONE, EXIT_JOBS_FAILED, EXIT_USAGE, SceneError, UsageError
-from contextgen_cli.records.output import STDOUT, write
+from contextgen_cli.records.output import STDOUT, is_other_file, write
 from contextgen_cli.scene.check.problems import Problem, shown
 from contextgen_cli.scene.imports import formats
 from contextgen_cli.scene.imports.formats import FORMATS
@@ -100,13 +100,20 @@ def command(
     could be taken.
     """
     to_stdout = output == STDOUT
-    folder = Path.cwd() if to_stdout else Path(output).absolute()
+    folder = Path.cwd() if to_stdout else _folder(output)
     outcome = _read(files, Target(folder, size, images and images.absolute()), format_)
     if not outcome.scenes:
         return EXIT_USAGE
     problems = _print(outcome.scenes, folder) if to_stdout else _write(outcome.scenes, folder, force=force)
     is_complete = _tell(outcome, problems)
     return EXIT_DONE if is_complete else EXIT_JOBS_FAILED
+
+
+def _folder(output: str) -> Path:
+    folder = Path(output).absolute()
+    if is_other_file(folder):
+        raise UsageError(f"{output}: scenes go into a folder", hint="Name a folder, or - for standard output.")
+    return folder
 
 
 def _read(files: Sequence[Path], target: Target, wanted: Format | None) -> _Outcome:

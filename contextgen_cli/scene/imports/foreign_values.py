@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -64,7 +63,7 @@ def number(value: Any) -> float:
             raise MalformedError(f"this is no number: {brief(value)}") from None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise MalformedError(f"this is no number: {brief(value)}")
-    if math.isnan(value) or abs(value) >= _LARGEST:
+    if not abs(value) < _LARGEST:  # nor is NaN
         raise MalformedError(f"a number is too large: {brief(value)}")
     return value
 

@@ -93,7 +93,19 @@ def test_a_pipe_is_not_waited_for(here, contextgen) -> None:
 
 
 def test_a_folder_without_labels_is_no_format(here, contextgen) -> None:
-    assert "of no format known here" in contextgen("import", ".", "-o", "got").err
+    done = contextgen("import", ".", "-o", "got")
+    assert (
+        done.code == 2
+        and "of no format known here" in done.err
+        and "give the files in it, such as ./*.json" in done.err
+    )
+
+
+@pytest.mark.parametrize("name", ["scene.yaml", "scenes.json"])
+def test_scenes_go_into_a_folder(name, here, contextgen) -> None:
+    (here / "data.json").write_text(json.dumps(BAG))
+    done = contextgen("import", "data.json", "-o", name)
+    assert done.code == 2 and "scenes go into a folder" in done.err and not (here / name).exists()
 
 
 def test_what_yaml_has_twice_is_remarked_on(importing) -> None:

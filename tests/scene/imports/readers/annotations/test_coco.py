@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 
 import pytest
 from PIL import Image
@@ -246,3 +248,22 @@ def test_what_the_masks_are_called_is_never_doubled(here, importing, got) -> Non
     data = {"images": images, "categories": labels, "annotations": [WHOLE, {**WHOLE, "image_id": 2, "category_id": 8}]}
     assert importing(json.loads(json.dumps(data))).code == 0
     assert len({reference.mask for scene in got() for reference in scene.references}) == 2
+
+
+def test_lvis_names_its_pictures_by_address(here, importing, got) -> None:
+    (here / "val2017").mkdir()
+    (here / "bag.jpg").rename(here / "val2017/0001.jpg")
+    image = {"id": 1, "coco_url": "http://images.example.org/val2017/0001.jpg", "width": 150, "height": 150}
+    assert importing({**COCO, "images": [image]}, name="lvis_v1_val.json").code == 0
+    assert got()[0].name == "0001"
+
+
+def test_very_many_parts_are_done_in_a_moment(here, importing) -> None:
+    """Each of them within the last: to compare all corners with all would take minutes."""
+    rings = [
+        [value for step in range(1500) for value in (75 + radius * math.cos(step), 75 + radius * math.sin(step))]
+        for radius in (70, 60, 50, 40, 30, 20)
+    ]
+    began = time.process_time()
+    assert importing(with_annotations({**WHOLE, "bbox": [], "segmentation": rings})).code == 0
+    assert time.process_time() - began < 5

@@ -79,3 +79,9 @@ def test_a_bad_shape_keeps_no_other(shape, words, importing, got) -> None:
     done = importing(labelled(shape, TRIANGLE))
     assert done.code == 1 and "bag: left out shape 0: " in done.err and words in done.err
     assert len(got()[0].instances) == 1
+
+
+def test_a_turned_quadrangle_is_an_outline(importing, got) -> None:
+    turned = {"label": "kite", "points": [[20, 40], [120, 50], [115, 140], [15, 130]], "shape_type": "rotation"}
+    assert importing(labelled(turned)).code == 0
+    assert got()[0].references[0].crop.pixels == (15, 40, 120, 140)

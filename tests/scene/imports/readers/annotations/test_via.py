@@ -43,3 +43,10 @@ def test_version_1_numbers_its_regions(importing, got) -> None:
 def test_a_bad_region_keeps_no_other(shape, words, importing, got) -> None:
     done = importing(images([region(shape), region(RECTANGLE)]))
     assert done.code == 1 and words in done.err and len(got()[0].instances) == 1
+
+
+def test_a_picture_without_regions_is_no_scene(importing, got) -> None:
+    empty = {"x.jpg1": {"filename": "x.jpg", "size": 1, "regions": []}}
+    assert importing({**empty, **images([region(RECTANGLE)])}).code == 0
+    done = importing({**images([region(RECTANGLE)]), "y": {"filename": "y.jpg", "regions": 5}}, "--force")
+    assert done.code == 1 and "left out 'y': its regions are no list: 5" in done.err

@@ -88,3 +88,13 @@ def test_pascal_voc_may_not_know_the_size(size, importing, got) -> None:
 def test_other_xml_is_refused_with_words(text, words, importing) -> None:
     done = importing(text, name="data.xml")
     assert done.code == 2 and words in done.err
+
+
+def test_an_image_of_cvat_without_shapes_is_no_scene(importing, got) -> None:
+    text = cvat(BOX).replace("</annotations>", '<image id="1" name="x.jpg"><tag label="a"/></image></annotations>')
+    assert importing(text, name="annotations.xml").code == 0 and len(got()) == 1
+
+
+def test_pascal_voc_without_objects_says_so(importing) -> None:
+    done = importing(voc(), name="bag.xml")
+    assert done.code == 2 and "left out bag.xml: it has no boxes" in done.err

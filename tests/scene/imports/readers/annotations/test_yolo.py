@@ -72,3 +72,16 @@ def test_a_bad_line_keeps_no_other(line, words, photo, importing, got) -> None:
     done = importing(f"0 0.5 0.5 0.25 0.5\n{line}\n", name="photo.txt")
     assert done.code == 1 and "photo: left out line 2: " in done.err and words in done.err
     assert len(got()[0].instances) == 1
+
+
+def test_the_points_of_a_skeleton_are_passed_over(here, photo, contextgen, got) -> None:
+    (photo / "data.yaml").write_text("train: .\nkpt_shape: [2, 3]\nnames: [person]\n")
+    (photo / "photo.txt").write_text("0 0.5 0.5 0.25 0.5 0.4 0.4 2 0.6 0.6 2\n")
+    assert contextgen("import", "data.yaml", "-o", "got").code == 0
+    assert got()[0].references[0].crop.pixels == (60, 20, 100, 60)
+
+
+def test_empty_labels_of_a_folder_are_no_scene(photo, contextgen) -> None:
+    (photo / "photo.txt").write_text("0 0.5 0.5 0.25 0.5\n")
+    (photo / "background.txt").write_text("")
+    assert contextgen("import", ".", "-o", "got").lines == ["got/photo.yaml"]

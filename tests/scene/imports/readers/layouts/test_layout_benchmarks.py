@@ -221,7 +221,9 @@ def test_inputs_of_instancediffusion(importing, placed) -> None:
     nameless = {**cat, "caption": ""}
     done = importing({"caption": "a cat", "width": 512, "height": 512, "annos": [cat, nameless]})
     assert done.code == 1 and "left out annotation 1: it has neither a `caption` nor a `category_name`" in done.err
-    done = importing({"caption": "a cat", "width": 512, "height": 500, "annos": [cat]}, "--force")
+    outlined = {**cat, "mask": {"size": [512, 500], "counts": "x"}}
+    done = importing({"caption": "a cat", "width": 512, "height": 500, "annos": [outlined]}, "--force")
+    assert "data: its 1 masks are not used: a scene has boxes" in done.err
     (scene,) = placed()
     assert (
         scene.prompt == "a cat"
