@@ -28,11 +28,16 @@ def brief(value: object) -> str:
     return _BRIEF.repr(value)
 
 
+def an_object(item: Any) -> Mapping[str, Any]:
+    """What must be an object."""
+    if not isinstance(item, dict):
+        raise MalformedError(f"this is no object: {brief(item)}")
+    return item
+
+
 def fetch(item: Any, key: str, kind: type[Read]) -> Read:
     """The value of a key that must be there."""
-    if not isinstance(item, Mapping):
-        raise MalformedError(f"this is no object: {brief(item)}")
-    if key not in item:
+    if key not in an_object(item):
         raise MalformedError(f"`{key}` is missing")
     value = item[key]
     if not isinstance(value, kind):

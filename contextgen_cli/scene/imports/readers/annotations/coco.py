@@ -18,6 +18,7 @@ from contextgen_cli.scene.imports.documents import Document
 from contextgen_cli.scene.imports.foreign_values import (
     Edges,
     MalformedError,
+    an_object,
     brief,
     fetch,
     four,
@@ -32,7 +33,7 @@ from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry,
 from contextgen_cli.scene.imports.outlines import Polygons, SubjectOutline
 from contextgen_cli.scene.imports.picture_search import photograph
 from contextgen_cli.scene.imports.run_lengths import coco_counts, runs
-from contextgen_cli.scene.scene import Box
+from contextgen_cli.scene.scene import Box, Size
 
 Annotation = Mapping[str, Any]
 
@@ -88,13 +89,13 @@ def _is_region(annotation: Annotation) -> bool:
 
 
 def _scene(picture: _Picture, document: Document, target: Target) -> Imported:
-    image = picture.image
-    name = some_text(image, "file_name", "coco_url") if isinstance(image, dict) else text(image, "file_name")
-    if name is None:
-        raise MalformedError("`file_name` is missing")
+    image = an_object(picture.image)
+    name = some_text(image, "file_name", "coco_url") or text(image, "file_name")
     photo = photograph(name, size(image.get("width"), image.get("height")), document, target)
     regions = [each for each in picture.annotations if _is_region(each)]
-    subjects = ((called, partial(_subject, called, each, picture)) for called, each in map(_called, regions))
+    subjects = (
+        (called, partial(_subject, called, each, picture, photo.frame)) for called, each in map(_called, regions)
+    )
     return annotated.scene(photo, subjects, target, picture.caption)
 
 
@@ -102,7 +103,7 @@ def _called(annotation: Annotation) -> tuple[str, Annotation]:
     return f"annotation {annotation.get('id')}", annotation
 
 
-def _subject(called: str, annotation: Annotation, picture: _Picture) -> AnnotatedSubject:
+def _subject(called: str, annotation: Annotation, picture: _Picture, frame: Size) -> AnnotatedSubject:
     if annotation.get("iscrowd"):
         raise MalformedError("it is a crowd, of which nobody is outlined")
     written = annotation.get("bbox")
@@ -112,18 +113,21 @@ def _subject(called: str, annotation: Annotation, picture: _Picture) -> Annotate
     if box is not None and max(map(abs, box)) <= 1:
         raise MalformedError(f"its box looks like fractions of the image: {brief(written)}; {_MEANT}")
     label = picture.labels.get(_id(annotation, "category_id")) or "subject"
-    return AnnotatedSubject(called, label, of_corner(box) if box else None, _outline(annotation.get("segmentation")))
+    outline = _outline(annotation.get("segmentation"), frame)
+    return AnnotatedSubject(called, label, of_corner(box) if box else None, outline)
 
 
 _MEANT = "COCO's are [x, y, width, height] in pixels"
 
 
-def _outline(segmentation: Any) -> SubjectOutline | None:
+def _outline(segmentation: Any, frame: Size) -> SubjectOutline | None:
     if isinstance(segmentation, dict):
-        height, width = numbers(fetch(segmentation, "size", list))[:2]
+        if segmentation.get("size") != [frame.height, frame.width]:
+            said = brief(segmentation.get("size"))
+            raise MalformedError(f"its run lengths are for a height and width of {said}, the image is {frame} px")
         counts = segmentation.get("counts")
-        window = Box(0, 0, width, height)
-        return runs(coco_counts(counts) if isinstance(counts, str) else numbers(counts), window, by_columns=True)
+        lengths = coco_counts(counts) if isinstance(counts, str) else numbers(counts)
+        return runs(lengths, Box(0, 0, frame.width, frame.height), by_columns=True)
     if not segmentation:
         return None
     if not isinstance(segmentation, list):

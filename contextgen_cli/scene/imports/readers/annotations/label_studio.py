@@ -15,6 +15,7 @@ from contextgen_cli.scene.imports.annotated import AnnotatedSubject
 from contextgen_cli.scene.imports.documents import Document
 from contextgen_cli.scene.imports.foreign_values import (
     MalformedError,
+    an_object,
     brief,
     fetch,
     listed,
@@ -53,9 +54,7 @@ def _is_task(task: Task) -> bool:
 
 
 def _scene(task: Any, document: Document, target: Target) -> Imported:
-    if not isinstance(task, dict):
-        raise MalformedError(f"this is no object: {brief(task)}")
-    data, regions = task.get("data", task), _regions(task)
+    data, regions = an_object(task).get("data", task), _regions(task)
     name = some_text(data, "image", "img", "image_url", "url") if isinstance(data, dict) else None
     if name is None:
         raise MalformedError("no image is named in its `data`")
@@ -78,7 +77,11 @@ def _regions(task: Task) -> list[Mapping[str, Any]]:
 
 def _short_regions(task: Task) -> list[Mapping[str, Any]]:
     lists = (value for value in task.values() if isinstance(value, list))
-    return [each for value in lists for each in value if isinstance(each, dict) and any(key in each for key in _LABELS)]
+    return [each for value in lists for each in value if isinstance(each, dict) and _is_short_region(each)]
+
+
+def _is_short_region(item: Mapping[str, Any]) -> bool:
+    return any(key in item for key in _LABELS) and any(key in item for key in ("x", "points", "rle"))
 
 
 def _called(region: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,9 @@ class _Classes:
     has_keypoints: bool = False
 
 
+_ClassesOf = Callable[[Path], _Classes]
+
+
 def matches(document: Document) -> bool:
     if document.is_folder:
         return next(_label_files(document.path), None) is not None
@@ -48,11 +51,12 @@ def matches(document: Document) -> bool:
 
 
 def entries(document: Document, target: Target) -> Iterator[ImportEntry]:
+    classes_of = cache(_classes)
     if not document.is_folder and not _is_data_yaml(document):
-        yield ImportEntry(document.path.name, partial(_scene, document, target))
+        yield ImportEntry(document.path.name, partial(_scene, document, target, classes_of))
         return
     for path in _label_files(document.folder):
-        yield ImportEntry(str(path.relative_to(document.folder)), partial(_of_file, path, target))
+        yield ImportEntry(str(path.relative_to(document.folder)), partial(_of_file, path, target, classes_of))
 
 
 def _is_data_yaml(document: Document) -> bool:
@@ -76,16 +80,16 @@ def _is_labels(path: Path) -> bool:
         return False
 
 
-def _of_file(path: Path, target: Target) -> Imported:
+def _of_file(path: Path, target: Target, classes_of: _ClassesOf) -> Imported:
     try:
         document = documents.read(path)
     except SceneError as error:
         raise MalformedError(error.message) from None
-    return _scene(document, target)
+    return _scene(document, target, classes_of)
 
 
-def _scene(document: Document, target: Target) -> Imported:
-    classes = _classes(document.folder)
+def _scene(document: Document, target: Target, classes_of: _ClassesOf) -> Imported:
+    classes = classes_of(document.folder)
     lines = [(f"line {at}", line) for at, line in enumerate(document.lines, 1) if line.strip()]
     picture = _picture(document.path, target)
     if picture is None:
@@ -152,17 +156,16 @@ def _read(line: str, classes: _Classes) -> tuple[str, Edges, tuple[float, ...] |
 
 
 def _picture(labels: Path, target: Target) -> Path | None:
-    folders = [labels.parent]
-    if "labels" in labels.parent.parts:
-        *above, within = str(labels.parent).rpartition(f"{os.sep}labels")
-        folders.append(Path(f"{above[0]}{os.sep}images{within}"))
-    if target.pictures is not None:
-        folders.insert(0, target.pictures)
+    """The picture of the labels' name: where the user says, beside them, or in `images` where they are in `labels`."""
+    folders = [*([target.pictures] if target.pictures else []), labels.parent]
+    parts = labels.parent.parts
+    if "labels" in parts:
+        at = len(parts) - 1 - parts[::-1].index("labels")
+        folders.append(Path(*parts[:at], "images", *parts[at + 1 :]))
     pictures = (beside(folder / labels.stem) for folder in folders)
     return next((picture for picture in pictures if picture is not None), None)
 
 
-@lru_cache(maxsize=64)
 def _classes(folder: Path) -> _Classes:
     """What the nearest class list says; nothing where there is none."""
     paths = (above / name for above in [folder, *folder.parents][:_ABOVE] for name in _CLASS_FILES)

@@ -107,7 +107,10 @@ def test_an_outline_without_a_box_has_its_own(importing, got) -> None:
         ({"segmentation": {"size": [150, 150], "counts": [22500]}}, "its mask is empty"),
         ({"segmentation": {"size": [150, 150], "counts": "äöü"}}, "no text of COCO"),
         ({"segmentation": {"size": [150, 150], "counts": "oooo"}}, "cut short"),
-        ({"segmentation": {"size": [10**6, 10**6], "counts": [10**8] * 10}}, "its mask is 1000000 x 1000000 px"),
+        (
+            {"segmentation": {"size": [10**6, 10**6], "counts": [10**8] * 10}},
+            "for a height and width of [1000000, 1000000], the image is 150x150 px",
+        ),
         ({"iscrowd": 1}, "it is a crowd"),
     ],
 )
