@@ -95,10 +95,9 @@ def of_corner(values: Edges) -> Edges:
 
 
 def side(value: Any) -> int | None:
-    """A picture's width or height in pixels; None where the file does not say it."""
-    if value is None:
+    """A picture's width or height in pixels; None where the file does not say it, or says 0, as some do."""
+    if value is None or (found := number(value)) == 0:
         return None
-    found = number(value)
     if found < 1 or found != int(found):
         raise MalformedError(f"{brief(value)} is no width or height in pixels")
     return int(found)

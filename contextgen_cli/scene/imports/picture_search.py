@@ -63,6 +63,15 @@ def found(name: str, document: Document, target: Target) -> Path | None:
     return first_file(folder / each for folder in _folders(document, target) for each in names)
 
 
+def named_file(name: str, *folders: Path | None) -> Path:
+    """The file of a name in the first of the folders where it is, `\\` and `%20` undone; else where it belongs, in the
+    last."""
+    plain = name.replace("\\", "/")
+    within = [folder for folder in folders if folder is not None]
+    names = dict.fromkeys((name, plain, unquote(plain)))
+    return first_file(folder / each for folder in within for each in names) or within[-1] / name
+
+
 def beside(stem: Path) -> Path | None:
     """The picture of a stem, whatever its ending."""
     return first_file(stem.with_name(stem.name + suffix) for suffix in (*SUFFIXES, *map(str.upper, SUFFIXES)))

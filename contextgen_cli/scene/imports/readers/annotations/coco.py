@@ -6,7 +6,6 @@ lengths, compressed or not. Where both are there the prompt is the image's capti
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -66,6 +65,10 @@ def entries(document: Document, target: Target) -> Iterator[ImportEntry]:
     for annotation in annotations:
         by_image.setdefault(_id(annotation, "image_id"), []).append(annotation)
     images = fetch(data, "images", list)
+    known = {_id(image, "id") for image in images if isinstance(image, dict)}
+    orphans = sum(len(own) for image, own in by_image.items() if image not in known)
+    if orphans:
+        yield ImportEntry(f"{orphans} annotations", partial(_refuse, "their `image_id` is that of no image"))
     has_corners = _has_corners(images, by_image)
     for index, image in enumerate(images):
         own = by_image.get(_id(image, "id"), []) if isinstance(image, dict) else []
@@ -75,13 +78,19 @@ def entries(document: Document, target: Target) -> Iterator[ImportEntry]:
             yield ImportEntry(called, partial(_scene, picture, document, target))
 
 
+def _refuse(why: str) -> Imported:
+    raise MalformedError(why)
+
+
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 def _id(item: Mapping[str, Any], key: str) -> str:
     value = item.get(key)
-    return json.dumps(value) if isinstance(value, (str, int)) else brief(value)  # two that are equal are one
+    return (
+        str(value) if isinstance(value, (str, int)) else brief(value)
+    )  # some write one as text, the other as a number
 
 
 def _is_region(annotation: Annotation) -> bool:

@@ -32,8 +32,8 @@ from contextgen_cli.scene.imports.run_lengths import label_studio_counts, runs
 from contextgen_cli.scene.imports.shapes import ellipse, turned_rectangle
 from contextgen_cli.scene.scene import Box, Size
 
-_LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "brushlabels", "labels")
-_SHAPES = tuple(name.removesuffix("labels") for name in _LABELS if name != "labels")
+_SHAPES = ("rectangle", "polygon", "ellipse", "brush", "keypoint")
+_LABELS = (*(f"{shape}labels" for shape in _SHAPES), "labels")  # a region may be there with its label and without
 _LISTS = ("annotations", "completions", "predictions")  # the first that holds something counts
 Task = Mapping[str, Any]
 
@@ -72,7 +72,16 @@ def _regions(task: Task) -> list[Mapping[str, Any]]:
     valid = [each for each in filled if isinstance(each, dict) and not each.get("was_cancelled")]
     results = valid[0].get("result") if valid else None
     found = [each for each in results if isinstance(each, dict)] if isinstance(results, list) else []
-    return [each for each in found if str(each.get("type", "")).removesuffix("labels") in (*_SHAPES, "keypoint")]
+    labelled = {str(each.get("id")) for each in found if _kind(each).endswith("labels")}
+    return [
+        each
+        for each in found
+        if _kind(each) in _LABELS or (_kind(each) in _SHAPES and str(each.get("id")) not in labelled)
+    ]
+
+
+def _kind(region: Mapping[str, Any]) -> str:
+    return str(region.get("type"))
 
 
 def _short_regions(task: Task) -> list[Mapping[str, Any]]:
@@ -92,7 +101,7 @@ def _subject(called: str, region: Mapping[str, Any], frame: Size) -> AnnotatedSu
     value = fetch(region, "value", dict)
     if number(region.get("image_rotation") or 0):
         raise MalformedError("the image was turned while it was annotated: turn the file, and annotate it upright")
-    if region.get("type") == "keypointlabels":
+    if _kind(region).startswith("keypoint"):
         raise MalformedError("a keypoint has no area")
     labels = next((value[key] for key in _LABELS if isinstance(value.get(key), list) and value[key]), ["subject"])
     x, y = frame.width / 100, frame.height / 100

@@ -32,7 +32,7 @@ def _scene(root: Element, document: Document, target: Target) -> Imported:
     name = _text(root, "filename") or _text(root, "path")
     if name is None:
         raise MalformedError("`filename` is missing")
-    stated = None if _text(root, "size/width") == "0" else size(_text(root, "size/width"), _text(root, "size/height"))
+    stated = size(_text(root, "size/width"), _text(root, "size/height"))
     photo = photograph(name, stated, document, target)
     objects = ((f"object {at}", each) for at, each in enumerate(root.iterfind("object")))
     return annotated.scene(photo, ((called, partial(_subject, called, each)) for called, each in objects), target)

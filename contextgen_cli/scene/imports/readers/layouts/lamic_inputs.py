@@ -16,7 +16,7 @@ from contextgen_cli.scene.imports import pictured
 from contextgen_cli.scene.imports.documents import Document
 from contextgen_cli.scene.imports.foreign_values import MalformedError, fetch, four, some_text, text
 from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry, Target, fractions, scaled
-from contextgen_cli.scene.imports.picture_search import first_file
+from contextgen_cli.scene.imports.picture_search import first_file, named_file
 from contextgen_cli.scene.imports.pictured import Pictured, PicturedScene
 from contextgen_cli.scene.scene import Size
 
@@ -62,8 +62,7 @@ def _reference(item: Any, scene: str, document: Document, target: Target, canvas
 
 def _found(name: str, document: Document, target: Target) -> Path:
     above = [document.folder, *document.folder.parents][:_ABOVE]
-    paths = [folder / name for folder in [*([target.pictures] if target.pictures else []), *above]]
-    return first_file(paths) or paths[-1]
+    return named_file(name, target.pictures, *above)
 
 
 FORMAT = Format(

@@ -28,6 +28,7 @@ from contextgen_cli.scene.imports.foreign_values import (
     text,
 )
 from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry, Target, fractions, scaled
+from contextgen_cli.scene.imports.picture_search import named_file
 from contextgen_cli.scene.imports.pictured import Pictured, PicturedScene
 from contextgen_cli.scene.scene import Size
 
@@ -55,19 +56,21 @@ def _name(index: Any) -> str:
 def _sample(name: str, row: Any, document: Document, target: Target) -> Imported:
     caption, segments = text(row, "global_caption"), fetch(row, "segments", list)
     canvas = target.size or DEFAULT_CANVAS
-    folder = target.pictures or document.folder
-    subjects = readings("segment", segments, _segment, folder, canvas)
+    folders = target.pictures, document.folder
+    subjects = readings("segment", segments, _segment, folders, canvas)
     return pictured.scene(PicturedScene(target.name(name), caption, canvas), subjects)
 
 
-def _segment(item: Any, folder: Path, canvas: Size) -> Pictured:
+def _segment(item: Any, folders: tuple[Path | None, Path], canvas: Size) -> Pictured:
     edges = scaled(fractions(four(fetch(item, "bbox", list))), canvas.width, canvas.height)
     pictures = fetch(item, "valid_bbox", list)
     if not pictures:
         raise MalformedError("it has no picture")
-    image = folder / text(pictures[0], "image_path")
+    image = named_file(text(pictures[0], "image_path"), *folders)
     mask = some_text(pictures[0], "mask_path")
-    return Pictured(some_text(item, "caption") or image.stem, image, folder / mask if mask else None, edges)
+    return Pictured(
+        some_text(item, "caption") or image.stem, image, named_file(mask, *folders) if mask else None, edges
+    )
 
 
 def _row(name: str, row: Any, document: Document, target: Target) -> Imported:

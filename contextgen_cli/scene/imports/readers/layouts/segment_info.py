@@ -29,10 +29,12 @@ from contextgen_cli.scene.imports.foreign_values import (
     text,
 )
 from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry, Target, called
+from contextgen_cli.scene.imports.picture_search import named_file
 from contextgen_cli.scene.imports.pictured import Pictured, PicturedScene
 from contextgen_cli.scene.scene import Size
 
 DEFAULT_CANVAS = Size(768, 768)  # of the released command
+_Folders = tuple[Path | None, Path]
 _KEYS = ("caption", "width", "instances", "layout_image")
 _INSTANCE_KEYS = ("image", "bbox", "mask", "label", "phrase")
 
@@ -53,28 +55,29 @@ def _scene(index: int, item: Any, document: Document, target: Target) -> Importe
         raise MalformedError(f"`width` is {brief(width)}, no number of pixels")
     instances = fetch(item, "instances", list)
     canvas = target.size or DEFAULT_CANVAS
-    layout, refused = _layout(item, document.folder)
+    folders = target.pictures, document.folder
+    layout, refused = _layout(item, folders)
     name = target.name(f"{index:02d}-{_subject_folder(instances, document.path)}")
     about = PicturedScene(name, caption, canvas, layout)
     factors = Fraction(canvas.width) / Fraction(width), Fraction(canvas.height) / Fraction(width)  # exact
-    made = pictured.scene(about, readings("instance", instances, _instance, document.folder, factors))
+    made = pictured.scene(about, readings("instance", instances, _instance, folders, factors))
     left_out = (*made.left_out, *called(name, refused))
     return Imported(made.scene, left_out=left_out, notes=tuple(_unread(item, instances, name)))
 
 
-def _instance(item: Any, folder: Path, factors: tuple[Fraction, Fraction]) -> Pictured:
+def _instance(item: Any, folders: _Folders, factors: tuple[Fraction, Fraction]) -> Pictured:
     x, y = factors
-    image = folder / text(item, "image")
+    image = named_file(text(item, "image"), *folders)
     mask = some_text(item, "mask")
     left, top, right, bottom = four(fetch(item, "bbox", list))
     edges = int(left * x), int(top * y), int(right * x), int(bottom * y)
-    return Pictured(some_text(item, "label") or image.stem, image, folder / mask if mask else None, edges)
+    return Pictured(some_text(item, "label") or image.stem, image, named_file(mask, *folders) if mask else None, edges)
 
 
-def _layout(item: Mapping[str, Any], folder: Path) -> tuple[Path | None, list[str]]:
+def _layout(item: Mapping[str, Any], folders: _Folders) -> tuple[Path | None, list[str]]:
     written = item.get("layout_image")
     if written is None or isinstance(written, str):
-        return (folder / written if written else None), []
+        return (named_file(written, *folders) if written else None), []
     return None, [f"left out the layout: `layout_image` is no file's name: {brief(written)}"]
 
 

@@ -270,3 +270,17 @@ def test_very_many_parts_are_done_in_a_moment(here, importing) -> None:
     began = time.process_time()
     assert importing(with_annotations({**WHOLE, "bbox": [], "segmentation": rings})).code == 0
     assert time.process_time() - began < 5
+
+
+def test_ids_may_be_text_here_and_numbers_there(importing, got) -> None:
+    assert importing(with_annotations({**WHOLE, "image_id": "1", "category_id": "7"})).code == 0
+    assert got()[0].prompt == "A photo of a hand bag."
+
+
+def test_annotations_of_no_image_are_counted(importing) -> None:
+    done = importing(with_annotations(WHOLE, {**WHOLE, "image_id": 9}, {**WHOLE, "image_id": [1]}))
+    assert done.code == 1 and "left out 2 annotations: their `image_id` is that of no image" in done.err
+
+
+def test_a_size_of_nothing_is_not_stated(importing, got) -> None:
+    assert importing(with_image(width=0, height=0)).code == 0 and len(got()) == 1

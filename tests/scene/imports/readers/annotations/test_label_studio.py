@@ -110,3 +110,12 @@ def test_a_bad_task_keeps_no_other(importing, got) -> None:
     assert "task 3" not in done.err, "nothing is on it"
     for words in ("task 2: no image is named", "task 2: this is no object: 5"):
         assert f"left out {words}" in done.err
+
+
+def test_a_region_may_come_with_its_label_and_without(importing, got) -> None:
+    """So it is where the labels are of no shape; what is said of a region repeats its place."""
+    place = {key: RECTANGLE[key] for key in ("x", "y", "width", "height")}
+    labels, shape = region("", {**place, "labels": ["bag"]}), {**region("", place), "type": "rectangle"}
+    remark = {**region("", {**place, "choices": ["good"]}), "type": "choices"}
+    assert importing([task(shape, labels, remark)]).code == 0
+    assert [reference.name for reference in got()[0].references] == ["bag"]

@@ -153,3 +153,15 @@ def test_one_picture_in_two_boxes_is_one_reference(demo, importing, got) -> None
     assert importing([{**READING, "instances": [FOX, again, {**MAP, "label": "狐"}]}]).code == 0
     (scene,) = got()
     assert [each.reference for each in scene.instances] == ["fox", "fox", "subject"]
+
+
+def test_names_of_windows_and_of_addresses_are_found(demo, importing, got) -> None:
+    fox, map_ = {**FOX, "image": "the fox\\fox.png"}, {**MAP, "mask": "the%20fox/map_mask.png"}
+    assert importing([{**READING, "instances": [fox, map_]}]).code == 0
+    assert got()[0].references[0].image.resolve() == demo / "the fox/fox.png"
+
+
+def test_the_user_says_where_the_pictures_are(demo, importing, got) -> None:
+    assert importing([READING], name="elsewhere/segment_info.json").code == 1
+    assert importing([READING], "--images", ".", "--force", name="elsewhere/segment_info.json").code == 0
+    assert got()[0].layout.resolve() == demo / "the fox/layout.png"
