@@ -206,6 +206,8 @@ _ANNOTATIONS = (
          {"x": 6, "y": 16, "width": 31, "height": 41, "rotation": 5, "rectanglelabels": ["ball"]}},
         {"type": "brushlabels", "value": {"rle": _BRUSH, "brushlabels": ["b"]}},
     ]}]}]),
+    json.dumps([{"image": "a.png", "annotations": [
+        {"label": "ball", "coordinates": {"x": 20, "y": 30, "width": 30, "height": 40}}]}]),
     json.dumps({"imagePath": "a.png", "imageWidth": _SIDE, "imageHeight": _SIDE, "shapes": [
         {"label": "ball", "points": [[1, 1], [9, 1], [9, 9]], "shape_type": "polygon"}]}),
     json.dumps({"a.png": {"filename": "a.png", "regions": [

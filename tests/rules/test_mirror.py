@@ -62,6 +62,7 @@ TESTED_IN = {
     "scene/imports/readers/annotations/test_coco.py": "scene.imports.annotated scene.imports.outlines "
     "scene.imports.picture_search",
     "scene/imports/readers/annotations/test_label_studio.py": "scene.imports.run_lengths scene.imports.shapes",
+    "scene/imports/readers/annotations/test_labelme.py": "scene.imports.small_masks",
     "scene/imports/readers/annotations/test_xml_formats.py": "scene.imports.readers.annotations.cvat "
     "scene.imports.readers.annotations.pascal_voc",
     "scene/imports/readers/layouts/test_layout_benchmarks.py": "scene.imports.described "

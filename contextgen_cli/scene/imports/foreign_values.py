@@ -55,7 +55,7 @@ def text(item: Any, key: str) -> str:
 
 def some_text(item: Any, *keys: str) -> str | None:
     """The first text among the values of `keys` that is not blank, if there is one."""
-    values = (item.get(key) for key in keys)
+    values = map(an_object(item).get, keys)
     return next((value for value in values if isinstance(value, str) and value.strip()), None)
 
 

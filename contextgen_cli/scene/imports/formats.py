@@ -14,7 +14,17 @@ from contextgen_cli.scene.imports.documents import Document
 from contextgen_cli.scene.imports.fitting import Budget, fitted
 from contextgen_cli.scene.imports.foreign_values import MalformedError
 from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry, Target
-from contextgen_cli.scene.imports.readers.annotations import coco, cvat, label_studio, labelme, pascal_voc, via, yolo
+from contextgen_cli.scene.imports.readers.annotations import (
+    coco,
+    createml,
+    cvat,
+    label_studio,
+    labelme,
+    pascal_voc,
+    supervisely,
+    via,
+    yolo,
+)
 from contextgen_cli.scene.imports.readers.layouts import (
     creatilayout,
     instance_diffusion,
@@ -39,6 +49,8 @@ FORMATS: tuple[Format, ...] = (
     labelme.FORMAT,
     pascal_voc.FORMAT,
     via.FORMAT,
+    supervisely.FORMAT,
+    createml.FORMAT,
     yolo.FORMAT,
 )
 _HINT = "`contextgen import --format` lists what is read; with a name behind it, --format chooses"

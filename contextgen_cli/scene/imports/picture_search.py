@@ -20,7 +20,7 @@ from contextgen_cli.scene.scene import Size
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the names of uploaded files
 _ASPECT = 0.01  # by how much the sides' ratio may differ where a picture was resized
-_IMAGE_FOLDERS = ("images", "JPEGImages")
+_IMAGE_FOLDERS = ("images", "JPEGImages", "img")
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,6 @@ Shapes of one label and one `group_id` are parts of one subject.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -21,7 +18,6 @@ from contextgen_cli.scene.imports.foreign_values import (
     brief,
     fetch,
     listed,
-    number,
     numbers,
     size,
     some_text,
@@ -30,10 +26,8 @@ from contextgen_cli.scene.imports.foreign_values import (
 from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry, Target
 from contextgen_cli.scene.imports.outlines import Polygon, Polygons, SubjectOutline
 from contextgen_cli.scene.imports.picture_search import photograph
-from contextgen_cli.scene.imports.run_lengths import runs
 from contextgen_cli.scene.imports.shapes import ellipse
-from contextgen_cli.scene.limits import REFERENCE_PIXELS
-from contextgen_cli.scene.scene import Box
+from contextgen_cli.scene.imports.small_masks import decoded_base64, placed_mask
 
 _CORNERED = ("polygon", "rectangle", "rotation")  # the last as X-AnyLabeling has it
 Shape = Mapping[str, Any]
@@ -103,22 +97,8 @@ def _points(shape: Shape) -> list[tuple[float, float]]:
 
 def _mask(shape: Shape) -> SubjectOutline:
     """A mask is a small picture, laid where the first of its points is."""
-    import numpy as np
-    from PIL import Image
-
     points = _points(shape)
-    try:
-        data = base64.b64decode(text(shape, "mask"), validate=True)
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if image.width * image.height > REFERENCE_PIXELS:
-                raise MalformedError(f"its mask is {image.width} x {image.height} px")
-            taken = np.asarray(image.convert("L")).ravel() > 0
-    except (binascii.Error, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise MalformedError(f"its mask is no picture: {error}") from None
-    left, top = (round(number(value)) for value in (points[0] if points else (0, 0)))
-    changes = np.flatnonzero(np.diff(taken, prepend=False))
-    lengths = np.diff(changes, prepend=0, append=taken.size)
-    return runs(lengths.tolist(), Box(left, top, left + image.width, top + image.height))
+    return placed_mask(decoded_base64(text(shape, "mask")), points[0] if points else (0, 0))
 
 
 FORMAT = Format("labelme", "labelme's JSON: polygons, rectangles, circles, masks", matches, entries)
