@@ -117,7 +117,7 @@ def _folder(output: str) -> Path:
 
 
 def _read(files: Sequence[Path], target: Target, wanted: Format | None) -> _Outcome:
-    """The scenes of all files; one that makes none is told at once, and keeps no other."""
+    """The scenes of all files; one that makes none is told at once, and costs no other."""
     scenes: list[Imported] = []
     left_out: list[str] = []
     failed = 0

@@ -76,7 +76,7 @@ def near(name: str) -> str | None:
 
 
 def read(path: Path, target: Target, wanted: Format | None = None) -> ImportedFile:
-    """The scenes of a file; what of it cannot be one is left out by name, and keeps nothing else.
+    """The scenes of a file; what of it cannot be one is left out by name, and costs no other.
 
     Raises:
         SceneError: the file cannot be read, is of no format known here, or makes no scene at all.

@@ -119,7 +119,7 @@ def test_a_file_that_is_missing_is_looked_for(here: Path, contextgen) -> None:
     assert done.code == 2 and "did you mean instances.json?" in done.err
 
 
-def test_a_bad_file_keeps_no_other(here, contextgen, importing, got) -> None:
+def test_a_bad_file_costs_no_other(here, contextgen, importing, got) -> None:
     (here / "bad.json").write_text("{")
     (here / "bag.json").write_text(json.dumps(BAG))
     done = contextgen("import", "bad.json", "bag.json", "no.json", "-o", "got")

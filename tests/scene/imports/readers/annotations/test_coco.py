@@ -215,7 +215,7 @@ def test_of_too_many_subjects_the_largest_are_kept(here, importing, got) -> None
     assert widths[28] == max(widths), "the order stays"
 
 
-def test_a_bad_image_keeps_no_other(importing, got) -> None:
+def test_a_bad_image_costs_no_other(importing, got) -> None:
     images = [{"id": 3}, {**IMAGE, "id": 4, "width": -5}, "x", IMAGE]
     regions = [{**WHOLE, "image_id": at} for at in (1, 3, 4)]
     done = importing({**COCO, "images": images, "annotations": [*regions, 7]})

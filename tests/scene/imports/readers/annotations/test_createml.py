@@ -23,7 +23,7 @@ def test_a_box_is_centre_and_size_in_pixels(importing, got) -> None:
         (5, "this is no object: 5"),
     ],
 )
-def test_a_bad_annotation_keeps_no_other(bad, words, importing, got) -> None:
+def test_a_bad_annotation_costs_no_other(bad, words, importing, got) -> None:
     done = importing([{"image": "bag.jpg", "annotations": [bad, BOX]}, {"image": "no.jpg", "annotations": [BOX]}])
     assert done.code == 1 and f"bag: left out annotation 0: {words}" in done.err and len(got()) == 1
     assert "left out 'no.jpg': its size is not stated, and there is no picture no.jpg" in done.err

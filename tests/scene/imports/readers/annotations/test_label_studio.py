@@ -82,7 +82,7 @@ def test_a_brush_is_read(importing, got) -> None:
         (region("keypoint", {"x": 1, "y": 2, "width": 0.1}), "a keypoint has no area"),
     ],
 )
-def test_a_bad_region_keeps_no_other(bad, words, importing, got) -> None:
+def test_a_bad_region_costs_no_other(bad, words, importing, got) -> None:
     done = importing([task(bad, region("rectangle", RECTANGLE))])
     assert done.code == 1 and "left out region r: " in done.err and words in done.err
     assert len(got()[0].instances) == 1
@@ -102,7 +102,7 @@ def test_a_file_of_the_local_store_is_found(here, importing, got) -> None:
     assert len(got()) == 1
 
 
-def test_a_bad_task_keeps_no_other(importing, got) -> None:
+def test_a_bad_task_costs_no_other(importing, got) -> None:
     good = region("rectangle", RECTANGLE)
     cancelled = {**task(good, was_cancelled=True), "id": 3}
     done = importing([{**task(good), "id": 2, "data": {"text": "x"}}, cancelled, 5, task(good)])

@@ -75,7 +75,7 @@ def test_a_picture_in_another_folder_of_windows_is_found(here, importing, got) -
         (5, "this is no object: 5"),
     ],
 )
-def test_a_bad_shape_keeps_no_other(shape, words, importing, got) -> None:
+def test_a_bad_shape_costs_no_other(shape, words, importing, got) -> None:
     done = importing(labelled(shape, TRIANGLE))
     assert done.code == 1 and "bag: left out shape 0: " in done.err and words in done.err
     assert len(got()[0].instances) == 1

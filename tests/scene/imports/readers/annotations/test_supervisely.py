@@ -56,6 +56,6 @@ def test_the_picture_is_found_in_its_folder(here, importing, got) -> None:
         (5, "this is no object: 5"),
     ],
 )
-def test_a_bad_object_keeps_no_other(bad, words, importing, got) -> None:
+def test_a_bad_object_costs_no_other(bad, words, importing, got) -> None:
     done = importing(labelled(bad, RECTANGLE), name="bag.jpg.json")
     assert done.code == 1 and f"bag: left out object 0: {words}" in done.err and len(got()[0].instances) == 1

@@ -40,7 +40,7 @@ def test_version_1_numbers_its_regions(importing, got) -> None:
         (7, "`shape_attributes` is no object: 7"),
     ],
 )
-def test_a_bad_region_keeps_no_other(shape, words, importing, got) -> None:
+def test_a_bad_region_costs_no_other(shape, words, importing, got) -> None:
     done = importing(images([region(shape), region(RECTANGLE)]))
     assert done.code == 1 and words in done.err and len(got()[0].instances) == 1
 

@@ -51,7 +51,7 @@ def test_a_turned_box_of_cvat_is_turned_about_its_centre(importing, got) -> None
         ),
     ],
 )
-def test_a_bad_shape_keeps_no_other(shape, words, importing, got) -> None:
+def test_a_bad_shape_costs_no_other(shape, words, importing, got) -> None:
     done = importing(cvat(shape, BOX), name="annotations.xml")
     assert done.code == 1 and "bag: left out" in done.err and words in done.err
     assert len(got()[0].instances) == 1

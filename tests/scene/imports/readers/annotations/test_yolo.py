@@ -67,7 +67,7 @@ def test_without_the_picture_the_labels_describe_a_scene(here, importing) -> Non
         ("9" * 5000 + " 0.5 0.5 0.1 0.1", "the class list has no"),
     ],
 )
-def test_a_bad_line_keeps_no_other(line, words, photo, importing, got) -> None:
+def test_a_bad_line_costs_no_other(line, words, photo, importing, got) -> None:
     (photo / "classes.txt").write_text("cat")
     done = importing(f"0 0.5 0.5 0.25 0.5\n{line}\n", name="photo.txt")
     assert done.code == 1 and "photo: left out line 2: " in done.err and words in done.err

@@ -92,7 +92,7 @@ def test_a_box_may_leave_the_image_by_a_rounding(importing, placed) -> None:
         ({"b": [["x", 0, 1, 1]]}, "left out 'b': this is no number: 'x'"),
     ],
 )
-def test_a_bad_label_keeps_no_other(labels, words, importing, placed) -> None:
+def test_a_bad_label_costs_no_other(labels, words, importing, placed) -> None:
     done = importing({"a b and a c": {**labels, "c": [[0, 0, 1, 1]]}, "bad": labels, "": {"c": [[0, 0, 1, 1]]}})
     assert done.code == 1 and f"a-b-and-a-c: {words}" in done.err
     assert "left out 'bad': left out 'b'" in done.err and "left out '': its prompt is empty" in done.err

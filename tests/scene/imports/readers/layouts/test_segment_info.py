@@ -123,7 +123,7 @@ def test_a_bad_entry_is_left_out_by_name(entry, words, demo, importing, got) -> 
         ({"image": "a.png", "bbox": [-900000, 0, 900000, 90]}, "is larger than any canvas"),
     ],
 )
-def test_a_bad_instance_keeps_no_other(instance, words, demo, importing, got) -> None:
+def test_a_bad_instance_costs_no_other(instance, words, demo, importing, got) -> None:
     done = importing([{**READING, "instances": [instance, FOX]}])
     assert done.code == 1 and "left out instance 0: " in done.err and words in done.err
     (scene,) = got()
