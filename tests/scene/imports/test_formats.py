@@ -37,7 +37,7 @@ def test_a_format_that_is_none_is_refused_with_the_names(importing) -> None:
 def test_the_user_may_say_what_a_file_is(importing) -> None:
     assert importing(BAG, "--format", "coco").code == 0
     done = importing(CATS, "--format", "coco")
-    assert done.code == 2 and "no coco file: `annotations` is missing" in done.err
+    assert done.code == 2 and "no coco file: `images` is missing" in done.err
 
 
 @pytest.mark.parametrize("name", [format_.name for format_ in FORMATS])

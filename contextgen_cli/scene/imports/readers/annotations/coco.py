@@ -54,43 +54,44 @@ def matches(document: Document) -> bool:
 
 
 def entries(document: Document, target: Target) -> Iterator[ImportEntry]:
-    data = document.tree
-    annotations = [item for item in fetch(data, "annotations", list) if isinstance(item, dict)]
-    labels = {
-        _id(item, "id"): str(item.get("name")) for item in _list(data.get("categories")) if isinstance(item, dict)
-    }
-    if any("segments_info" in item for item in annotations):
-        raise MalformedError("this is COCO's panoptic format: give its instances, such as instances_val2017.json")
-    by_image: dict[str, list[Annotation]] = {}
-    for annotation in annotations:
-        by_image.setdefault(_id(annotation, "image_id"), []).append(annotation)
-    images = fetch(data, "images", list)
-    known = {_id(image, "id") for image in images if isinstance(image, dict)}
-    orphans = sum(len(own) for image, own in by_image.items() if image not in known)
-    if orphans:
-        yield ImportEntry(f"{orphans} annotations", partial(_refuse, "their `image_id` is that of no image"))
-    has_corners = _has_corners(images, by_image)
+    images, by_image = fetch(document.tree, "images", list), _by_image(document.tree)
+    labels, has_corners = _labels(document.tree), _has_corners(images, by_image)
     for index, image in enumerate(images):
-        own = by_image.get(_id(image, "id"), []) if isinstance(image, dict) else []
+        own = by_image.pop(_id(image, "id"), []) if isinstance(image, dict) else []  # of two of an id, to the first
         if not isinstance(image, dict) or any(_is_region(each) for each in own):
             called = f"image {image['id']}" if isinstance(image, dict) and "id" in image else f"image {index}"
             picture = _Picture(image, own, labels, has_corners)
             yield ImportEntry(called, partial(_scene, picture, document, target))
+    orphans = sum(map(len, by_image.values()))
+    if orphans:
+        yield ImportEntry(f"{orphans} annotations", partial(_refuse, "their `image_id` is that of no image"))
+
+
+def _by_image(data: Any) -> dict[str, list[Annotation]]:
+    """The annotations of each image, by its id."""
+    found: dict[str, list[Annotation]] = {}
+    for annotation in fetch(data, "annotations", list):
+        if isinstance(annotation, dict):
+            found.setdefault(_id(annotation, "image_id"), []).append(annotation)
+    if any("segments_info" in each for own in found.values() for each in own):
+        raise MalformedError("this is COCO's panoptic format: give its instances, such as instances_val2017.json")
+    return found
+
+
+def _labels(data: Mapping[str, Any]) -> dict[str, str]:
+    """The names of the categories, by their ids."""
+    categories = data.get("categories")
+    listed = categories if isinstance(categories, list) else []
+    return {_id(item, "id"): str(item.get("name")) for item in listed if isinstance(item, dict)}
 
 
 def _refuse(why: str) -> Imported:
     raise MalformedError(why)
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def _id(item: Mapping[str, Any], key: str) -> str:
-    value = item.get(key)
-    return (
-        str(value) if isinstance(value, (str, int)) else brief(value)
-    )  # some write one as text, the other as a number
+    value = item.get(key)  # which some write as text here and as a number there
+    return str(value) if isinstance(value, (str, int)) else brief(value)
 
 
 def _is_region(annotation: Annotation) -> bool:

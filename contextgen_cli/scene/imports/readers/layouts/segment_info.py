@@ -51,7 +51,7 @@ def entries(document: Document, target: Target) -> Iterator[ImportEntry]:
 def _scene(index: int, item: Any, document: Document, target: Target) -> Imported:
     caption = text(item, "caption")
     width = number(fetch(item, "width", object))
-    if width <= 0:
+    if width < 1:
         raise MalformedError(f"`width` is {brief(width)}, no number of pixels")
     instances = fetch(item, "instances", list)
     canvas = target.size or DEFAULT_CANVAS

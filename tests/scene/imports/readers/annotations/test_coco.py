@@ -284,3 +284,8 @@ def test_annotations_of_no_image_are_counted(importing) -> None:
 
 def test_a_size_of_nothing_is_not_stated(importing, got) -> None:
     assert importing(with_image(width=0, height=0)).code == 0 and len(got()) == 1
+
+
+def test_of_two_images_of_one_id_the_first_is_taken(importing, got) -> None:
+    assert importing({**COCO, "images": [IMAGE, {**IMAGE, "file_name": "x.jpg"}]}).code == 0
+    assert [scene.name for scene in got()] == ["bag"]

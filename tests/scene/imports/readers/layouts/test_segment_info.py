@@ -98,6 +98,7 @@ def test_from_the_file_to_the_picture(demo, importing, contextgen, monkeypatch) 
         ({**BAG, "caption": "a\0b"}, "left out entry 1: a control character is in its prompt"),
         ({"caption": "A bag.", "instances": []}, "left out entry 1: `width` is missing"),
         ({**BAG, "width": 0}, "left out entry 1: `width` is 0, no number of pixels"),
+        ({**BAG, "width": 1e-320}, "left out entry 1: `width` is 1e-320, no number of pixels"),
         ({**BAG, "width": True}, "left out entry 1: this is no number: True"),
         ({**BAG, "instances": []}, "left out entry 1: it has no subject with a box"),
         ({**BAG, "instances": 5}, "left out entry 1: `instances` is no list: 5"),
