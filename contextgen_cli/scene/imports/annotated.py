@@ -21,7 +21,7 @@ from contextgen_cli.scene.imports.imported import (
     placed,
     scaled,
 )
-from contextgen_cli.scene.imports.outlines import MaskDrawing, Rectangle, SubjectOutline
+from contextgen_cli.scene.imports.outlines import MaskDrawing, Polygons, Rectangle, SubjectOutline
 from contextgen_cli.scene.imports.picture_search import Photograph
 from contextgen_cli.scene.scene import Box, PlacedReference, Scene, Size
 
@@ -73,6 +73,7 @@ class _SceneBuilder:
         self._target = target
         self._without_outline = 0
         self._clipped = 0
+        self._with_hole = 0
 
     def add(self, subject: AnnotatedSubject) -> AnnotatedSubject:
         photo, canvas = self._photograph, self._canvas
@@ -82,6 +83,7 @@ class _SceneBuilder:
         mask = self._target.mask(self._name, subject.label)
         outline = subject.outline or _rectangle(edges)
         self._without_outline += subject.outline is None
+        self._with_hole += isinstance(outline, Polygons) and outline.has_hole
         self.masks.append(MaskDrawing(mask, photo.size, photo.frame, outline))
         reference = self.references.name(subject.label, photo.path, mask, crop)
         self.instances.append(PlacedReference(reference, box))
@@ -110,6 +112,8 @@ class _SceneBuilder:
         photo, notes = self._photograph, [*self._photograph.notes]
         if self._without_outline:
             notes.append(f"{_subjects(self._without_outline)} without an outline: the whole box is taken for it")
+        if self._with_hole:
+            notes.append(f"{_subjects(self._with_hole)} with a part of the outline within another: it is a hole")
         if self._clipped:
             notes.append(f"the box of {_subjects(self._clipped)} is cut off at the image's edge")
         if self._canvas != photo.size:

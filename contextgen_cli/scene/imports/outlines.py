@@ -79,6 +79,10 @@ class Polygons:
             pen.polygon(part, fill=1 - depth % 2)
         return image
 
+    @property
+    def has_hole(self) -> bool:
+        return any(depth % 2 for depth in self.depths)
+
     @cached_property
     def depths(self) -> list[int]:
         """Within how many other parts each lies."""

@@ -75,7 +75,8 @@ def test_a_part_within_another_is_a_hole(importing, got) -> None:
     hole, island = [50, 50, 100, 50, 100, 100, 50, 100], [70, 70, 80, 70, 80, 80, 70, 80]
     apart = [130, 130, 140, 130, 140, 140, 130, 140]
     parts = {**WHOLE, "bbox": [20, 20, 130, 130], "segmentation": [hole, SQUARE, island, apart]}
-    assert importing(with_annotations(parts)).code == 0
+    done = importing(with_annotations(parts))
+    assert done.code == 0 and "1 subject with a part of the outline within another: it is a hole" in done.err
     mask = mask_of(got()[0])
     seen = [mask.getpixel(at) for at in ((30, 30), (60, 60), (75, 75), (135, 135), (127, 127))]
     assert seen == [255, 0, 255, 255, 0]
