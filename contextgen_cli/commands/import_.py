@@ -32,7 +32,8 @@ _MISSING = "no-such-image"
 def _format(ctx: click.Context, param: click.Parameter, value: str | None) -> Format | None:
     """The format of a name; without one, all are listed."""
     if value == _ALL:
-        console.emit_table(("format", "what is read"), [(each.name, each.reads) for each in FORMATS])
+        rows = [(each.name, each.reads) for each in FORMATS]
+        console.emit_table(("format", "what is read"), rows, yielding=("what is read",))
         ctx.exit(EXIT_DONE)
     found = formats.named(value) if value is not None else None
     if value is not None and found is None:
@@ -57,8 +58,8 @@ class _Outcome:
 contextgen import --format
 contextgen import segment_info.json -o scenes
 contextgen import mig_bench_anno.yaml -o mig
-contextgen import annotations/*.xml --images photos -o scenes
-contextgen import segment_info.json -o - | contextgen render -
+contextgen import cvat/*.xml --images photos -o scenes
+contextgen import demo.json -o - | contextgen validate -
 """,
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
