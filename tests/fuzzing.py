@@ -89,9 +89,13 @@ def whole(folder: Path) -> list[list[str]]:
     Image.new("RGB", (_SIDE, _SIDE)).save(out / "scene-1.png", pnginfo=chunks)
     (out / LEDGER).write_text(_LEDGER_LINE + "\n")
     commands = [["validate", "scene.yaml"], ["inspect", "out/scene-1.png"], ["report", "out", "-o", "report.html"]]
-    for number, text in enumerate(_ANNOTATIONS):
-        (folder / f"{number}.json").write_text(text)
-        commands.append(["import", f"{number}.json", "-o", f"imported-{number}"])
+    for place in ("reference_images/a", "reference_masks/a_mask", "a_mask"):
+        _picture(folder / f"{place}.png")
+    for number, (ending, text) in enumerate([*(("json", text) for text in _ANNOTATIONS), *_OTHER_ANNOTATIONS]):
+        _picture(folder / f"imported-{number}/refs/ball.png")  # which some formats have no place for
+        _picture(folder / f"a{number}.png")  # which YOLO's labels are for
+        (folder / f"a{number}.{ending}").write_text(text)
+        commands.append(["import", f"a{number}.{ending}", "--images", ".", "-o", f"imported-{number}"])
     return commands
 
 
@@ -142,6 +146,8 @@ def damaged_ledger(chance: random.Random, folder: Path) -> list[list[str]]:
 
 
 def damaged_annotations(chance: random.Random, folder: Path) -> list[list[str]]:
+    if chance.random() < 0.2:
+        return _damaged_text(chance, folder)
     tree: Any = json.loads(chance.choice(_ANNOTATIONS))
     for _ in range(chance.randint(1, 4)):
         tree = _damage(tree, chance)
@@ -150,6 +156,14 @@ def damaged_annotations(chance: random.Random, folder: Path) -> list[list[str]]:
     (folder / "annotations.json").write_bytes(_maybe_mangle_bytes(text.encode("utf-8", "surrogatepass"), chance))
     target = folder / "imported"
     return [["import", str(folder / "annotations.json"), "-o", str(target)]]
+
+
+def _damaged_text(chance: random.Random, folder: Path) -> list[list[str]]:
+    ending, text = chance.choice(_OTHER_ANNOTATIONS)
+    _picture(folder / "a.png")
+    data = _mangle_text(text, chance).encode("utf-8", "surrogatepass")
+    (folder / f"a.{ending}").write_bytes(_maybe_mangle_bytes(data, chance))
+    return [["import", str(folder / f"a.{ending}"), "-o", str(folder / "imported")]]
 
 
 KINDS: dict[str, Callable[[random.Random, Path], list[list[str]]]] = {
@@ -163,7 +177,8 @@ _LEDGER_LINE = (
     ' "peak_bytes": 5, "host": "h", "rank": 0, "at": "2026-01-01T00:00:00.000+00:00",'
     ' "error": {"class": "JobError", "message": "no", "hint": "try"}, "tflop": 0.1}'
 )
-_BOX = [1, 2, 30, 40]
+_BRUSH = [0, 0, 64, 0, 63, 255, 253, 9, 255, 0, 162, 127, 255, 244, 135, 252, 0]  # rows 10 to 30 of 64
+_BOX, _PART = [1, 2, 30, 40], [0.1, 0.2, 0.5, 0.6]
 _ANNOTATIONS = (
     json.dumps(
         {
@@ -176,8 +191,39 @@ _ANNOTATIONS = (
         }
     ),
     json.dumps({"A ball on sand.": {"ball": [[0.1, 0.2, 0.5, 0.6]]}}),
-    json.dumps({"prompt": "A ball on sand.", "width": _SIDE, "instances": [{"image": "a.png", "bbox": _BOX}]}),
-)
+    json.dumps([{"caption": "A ball.", "width": _SIDE, "instances": [{"image": "a.png", "bbox": _BOX, "label": "b"}]}]),
+    json.dumps({"7": {"caption": "A ball.", "segment": [{"bbox": _PART, "label": "ball"}], "image_id": 1}}),
+    json.dumps([{"index": 3, "prompt": "A ball.", "references": [{"image_path": "a.png", "bbox": _PART}]}]),
+    json.dumps({"sample": {"prompt": "A ball.", "ref_img_1": {"image_path": "a.png", "bbox": _PART}}}),
+    json.dumps([{"global_caption": "A ball.", "segments": [
+        {"caption": "ball", "bbox": _PART, "valid_bbox": [{"image_path": "a.png"}]}]}]),
+    json.dumps([{"global_caption": "A ball.", "region_captions": "['ball']", "bbox_list": "[[1, 2, 30, 40]]",
+                 "width": _SIDE, "height": _SIDE}]),
+    json.dumps({"caption": "A ball.", "width": _SIDE, "height": _SIDE, "annos": [{"bbox": _BOX, "caption": "ball"}]}),
+    json.dumps({"global_caption": "A ball.", "bbox": [_PART], "region_caption_list": ["ball"]}),
+    json.dumps([{"id": 1, "data": {"image": "a.png"}, "annotations": [{"result": [
+        {"type": "rectanglelabels", "original_width": _SIDE, "original_height": _SIDE, "value":
+         {"x": 6, "y": 16, "width": 31, "height": 41, "rotation": 5, "rectanglelabels": ["ball"]}},
+        {"type": "brushlabels", "value": {"rle": _BRUSH, "brushlabels": ["b"]}},
+    ]}]}]),
+    json.dumps([{"image": "a.png", "annotations": [
+        {"label": "ball", "coordinates": {"x": 20, "y": 30, "width": 30, "height": 40}}]}]),
+    json.dumps({"imagePath": "a.png", "imageWidth": _SIDE, "imageHeight": _SIDE, "shapes": [
+        {"label": "ball", "points": [[1, 1], [9, 1], [9, 9]], "shape_type": "polygon"}]}),
+    json.dumps({"a.png": {"filename": "a.png", "regions": [
+        {"shape_attributes": {"name": "rect", "x": 1, "y": 2, "width": 30, "height": 40}, "region_attributes": {}}]}}),
+    json.dumps({"images": [{"id": 1, "file_name": "a.png", "width": _SIDE, "height": _SIDE}], "annotations": [
+        {"id": 1, "image_id": 1, "bbox": _BOX, "segmentation": {"size": [_SIDE, _SIDE], "counts": [64, 640, 3392]}},
+        {"id": 2, "image_id": 1, "bbox": _BOX, "segmentation": {"size": [_SIDE, _SIDE], "counts": "P2Pd0PZ3"}}]}),
+)  # fmt: skip
+_OTHER_ANNOTATIONS = (
+    ("yaml", "a photo of a ball:\n  ball: [[0.1, 0.2, 0.5, 0.6]]\n  coco_id: '12'\n"),
+    ("xml", f"<annotations><image name='a.png' width='{_SIDE}' height='{_SIDE}'><box label='b' xtl='1' ytl='2' xbr='9'"
+     " ybr='9'/><mask label='m' rle='1, 3' left='4' top='5' width='2' height='2'/></image></annotations>"),
+    ("xml", "<annotation><filename>a.png</filename><object><name>b</name><bndbox><xmin>1</xmin><ymin>2</ymin>"
+     "<xmax>30</xmax><ymax>40</ymax></bndbox></object></annotation>"),
+    ("txt", "0 0.5 0.5 0.25 0.25\n1 0.1 0.1 0.2 0.1 0.2 0.2\n"),
+)  # fmt: skip
 
 
 # Damage

@@ -139,7 +139,7 @@ def test_the_first_interruption_finishes_the_pictures_at_work(whole, tmp_path, n
     send(process.pid, number)
     out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130, err
-    assert "finishing the pictures at work" in err and err.count("interrupted\n") == 1
+    assert "finishing the pictures at work" in err and err.count("interrupted: the same command goes on\n") == 1
     assert "Traceback" not in err and "died" not in err
     found = pictures_of(tmp_path)
     assert 2 <= len(found) < 500 and all(name.endswith(".png") for name in found)

@@ -65,8 +65,19 @@ TESTED_IN = {
     "rules/test_schema_defaults.py": "scene.limits",
     "scene/check/test_bad_scenes.py": "scene.check.checks scene.check.image_checks "
     "scene.check.model_checks scene.check.quoting scene.check.schema scene.check.suggestions",
-    "scene/imports/test_formats.py": "commands.import_ scene.imports.coco scene.imports.fitting scene.imports.imported "
-    "scene.imports.mig scene.imports.segment_info",
+    "scene/imports/readers/annotations/test_coco.py": "scene.imports.annotated scene.imports.outlines "
+    "scene.imports.picture_search",
+    "scene/imports/readers/annotations/test_label_studio.py": "scene.imports.run_lengths scene.imports.shapes",
+    "scene/imports/readers/annotations/test_labelme.py": "scene.imports.small_masks",
+    "scene/imports/readers/annotations/test_xml_formats.py": "scene.imports.readers.annotations.cvat "
+    "scene.imports.readers.annotations.pascal_voc",
+    "scene/imports/readers/layouts/test_layout_benchmarks.py": "scene.imports.described "
+    "scene.imports.readers.layouts.creatilayout scene.imports.readers.layouts.instance_diffusion "
+    "scene.imports.readers.layouts.lamic_inputs scene.imports.readers.layouts.lamic_layouts "
+    "scene.imports.readers.layouts.layoutsam scene.imports.readers.layouts.mig",
+    "scene/imports/readers/layouts/test_segment_info.py": "scene.imports.foreign_values scene.imports.pictured",
+    "scene/imports/test_formats.py": "commands.import_ scene.imports.documents scene.imports.fitting "
+    "scene.imports.imported",
     "scene/parse/test_robustness.py": "scene.parse.nodes scene.parse.scalars",
     "scene/parse/test_missing_files.py": "scene.parse.odd_letters",
     "scene/test_loader.py": "scene.naming scene.parse.assignments scene.parse.finding scene.scene",

@@ -1,1 +1,1 @@
-"""Other tools' files -> scenes, a module a format. It must never know a model."""
+"""Other tools' files -> scenes; a format is a module of `readers`. It must never know a model."""

@@ -1,76 +1,113 @@
-"""Turns other tools' files into scenes; each format has a module that says what is read."""
+"""The formats that are read, and what tells them apart; each is a module of `readers`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from enum import Enum
-from functools import partial
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
 
 from contextgen_cli.errors import SceneError
 from contextgen_cli.scene.check.problems import shown
-from contextgen_cli.scene.imports import coco, mig, segment_info
-from contextgen_cli.scene.imports.fitting import fitting
-from contextgen_cli.scene.imports.imported import Imported, MalformedError, Target
-from contextgen_cli.scene.parse.missing_files import near_file
+from contextgen_cli.scene.check.suggestions import nearest
+from contextgen_cli.scene.imports import documents
+from contextgen_cli.scene.imports.documents import Document
+from contextgen_cli.scene.imports.fitting import Budget, fitted
+from contextgen_cli.scene.imports.foreign_values import MalformedError
+from contextgen_cli.scene.imports.imported import Format, Imported, ImportEntry, Target
+from contextgen_cli.scene.imports.readers.annotations import (
+    coco,
+    createml,
+    cvat,
+    label_studio,
+    labelme,
+    pascal_voc,
+    supervisely,
+    via,
+    yolo,
+)
+from contextgen_cli.scene.imports.readers.layouts import (
+    creatilayout,
+    instance_diffusion,
+    lamic_inputs,
+    lamic_layouts,
+    layoutsam,
+    mig,
+    segment_info,
+)
+
+FORMATS: tuple[Format, ...] = (
+    segment_info.FORMAT,
+    mig.FORMAT,
+    layoutsam.FORMAT,
+    lamic_layouts.FORMAT,
+    lamic_inputs.FORMAT,
+    instance_diffusion.FORMAT,
+    creatilayout.FORMAT,
+    coco.FORMAT,
+    label_studio.FORMAT,
+    cvat.FORMAT,
+    labelme.FORMAT,
+    pascal_voc.FORMAT,
+    via.FORMAT,
+    supervisely.FORMAT,
+    createml.FORMAT,
+    yolo.FORMAT,
+)
+_HINT = "`contextgen import --format` lists what is read; with a name behind it, --format chooses"
+_TOLD = 3  # faults, where nothing is left
 
 
-class Format(str, Enum):
-    SEGMENT_INFO = "segment-info"
-    COCO = "coco"
-    MIG = "mig"
+@dataclass(frozen=True)
+class ImportedFile:
+    """The scenes of a file, and in words what of it made none."""
+
+    scenes: tuple[Imported, ...]
+    left_out: tuple[str, ...]
 
 
-_READERS: dict[Format, Callable[[Any, Path, Target], Iterator[Imported]]] = {
-    Format.SEGMENT_INFO: segment_info.scenes,
-    Format.COCO: coco.scenes,
-    Format.MIG: mig.scenes,
-}
-_HINT = "`contextgen import --help` says what is read; --format chooses"
+def named(name: str) -> Format | None:
+    """The format of a name."""
+    return next((each for each in FORMATS if each.name == name), None)
 
 
-def read(path: Path, target: Target, wanted: Format | None = None) -> list[Imported]:
-    """The scenes of a file; SceneError says what is not as it must be, and where."""
-    data = _json(path)
-    format_ = wanted or _detected(data, path)
+def near(name: str) -> str | None:
+    """The name that may have been meant."""
+    return nearest(name, [each.name for each in FORMATS])
+
+
+def read(path: Path, target: Target, wanted: Format | None = None) -> ImportedFile:
+    """The scenes of a file; what of it cannot be one is left out by name, and costs no other.
+
+    Raises:
+        SceneError: the file cannot be read, is of no format known here, or makes no scene at all.
+    """
+    document = documents.read(path)
+    format_ = wanted or _detected(document)
     try:
-        if not isinstance(data, dict):
-            raise MalformedError("it must be an object")
-        scenes = fitting(_READERS[format_](data, path, target))
-    except (MalformedError, KeyError) as error:
-        what = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
-        raise SceneError(f"{shown(path)}: no {format_.value} file: {what}", hint=_HINT) from None
-    if not scenes:
-        raise SceneError(f"{shown(path)}: nothing in it makes a scene", hint=_HINT)
-    return scenes
+        scenes, left_out = _scenes(format_.entries(document, target))
+    except MalformedError as error:
+        raise SceneError(f"{shown(path)}: no {format_.name} file: {error}", hint=_HINT) from None
+    if scenes:
+        return ImportedFile(tuple(scenes), (*document.remarks, *left_out))
+    why = "; ".join(left_out[:_TOLD]) or "nothing in it makes a scene"
+    more = f"; and {len(left_out) - _TOLD:,} more" if len(left_out) > _TOLD else ""
+    raise SceneError(f"{shown(path)}, read as {format_.name}: {why}{more}", hint=_HINT)
 
 
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8-sig"), parse_constant=_no_constant)
-    except OSError as error:
-        hint = None if path.exists() else partial(near_file, path)
-        raise SceneError(f"{shown(path)}: cannot read this file: {error.strerror}", hint=hint) from None
-    except json.JSONDecodeError as error:
-        place = f"{shown(path)}:{error.lineno}:{error.colno}"
-        raise SceneError(f"{place}: this is no JSON: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise SceneError(f"{shown(path)}: this is no JSON: {error}") from None
+def _scenes(entries: Iterable[ImportEntry]) -> tuple[list[Imported], list[str]]:
+    found, left_out, budget = [], [], Budget()
+    for entry in entries:
+        try:
+            found.append(fitted(entry.scene(), budget))
+        except MalformedError as error:
+            left_out.append(f"left out {entry.called}: {error}")
+    return found, left_out
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
-
-
-def _detected(data: Any, path: Path) -> Format:
-    if isinstance(data, dict):
-        if {"images", "annotations"} <= data.keys():
-            return Format.COCO
-        if "prompt" in data and any(key in data for key in segment_info.LISTS):
-            return Format.SEGMENT_INFO
-        if data and all(isinstance(labels, dict) for labels in data.values()):
-            return Format.MIG
-    names = ", ".join(format_.value for format_ in Format)
-    raise SceneError(f"{shown(path)}: of no format known here ({names})", hint=_HINT)
+def _detected(document: Document) -> Format:
+    found = next((each for each in FORMATS if each.matches(document)), None)
+    if found is not None:
+        return found
+    names = ", ".join(each.name for each in FORMATS)
+    hint = f"give the files in it, such as {shown(document.path)}/*.json" if document.is_folder else _HINT
+    raise SceneError(f"{shown(document.path)}: of no format known here ({names})", hint=hint)

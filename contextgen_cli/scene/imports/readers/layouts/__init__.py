@@ -1,0 +1,1 @@
+"""Subjects in boxes, a module a program or benchmark, with pictures of theirs or without."""
