@@ -23,7 +23,7 @@ from contextgen_cli.records.output import Composition, Destination, encode, read
 from contextgen_cli.scene.scene import Sampling, Scene, Size
 from contextgen_cli.terminal.progress import Clock, JsonLines, PlainLines, Silence, duration, stopwatch
 
-RECIPE = Recipe(Weights("m", "0"), None, {"dtype": "float32", "attention": "exact", "ica": "released"}, 2, 3.5)
+RECIPE = Recipe(Weights("m", "0"), (), {"dtype": "float32", "attention": "exact", "ica": "released"}, 2, 3.5)
 
 
 def job(name: str, tflop: float = 1.0) -> Job:

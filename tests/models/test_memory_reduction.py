@@ -14,12 +14,12 @@ from contextgen_cli.batch.plan import Job, JobCost, Overrides, Plan, plan
 from contextgen_cli.errors import EXIT_ENVIRONMENT, OutOfMemory, WeightsError
 from contextgen_cli.models import renderer
 from contextgen_cli.models.devices import Device
-from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.numerics import AdapterChoice, Settings
 from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.scene.loader import LoadOptions, load
 
 GIB = 1 << 30
-TINY = Settings(model=str(TINY_MODEL), adapter=str(TINY_ADAPTER), device="cpu", offline=True)
+TINY = Settings(model=str(TINY_MODEL), adapters=(AdapterChoice(str(TINY_ADAPTER)),), device="cpu", offline=True)
 
 
 class Presets(list[str]):

@@ -11,6 +11,7 @@ import click
 from contextgen_cli.batch.plan import Overrides, Portion
 from contextgen_cli.batch.ray_engine.cluster import RayCluster
 from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.adapter_option import PUT_ON
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, RUN, SAMPLING, SCENES, TERMINAL, gather, option
 from contextgen_cli.models.numerics import (
     ABLATIONS,
@@ -190,7 +191,7 @@ model_options = gather(
     Settings,
     "settings",
     options.model_option,
-    option("--adapter", metavar="PATH", section=MODEL, help="Adapter: a file, a folder or a hub id."),
+    PUT_ON,
     option(
         "--dtype",
         type=click.Choice(list(DTYPES)),
