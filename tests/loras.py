@@ -9,7 +9,7 @@ import torch
 from diffusers import FluxTransformer2DModel
 from golden_cases import TINY
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 RANK = 4
 LAYERS = ("x_embedder", "transformer_blocks.0.attn.to_q", "single_transformer_blocks.1.proj_mlp")
@@ -38,7 +38,9 @@ def matrices(*, zero: bool = False) -> dict[str, tuple[torch.Tensor, torch.Tenso
 
 def written(path: Path, rename: Rename, extra: Tensors | None = None, metadata: dict[str, str] | None = None) -> Path:
     """A file whose keys another tool has named."""
-    halves = {rename(name, half): each for name, pair in matrices().items() for half, each in zip("AB", pair, strict=True)}
+    halves = {
+        rename(name, half): each for name, pair in matrices().items() for half, each in zip("AB", pair, strict=True)
+    }
     save_file({**halves, **(extra or {})}, path, metadata)
     return path
 
@@ -50,13 +52,3 @@ def of_peft(folder: Path, **settings: object) -> Tensors:
     model = get_peft_model(transformer(), config)
     model.save_pretrained(folder)
     return weights(model.merge_and_unload())
-
-
-def renamed(folder: Path, name: str) -> Path:
-    """The folder's adapter under another name of its file."""
-    (folder / "adapter_model.safetensors").rename(folder / name)
-    return folder
-
-
-def keys(path: Path) -> list[str]:
-    return sorted(load_file(path))

@@ -102,7 +102,7 @@ def test_what_is_not_understood_is_refused_by_name(tmp_path: Path, says: dict[st
 def test_a_configuration_that_is_none_is_refused_with_its_name(tmp_path: Path, text: str) -> None:
     loras.of_peft(tmp_path, r=4, lora_alpha=4)
     (tmp_path / "adapter_config.json").write_text(text)
-    with pytest.raises(FolderIncomplete, match="adapter_config.json: "):
+    with pytest.raises(FolderIncomplete, match=r"adapter_config\.json: "):
         fused(tmp_path)
 
 

@@ -70,7 +70,7 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except NoLora as problem:
-        raise AdapterMismatch(f"{path}: {problem}", _ANOTHER_ADAPTER) from problem
+        raise AdapterMismatch(f"{path}: {problem}", problem.hint or _ANOTHER_ADAPTER) from problem
 
 
 def fit(path: Path, model: Shapes) -> AdapterFit:

@@ -41,8 +41,18 @@ _FOREIGN = {  # what is no LoRA of two matrices, by what its keys have
 }
 
 
+_PLAIN_ONE = "Merge it into the base with the tool that made it, or export a plain LoRA of the transformer."
+_TRANSFORMER_ONLY = (
+    "Train or export it for the transformer alone; tools call that UNet only, or leave the text encoders out."
+)
+
+
 class NoLora(ValueError):
-    """The tensors are no LoRA that is read here; the words say what they are."""
+    """The tensors are no LoRA that is read here; the words say what they are, `hint` what to do."""
+
+    def __init__(self, words: str, hint: str | None = None) -> None:
+        super().__init__(words)
+        self.hint = hint
 
 
 @dataclass(frozen=True)
@@ -110,9 +120,9 @@ def _refuse_foreign(keys: Iterable[str]) -> None:
     keys = list(keys)
     for kind, pattern in _FOREIGN.items():
         if foreign := [key for key in keys if pattern.search(key)]:
-            raise NoLora(f"it holds {kind}, which is not read here: {some(foreign)}")
+            raise NoLora(f"it holds {kind}, which is not read here: {some(foreign)}", _PLAIN_ONE)
     if texts := [key for key in keys if _TEXT_ENCODER.match(key)]:
-        raise NoLora(f"it changes a text encoder too, which is not done here: {some(texts)}")
+        raise NoLora(f"it changes a text encoder too, which is not done here: {some(texts)}", _TRANSFORMER_ONLY)
 
 
 def _part(key: str) -> tuple[str, str]:
