@@ -36,12 +36,15 @@ def matrices(*, zero: bool = False) -> dict[str, tuple[torch.Tensor, torch.Tenso
     return found
 
 
-def written(path: Path, rename: Rename, extra: Tensors | None = None, metadata: dict[str, str] | None = None) -> Path:
+def named(rename: Rename, *, zero: bool = False) -> Tensors:
+    """The matrices by the keys of another tool."""
+    layers = matrices(zero=zero).items()
+    return {rename(layer, half): each for layer, pair in layers for half, each in zip("AB", pair, strict=True)}
+
+
+def written(path: Path, rename: Rename, extra: Tensors | None = None) -> Path:
     """A file whose keys another tool has named."""
-    halves = {
-        rename(name, half): each for name, pair in matrices().items() for half, each in zip("AB", pair, strict=True)
-    }
-    save_file({**halves, **(extra or {})}, path, metadata)
+    save_file({**named(rename), **(extra or {})}, path)
     return path
 
 

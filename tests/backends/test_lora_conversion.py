@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from contextgen.backends.flux_kontext.adapters import check_adapter
-from contextgen.backends.flux_kontext.lora_conversion import convert, converted_shapes
-from contextgen.backends.flux_kontext.lora_keys import is_first_release, read_pairs
+from contextgen.backends.flux_kontext.lora_format.lora_conversion import convert, converted_shapes
+from contextgen.backends.flux_kontext.lora_format.lora_keys import is_first_release, read_pairs
 from contextgen.weights.checkpoint_errors import AdapterMismatch
 
 WIDTH, RANK = 3072, 2  # of FLUX.1, which the converters state

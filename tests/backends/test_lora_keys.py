@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from contextgen.backends.flux_kontext.adapters import check_adapter, fit
 from contextgen.backends.flux_kontext.lora import apply_adapter
-from contextgen.backends.flux_kontext.lora_keys import NoLora, read_pairs
+from contextgen.backends.flux_kontext.lora_format.lora_keys import NoLora, read_pairs
 from contextgen.weights.checkpoint_errors import AdapterMismatch
 
 MODEL = {

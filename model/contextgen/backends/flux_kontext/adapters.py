@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contextgen.backends.base import AdapterFit
-from contextgen.backends.flux_kontext.lora_keys import NoLora, Pair, by_layer, is_first_release, read_pairs
-from contextgen.backends.flux_kontext.lora_strength import read_strength
+from contextgen.backends.flux_kontext.lora_format.lora_keys import NoLora, Pair, by_layer, is_first_release, read_pairs
+from contextgen.backends.flux_kontext.lora_format.lora_strength import read_strength
 from contextgen.weights.adapter_folder import adapter_tensors
 from contextgen.weights.checkpoint_errors import AdapterMismatch
 from contextgen.weights.model_folder import stored_tensors
@@ -45,7 +45,7 @@ def check_adapter(path: Path, model: Shapes) -> dict[str, tuple[int, int]]:
     with naming(path):
         pairs = adapter_pairs(path, model)
         if is_first_release(pairs):
-            from contextgen.backends.flux_kontext.lora_conversion import converted_shapes
+            from contextgen.backends.flux_kontext.lora_format.lora_conversion import converted_shapes
 
             layers = converted_shapes(pairs)
         else:

@@ -12,9 +12,9 @@ from safetensors import safe_open
 
 from contextgen.backends.finite import check_numbers, is_finite
 from contextgen.backends.flux_kontext.adapters import HALVES, PREFIX, Shapes, adapter_pairs, check_adapter, naming
-from contextgen.backends.flux_kontext.lora_conversion import convert
-from contextgen.backends.flux_kontext.lora_keys import is_first_release
-from contextgen.backends.flux_kontext.lora_strength import read_strength
+from contextgen.backends.flux_kontext.lora_format.lora_conversion import convert
+from contextgen.backends.flux_kontext.lora_format.lora_keys import is_first_release
+from contextgen.backends.flux_kontext.lora_format.lora_strength import read_strength
 from contextgen.weights.adapter_folder import adapter_files
 from contextgen.weights.checkpoint_errors import AdapterMismatch
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,21 @@ _MOVES_THE_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")  # such weight
 
 @dataclass(frozen=True)
 class Strength:
-    """What is stated of an adapter's strength beside its matrices.
+    """What is stated of an adapter's strength beside its matrices. Whatever stands for a number may be none.
 
     Attributes:
-        config: peft's, or diffusers' of the transformer; None: nothing is stated, and each layer counts once.
         source: the file that states it.
+        is_stated: where nothing is, each layer counts once.
+        alpha: of the layers that no pattern fits; None: peft's own.
+        alpha_patterns: alpha by the pattern of a layer's name, of which the first that fits counts.
+        is_stabilised: alpha counts by the root of the rank.
     """
 
-    config: Mapping[str, Any] | None
     source: Path
+    is_stated: bool = False
+    alpha: object = None
+    alpha_patterns: Mapping[str, object] = field(default_factory=dict)
+    is_stabilised: bool = False
 
     def scale(self, layer: str, rank: int, alpha: object = None) -> float:
         """How many times a layer's update counts.
@@ -56,23 +62,23 @@ class Strength:
         Raises:
             FolderIncomplete: it is no number.
         """
-        stabilised = bool((self.config or {}).get("use_rslora")) and alpha is None
-        stated = _number(self.source, layer, self._alpha(layer, rank) if alpha is None else alpha)
-        return stated / (math.sqrt(rank) if stabilised else rank)
+        if alpha is not None:
+            return _number(self.source, layer, alpha) / rank
+        return _number(self.source, layer, self._alpha(layer, rank)) / (math.sqrt(rank) if self.is_stabilised else rank)
 
     def earlier_scale(self, layer: str, rank: int) -> float:
         """As version 0.1.0 had it, which knew nothing of peft's files, patterns and rank-stabilised scale."""
-        config = {} if self.config is None or self.source.name == CONFIG_FILE else self.config
-        alpha = (config.get("alpha_pattern") or {}).get(layer, config.get("lora_alpha") or rank)
-        return _number(self.source, layer, alpha) / rank
+        if self.source.name == CONFIG_FILE:
+            return 1.0
+        return _number(self.source, layer, self.alpha_patterns.get(layer, self.alpha or rank)) / rank
 
     def _alpha(self, layer: str, rank: int) -> object:
-        if self.config is None:
+        if not self.is_stated:
             return rank
-        for pattern, alpha in (self.config.get("alpha_pattern") or {}).items():
+        for pattern, alpha in self.alpha_patterns.items():
             if re.match(rf"(.*\.)?({pattern})$", layer):  # peft's own rule
                 return alpha
-        return self.config.get("lora_alpha", _ALPHA)
+        return _ALPHA if self.alpha is None else self.alpha
 
 
 def read_strength(path: Path) -> Strength:
@@ -88,10 +94,11 @@ def read_strength(path: Path) -> Strength:
     if not stated and beside.is_file():
         stated = [(beside, _read_config(beside))]
     if not stated:
-        return Strength(None, files[0])
+        return Strength(files[0])
     source, config = stated[-1]
     _check(source, config)
-    return Strength(config, source)
+    patterns = config.get("alpha_pattern") or {}
+    return Strength(source, True, config.get("lora_alpha"), patterns, bool(config.get("use_rslora")))
 
 
 def _in_header(file: Path) -> Iterator[dict[str, Any]]:

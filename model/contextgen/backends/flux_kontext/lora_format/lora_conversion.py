@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from diffusers.loaders import FluxLoraLoaderMixin
 
-from contextgen.backends.flux_kontext.lora_keys import NoLora, Pair, flat
+from contextgen.backends.flux_kontext.lora_format.lora_keys import NoLora, Pair, flat
 
 Halves = tuple[torch.Tensor, torch.Tensor]  # (r, inputs) and (outputs, r)
 
