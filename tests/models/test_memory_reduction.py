@@ -103,11 +103,12 @@ def test_a_model_that_cannot_be_opened_ends_the_run_whatever_the_reason(contextg
     assert not read(tmp_path / "out").attempts
 
 
-@pytest.mark.parametrize("what", ["model", "adapter"])
+@pytest.mark.parametrize("what", ["model", "adapters"])
 def test_other_weights_than_those_of_the_plan_are_not_opened(scene, opened, what):
     renderer = ModelRenderer(TINY)
     job = job_of(scene, renderer)
-    other = replace(getattr(job.recipe, what), digest="0" * 64)
+    (adapter,) = job.recipe.adapters
+    other = replace(job.recipe.model, digest="0" * 64) if what == "model" else (replace(adapter, scale=0.5),)
     with pytest.raises(WeightsError, match="has other weights here"):
         renderer.open(replace(job, recipe=replace(job.recipe, **{what: other})))
     assert opened == []
