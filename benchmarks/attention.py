@@ -29,13 +29,13 @@ from diffusers.models.attention_dispatch import AttentionBackendName
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from contextgen.backends.flux_kontext.adapters import LAYERS_OF_THE_METHOD
 from contextgen.backends.flux_kontext.attention.exact_attention import ExactAttention
 from contextgen.backends.flux_kontext.attention.masked_attention import MaskedAttention, blocks
 from contextgen.backends.flux_kontext.compiling import compile_blocks
 from contextgen.method.blocks import block_rules
 from contextgen.method.method_card import ModelCard
 from contextgen.method.sequence import Grid, JointSequence, ReferenceTokens
-from contextgen.training.model_loading import LORA_TARGETS
 
 Result = TypeVar("Result")
 TEXT_LENGTH = 512
@@ -154,7 +154,9 @@ def synchronize(device: torch.device) -> None:
 def keep_adapter_apart(model: FluxTransformer2DModel, rank: int) -> None:
     from peft import LoraConfig
 
-    model.add_adapter(LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=LORA_TARGETS))
+    model.add_adapter(
+        LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=LAYERS_OF_THE_METHOD)
+    )
     for name, parameter in model.named_parameters():
         if ".lora_" in name:
             parameter.data = parameter.data.to(model.proj_out.weight.dtype)

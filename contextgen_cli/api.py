@@ -20,6 +20,7 @@ from contextgen_cli.batch.plan import Files, Job, JobCost, Overrides, Recipe, jo
 from contextgen_cli.errors import SceneError, UsageError
 from contextgen_cli.models import catalogue, error_translation
 from contextgen_cli.models.loading import find_model
+from contextgen_cli.models.numerics import AdapterChoice
 from contextgen_cli.models.renderer import picture_of, readings
 from contextgen_cli.records.output import Destination, encode, write
 from contextgen_cli.scene.check.problems import Problem, as_text
@@ -150,9 +151,12 @@ def _job(scene: Scene, pipe: ContextGenPipeline, seed: int | None) -> Job:
     loaded = pipe.loaded
     if loaded is None:
         raise UsageError("nobody knows which weights this pipeline has", hint="Load it by from_pretrained.")
+    adapters = tuple(AdapterChoice(*each) for each in loaded.adapters)
     with error_translation.opening():
-        model = find_model(loaded.model, loaded.adapter, offline=True)
-    recipe = Recipe(model.weights, model.adapter, pipe.numerics.to_record(), pipe.card.steps, pipe.card.guidance)
+        model = find_model(loaded.model, adapters, offline=True)
+    recipe = Recipe(
+        model.weights, model.adapter_weights, pipe.numerics.to_record(), pipe.card.steps, pipe.card.guidance
+    )
     overrides = Overrides(seeds=(scene.seeds[0] if seed is None else seed,))
     (job,) = plan([scene], overrides, lambda _: recipe, lambda _: _UNPRICED, files=Files(readings_of=readings)).jobs
     return job

@@ -13,10 +13,13 @@ from PIL import Image
 from contextgen_cli.batch import ledger
 from contextgen_cli.batch.plan import Job, JobCost, Recipe, Weights, job_record
 from contextgen_cli.records.output import encode, write
+from contextgen_cli.records.record import AdapterWeights
 from contextgen_cli.scene.loader import LoadOptions, load
 
-RECIPE = Recipe(Weights("mini", "5e" * 32), None, {"dtype": "float32", "attention": "exact", "ica": "released"}, 4, 2.5)
-OTHER_RECIPE = replace(RECIPE, model=Weights("tiny-kontext", "aa" * 32), adapter=Weights("adapter", "bb" * 32))
+RECIPE = Recipe(Weights("mini", "5e" * 32), (), {"dtype": "float32", "attention": "exact", "ica": "released"}, 4, 2.5)
+OTHER_RECIPE = replace(
+    RECIPE, model=Weights("tiny-kontext", "aa" * 32), adapters=(AdapterWeights("adapter", "bb" * 32),)
+)
 
 
 def paint(

@@ -21,6 +21,8 @@ class Hearing:
         if event == self._at:
             self._do()
 
+    def noted(self, text): ...
+
     def warned(self, text):
         self._hear(f"warned: {text}")
 

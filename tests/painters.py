@@ -15,7 +15,7 @@ from contextgen_cli.errors import DeviceError, DeviceLost, JobError, OutOfMemory
 from contextgen_cli.records.output import Composition
 from contextgen_cli.scene.scene import Sampling, Scene, Size
 
-RECIPE = Recipe(Weights("m", "0"), None, {"dtype": "float32", "attention": "exact", "ica": "released"}, 2, 3.5)
+RECIPE = Recipe(Weights("m", "0"), (), {"dtype": "float32", "attention": "exact", "ica": "released"}, 2, 3.5)
 
 
 def job(name: str, number: int = 0, tflop: float = 1.0) -> Job:

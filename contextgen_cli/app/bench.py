@@ -15,6 +15,7 @@ from contextgen_cli.models.devices import choose_device
 from contextgen_cli.models.loading import Model, find_model, open_painter
 from contextgen_cli.models.numerics import ABLATIONS, Settings
 from contextgen_cli.records import output
+from contextgen_cli.records.record import adapters_to_record
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,10 +47,9 @@ class OpenModel:
 
     def record(self) -> dict[str, object]:
         """Which model it is, as JSON."""
-        weights, adapter = self.model.weights, self.model.adapter
         return {
-            "model": asdict(weights),
-            "adapter": None if adapter is None else asdict(adapter),
+            "model": asdict(self.model.weights),
+            "adapter": adapters_to_record(self.model.adapter_weights),
             "device": self.device.split(":")[0],
             "dtype": self.dtype,
         }
@@ -67,7 +67,7 @@ def open_model(settings: Settings) -> OpenModel:
 
     device = choose_device(settings.device)
     with error_translation.opening():
-        model = find_model(settings.model or ALIASES[DEFAULT], settings.adapter, offline=settings.offline)
+        model = find_model(settings.model or ALIASES[DEFAULT], settings.adapters, offline=settings.offline)
         painter = open_painter(model, settings, device, "full")
     if not isinstance(painter, FluxPainter):
         raise UsageError(

@@ -23,6 +23,9 @@ class RunListener(Listener, Protocol):
     def warned(self, text: str) -> None:
         """Something is probably not meant."""
 
+    def noted(self, text: str) -> None:
+        """Something was chosen that could have been another."""
+
     def planned(self, forecast: Forecast) -> None:
         """The plan is made, and priced."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from contextgen_cli.batch.plan import Files, Job, Overrides, plan
 from contextgen_cli.errors import ContextgenError, SceneError, UsageError, WeightsError
 from contextgen_cli.models.loading import recorded_numerics
-from contextgen_cli.models.numerics import DTYPES, Settings
+from contextgen_cli.models.numerics import DTYPES, AdapterChoice, Settings
 from contextgen_cli.models.renderer import ModelRenderer, readings
 from contextgen_cli.records.inputs import Finder
 from contextgen_cli.records.picture_file import read_record
@@ -62,11 +62,8 @@ def settings_for(replay: Replay, asked: Settings, aliases: Collection[str]) -> S
     then = replay.remembered
     if asked.model is None and then.model.name not in aliases:
         raise _unnamed(replay.picture, "model", then.model)
-    if asked.adapter is None and then.adapter is not None:
-        raise _unnamed(replay.picture, "adapter", then.adapter)
-    settings = replace(
-        asked, model=asked.model or then.model.name, adapter=None if then.adapter is None else asked.adapter
-    )
+    model = asked.model or then.model.name
+    settings = replace(asked, model=model, adapters=_adapters(replay, asked))
     try:
         return replace(settings, numerics=recorded_numerics(settings, then.numerics))
     except ValueError as problem:
@@ -74,6 +71,32 @@ def settings_for(replay: Replay, asked: Settings, aliases: Collection[str]) -> S
             f"{replay.picture}: was painted with {problem}, which is not known here",
             hint="It may come from another version of contextgen.",
         ) from problem
+
+
+def _adapters(replay: Replay, asked: Settings) -> tuple[AdapterChoice, ...]:
+    """Those of then, as strong as then: where they are now is said in their order, of all or of those that have no name
+    known here; what is on the hub has one.
+
+    Raises:
+        WeightsError: nothing says where one is.
+        UsageError: more or fewer are given.
+    """
+    from contextgen.weights.checkpoints import is_hub_id
+
+    then = replay.remembered.adapters
+    unnamed = [each for each in then if not is_hub_id(each.name)]
+    given = [choice.name for choice in asked.adapters or ()]
+    if unnamed and not given:
+        raise _unnamed(replay.picture, "adapter", unnamed[0])
+    if len(given) not in {0, len(unnamed), len(then)} and then:
+        names = ", ".join(each.called for each in then)
+        raise UsageError(
+            f"{replay.picture}: was painted with {names}, and --adapter is given {len(given)} times",
+            hint="Give each of them, in this order.",
+        )
+    places = iter(given)
+    lacking = then if len(given) == len(then) else unnamed if given else []
+    return tuple(AdapterChoice(next(places) if each in lacking else each.name, each.scale) for each in then)
 
 
 def job_of(replay: Replay, renderer: ModelRenderer) -> Job:
@@ -84,8 +107,13 @@ def job_of(replay: Replay, renderer: ModelRenderer) -> Job:
     """
     then, now = replay.remembered, renderer.recipe(replay.scene)
     _check_same(replay.picture, "model", then.model, now.model)
-    if then.adapter is not None and now.adapter is not None:
-        _check_same(replay.picture, "adapter", then.adapter, now.adapter)
+    for before, after in zip(then.adapters, now.adapters, strict=True):
+        _check_same(replay.picture, "adapter", before, after)
+        if before.strength != after.strength:
+            raise WeightsError(
+                f"{replay.picture}: was painted with another strength of {before.name}",
+                hint="It comes from a version of contextgen that read its alpha otherwise: render the scene again.",
+            )
     return plan([replay.scene], Overrides(), renderer.recipe, renderer.cost, files=Files(readings_of=readings)).jobs[0]
 
 

@@ -140,6 +140,8 @@ class RenderRun:
         status = resume.plan_status(whole, self._job_options)
         for warning in [*renderer.warnings(whole, request.overrides.size), *status.past.warnings]:
             self._listener.warned(warning)
+        for note in renderer.notes(whole):
+            self._listener.noted(note)
         self._images.keep()
         self._planned = PlannedRun(
             status,

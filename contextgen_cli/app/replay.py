@@ -169,6 +169,7 @@ class _Comparing:
         self.warned, self.planned, self.ended = listener.warned, listener.planned, listener.ended
         self.started, self.opening, self.job_started = listener.started, listener.opening, listener.job_started
         self.step, self.job_finished, self.noticed = listener.step, listener.job_finished, listener.noticed
+        self.noted = listener.noted
 
     def result(self, outcome: Outcome) -> None:
         self._listener.result(outcome)

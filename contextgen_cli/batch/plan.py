@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from contextgen_cli.errors import SceneError, UsageError
-from contextgen_cli.records.record import Weights
+from contextgen_cli.records.record import AdapterWeights, Weights, adapters_to_record
 from contextgen_cli.records.recording import picture_record
 from contextgen_cli.records.regular_files import sha256_of_file
 from contextgen_cli.scene.limits import LARGEST_SEED
@@ -33,15 +33,15 @@ class Recipe:
     """
 
     model: Weights
-    adapter: Weights | None
+    adapters: tuple[AdapterWeights, ...]
     numerics: Mapping[str, Any]
     steps: int
     guidance: float | None
 
     def to_record(self) -> dict[str, Any]:
         """As a picture remembers it."""
-        adapter = None if self.adapter is None else asdict(self.adapter)
-        return {"model": asdict(self.model), "adapter": adapter, **self.numerics, "numerics": NUMERICS}
+        adapters = adapters_to_record(self.adapters)
+        return {"model": asdict(self.model), "adapter": adapters, **self.numerics, "numerics": NUMERICS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +239,16 @@ def _determining(scene: Scene, recipe: Recipe, digests: Mapping[Path, str]) -> d
         "steps": scene.sampling.steps,
         "guidance": scene.sampling.guidance,
         "model": recipe.model.digest,
-        "adapter": recipe.adapter and recipe.adapter.digest,
+        "adapter": _adapters(recipe.adapters),
         **recipe.numerics,
     }
+
+
+def _adapters(adapters: Sequence[AdapterWeights]) -> Any:
+    """What of the adapters determines pixels; a single one that counts once is its digest alone, as it ever was."""
+    told = [[each.digest, each.scale, each.strength] for each in adapters]
+    plain = len(told) == 1 and told[0][1:] == [1.0, ""]
+    return (told[0][0] if plain else told) if told else None
 
 
 def _read_otherwise(readings: Sequence[str]) -> dict[str, Any]:

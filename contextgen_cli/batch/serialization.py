@@ -14,7 +14,7 @@ from contextgen_cli.batch.plan import Job, JobCost, Recipe
 from contextgen_cli.batch.worker import Outcome, Status
 from contextgen_cli.errors import DeviceError, EnvironmentProblem, OutputError, WeightsError
 from contextgen_cli.records.foreign_json import parse_object
-from contextgen_cli.records.record import Weights
+from contextgen_cli.records.record import AdapterWeights, Weights
 from contextgen_cli.scene.limits import LARGEST_SEED, LARGEST_SIDE, LARGEST_STEPS
 from contextgen_cli.scene.scene import Reference, Scene, SceneSource
 
@@ -62,14 +62,12 @@ def job_from_json(data: bytes) -> Job:
 
 def _job(record: dict[str, Any]) -> Job:
     recipe = record["recipe"]
-    adapter = recipe.pop("adapter")
+    adapters = tuple(AdapterWeights(**adapter) for adapter in recipe.pop("adapters"))
     return Job(
         scene=_scene(record["scene"]),
         seed=record["seed"],
         id=record["id"],
-        recipe=Recipe(
-            model=Weights(**recipe.pop("model")), adapter=None if adapter is None else Weights(**adapter), **recipe
-        ),
+        recipe=Recipe(model=Weights(**recipe.pop("model")), adapters=adapters, **recipe),
         inputs=tuple((Path(path), digest) for path, digest in record["inputs"]),
         cost=JobCost(**record["cost"]),
         readings=tuple(map(str, record["readings"])),

@@ -12,10 +12,11 @@ import click
 from contextgen_cli.app import bench, calibrate
 from contextgen_cli.app.bench import FIGURES, SHEET, Asked, Bench
 from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.adapter_option import PUT_ON
 from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, SAMPLING, SCENES, gather, option
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED, ContextgenError
-from contextgen_cli.models.numerics import ABLATIONS, DTYPES, Settings
+from contextgen_cli.models.numerics import ABLATIONS, DTYPES, AdapterChoice, Settings
 from contextgen_cli.models.threads import compute_here
 from contextgen_cli.scene.limits import LARGEST_STEPS
 from contextgen_cli.terminal import console, interruption, progress
@@ -29,7 +30,7 @@ class Tested:
     """Which model, and where it computes."""
 
     model: str | None
-    adapter: str | None
+    adapters: tuple[AdapterChoice, ...] | None
     dtype: str | None
     device: str | None
     threads: int | None
@@ -38,7 +39,7 @@ class Tested:
     def settings(self) -> Settings:
         """The same as rendering takes it."""
         dtype = () if self.dtype is None else (("dtype", self.dtype),)
-        return Settings(self.model, self.adapter, self.device, offline=self.offline, numerics=dtype)
+        return Settings(self.model, self.adapters, self.device, offline=self.offline, numerics=dtype)
 
     def take_threads(self) -> None:
         """Let this process compute with so many; where others leave it fewer, that is said: it takes its time."""
@@ -60,7 +61,7 @@ tested_options = gather(
     Tested,
     "tested",
     options.model_option,
-    options.adapter_option,
+    PUT_ON,
     option("--dtype", type=click.Choice(list(DTYPES)), section=MODEL, help="Number format; by default the device's."),
     option(
         "--device",

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from contextgen_cli import __version__
 from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.adapter_option import adapter_option
 from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.errors import EXIT_DONE, EXIT_ENVIRONMENT
 from contextgen_cli.models import catalogue
 from contextgen_cli.models.devices import devices, gibibytes
+from contextgen_cli.models.numerics import AdapterChoice
 from contextgen_cli.models.threads import choose_threads
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.sink import Output
@@ -52,10 +54,10 @@ contextgen doctor --json
 """
 )
 @options.model_option
-@options.adapter_option
+@adapter_option("A LoRA to hold against the model of --model: a file, a folder or a hub id; repeatable.")
 @options.sink_option
 @options.console_options
-def command(model: str | None, adapter: str | None, sink: Output) -> int:
+def command(model: str | None, adapters: tuple[AdapterChoice, ...] | None, sink: Output) -> int:
     """Show devices, memory, versions, the hub cache, and which models would load.
 
     The network is not touched. Of the model that --model names every tensor is looked for and every number read, and
@@ -65,10 +67,9 @@ def command(model: str | None, adapter: str | None, sink: Output) -> int:
     tell_namesake(model)
     judged = list(models(model))
     able = any(finding.ok for finding in judged)
-    if adapter is not None:
-        fitting = adapted(model, adapter)
-        judged.append(fitting)
-        able = able and fitting.ok is not False
+    fitting = [adapted(model, each.name) for each in adapters or ()]
+    able = able and all(each.ok is not False for each in fitting)
+    judged += fitting
     for finding in (*versions(), *machine(), *hub(), *judged):
         mark = {True: "ok  ", False: "no  ", None: "    "}[finding.ok]
         words = f"{mark}{finding.topic} {finding.name}: {finding.value}"

@@ -117,7 +117,7 @@ def _told(picture: Path, record: Mapping[str, Any], *, as_scene: bool) -> str:
 
 
 def _as_text(picture: Path, remembered: PictureRecord) -> str:
-    scene, adapter = remembered.scene, remembered.adapter
+    scene = remembered.scene
     lines = {
         "prompt": scene.prompt,
         "canvas": scene.canvas,
@@ -125,7 +125,7 @@ def _as_text(picture: Path, remembered: PictureRecord) -> str:
         "steps": scene.sampling.steps,
         "guidance": scene.sampling.guidance,
         "model": _weights(remembered.model),
-        "adapter": "none" if adapter is None else _weights(adapter),
+        "adapter": ", ".join(f"{each.called} ({each.digest[:12]})" for each in remembered.adapters) or "none",
         "numerics": remembered.computed,
         "layout": "composed" if scene.layout is None else scene.layout.as_posix(),
         "job": remembered.job,

@@ -37,12 +37,12 @@ def command(sink: Output) -> int:
 
 def _facts(model: KnownModel) -> Iterator[str]:
     if model.size is not None:
-        yield f"size: {disk_size(model.size)}{' with its adapter' if model.needs_adapter else ''}"
+        yield f"size: {disk_size(model.size)}{' with its adapter' if model.adapter else ''}"
     if model.canvas is not None:
         yield f"canvas: {model.canvas}"
         yield f"steps: {model.steps}"
     for part, licence in model.licences.items():
         yield f"licence of the {part}: {licence}"
-    if model.needs_adapter:
-        yield "needs --adapter"
+    if model.adapter is not None:
+        yield f"adapter: {model.adapter}"
     yield f"here: {'yes' if model.missing is None else f'no, {model.missing}'}"

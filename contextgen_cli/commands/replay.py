@@ -12,12 +12,13 @@ import click
 from contextgen_cli.app.comparison import Comparison, Verdict
 from contextgen_cli.app.replay import Replayed, ReplayRun
 from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.adapter_option import adapter_option
 from contextgen_cli.commands.shared.namesakes import tell_namesake
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, gather, option
 from contextgen_cli.commands.shared.picture_arguments import expanded, picture_arguments
 from contextgen_cli.commands.shared.run_output import RunOutput, tell_failure
 from contextgen_cli.errors import EXIT_DONE, EXIT_JOBS_FAILED, ContextgenError
-from contextgen_cli.models.numerics import MEMORY_PRESETS, Settings
+from contextgen_cli.models.numerics import MEMORY_PRESETS, AdapterChoice, Settings
 from contextgen_cli.records.inputs import finder
 from contextgen_cli.records.output import Destination
 from contextgen_cli.terminal import console, interruption
@@ -29,7 +30,7 @@ class Weighing:
     """Where the model is, and where it computes; all else is in the record."""
 
     model: str | None
-    adapter: str | None
+    adapters: tuple[AdapterChoice, ...] | None
     device: str | None
     memory: str
     threads: int | None
@@ -37,14 +38,16 @@ class Weighing:
 
     def settings(self) -> Settings:
         """The same as rendering takes it."""
-        return Settings(self.model, self.adapter, self.device, self.memory, threads=self.threads, offline=self.offline)
+        return Settings(self.model, self.adapters, self.device, self.memory, threads=self.threads, offline=self.offline)
 
 
 weighing_options = gather(
     Weighing,
     "weighing",
     option("--model", metavar="NAME", section=MODEL, help="The model, where the picture's has no alias or moved."),
-    option("--adapter", metavar="PATH", section=MODEL, help="The adapter, if one painted the picture."),
+    adapter_option(
+        "The adapters that painted the picture, in order, where one's name is no hub id; scales are as then."
+    ),
     option("--device", metavar="NAME", section=MODEL, help="Where to compute; by default the fastest there is."),
     option(
         "--memory",

@@ -32,6 +32,7 @@ class KnownModel:
         size: bytes, its adapter's too; None: not known, for it is broken.
         canvas, steps: what it paints if not told otherwise, with its limits; None: as above.
         licences: of each part.
+        adapter: the hub id of the one that it is painted with.
         missing: what keeps it from being loaded without the network.
     """
 
@@ -41,7 +42,7 @@ class KnownModel:
     canvas: str | None
     steps: int | None
     licences: Mapping[str, str]
-    needs_adapter: bool
+    adapter: str | None
     missing: str | None
 
 
@@ -66,7 +67,8 @@ def known_models() -> list[KnownModel]:
 
 def missing(model: str | Alias) -> str | None:
     """What keeps a model from loading without the network, as far as its files' headers tell, or None."""
-    return _look_at(model)[1]
+    backend, lacks = _look_at(model)
+    return lacks if backend is None else _lacks_adapter(backend, model)
 
 
 def examine(model: str) -> tuple[str | None, str | None]:
@@ -75,7 +77,8 @@ def examine(model: str) -> tuple[str | None, str | None]:
     Every tensor is looked for, and every number read.
     """
     backend, lacks = _look_at(model)
-    if backend is None:
+    lacks = lacks if backend is None else _lacks_adapter(backend, model)
+    if backend is None or lacks is not None:
         return None, lacks
     try:
         with error_translation.opening():
@@ -89,8 +92,8 @@ def examine(model: str) -> tuple[str | None, str | None]:
 def examine_adapter(model: str, adapter: str) -> str | None:
     """What keeps an adapter from a model, in words, or None: every layer is looked for, and every number read."""
     from contextgen.backends.finite import check_numbers
+    from contextgen.weights.adapter_folder import adapter_files
     from contextgen.weights.checkpoints import find_adapter
-    from contextgen.weights.model_folder import adapter_files
 
     backend, lacks = _look_at(model)
     if backend is None:
@@ -134,6 +137,23 @@ def _look_at(model: str | Alias) -> tuple[Backend | None, str | None]:
     return backend, None
 
 
+def _lacks_adapter(backend: Backend, model: str | Alias) -> str | None:
+    """What keeps a model's own adapter from being put on without the network; None: nothing, or it has none."""
+    from contextgen.weights.checkpoint_errors import CheckpointError, NotInCache
+    from contextgen.weights.checkpoints import ALIASES, find_adapter
+
+    alias = ALIASES.get(model) if isinstance(model, str) else model
+    if alias is None or alias.adapter is None:
+        return None
+    try:
+        backend.check_adapter(find_adapter(alias.adapter, offline=True))
+    except NotInCache:
+        return f"its adapter {alias.adapter} is not in the hub cache"
+    except CheckpointError as problem:
+        return f"its adapter: {problem}. {problem.hint}"
+    return None
+
+
 def _on_this_machine(model: str | Alias) -> Backend:
     """The family of a model's folder, of which nothing but its index is looked at."""
     from contextgen.backends.families import backend_of
@@ -146,9 +166,9 @@ def _known(alias: Alias) -> KnownModel:
     from contextgen.weights.model_folder import folder_bytes
 
     backend, lacks = _look_at(alias)
-    known = KnownModel(
-        alias.name, alias.description, alias.size, None, None, alias.licences, alias.needs_adapter, lacks
-    )
+    if backend is not None:
+        lacks = _lacks_adapter(backend, alias)
+    known = KnownModel(alias.name, alias.description, alias.size, None, None, alias.licences, alias.adapter, lacks)
     if backend is None and alias.repo is None:
         return known
     card = (backend or _released(alias)).card

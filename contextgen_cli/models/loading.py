@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,28 +11,56 @@ from contextgen_cli.errors import OutputError, UsageError
 from contextgen_cli.models import error_translation
 from contextgen_cli.models.devices import Device, default_dtype
 from contextgen_cli.models.digests import cached_digest
-from contextgen_cli.models.numerics import Settings
-from contextgen_cli.records.record import Weights
+from contextgen_cli.models.numerics import AdapterChoice, Settings
+from contextgen_cli.records.record import AdapterWeights, Weights
 
 if TYPE_CHECKING:
-    from contextgen.backends.base import Backend, Opening, Painter
+    from contextgen.backends.base import AdapterFit, Backend, Opening, Painter
     from contextgen.backends.choices import Numerics
     from contextgen.weights.checkpoints import Alias
 
 
 @dataclass(frozen=True)
+class FoundAdapter:
+    """An adapter on the disk that fits its model: where it lies, how it fits, and what it is known by."""
+
+    path: Path
+    fit: AdapterFit
+    weights: AdapterWeights
+
+    @property
+    def note(self) -> str:
+        """Which of a folder's files it is, and how much of the model it changes."""
+        file = "" if self.path.name == self.weights.name else f" ({self.path.name})"
+        return f"adapter {self.weights.called}{file} changes {self.fit.changed} of {self.fit.layers} layers"
+
+
+@dataclass(frozen=True)
 class Model:
-    """A model on the disk: its family at its folder, and what it is known by."""
+    """A model on the disk: its family at its folder, and what it is known by; its adapters in their order."""
 
     backend: Backend
     weights: Weights
-    adapter_folder: Path | None = None
-    adapter: Weights | None = None
+    adapters: tuple[FoundAdapter, ...] = ()
+
+    @property
+    def adapter_weights(self) -> tuple[AdapterWeights, ...]:
+        """What a picture remembers of the adapters."""
+        return tuple(adapter.weights for adapter in self.adapters)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was chosen where something was left open, and what it comes to."""
+        return [adapter.note for adapter in self.adapters]
 
     @property
     def warnings(self) -> list[str]:
         """What is probably not meant."""
-        return [f"{self.weights.name}: {words}" for words in self.backend.warnings(self.adapter_folder)]
+        zeros = [each.weights.called for each in self.adapters if each.fit.is_zero]
+        told = [
+            f"{self.weights.name}: {words}" for words in self.backend.warnings([each.fit for each in self.adapters])
+        ]
+        return [*(f"adapter {name} changes nothing: its matrices are zero" for name in zeros), *told]
 
     def numerics(self, settings: Settings, device: Device) -> Numerics:
         """How its pictures will be computed.
@@ -68,13 +96,13 @@ def open_painter(model: Model, settings: Settings, device: Device, memory: str) 
 
 
 def _opening(model: Model, settings: Settings, device: Device, memory: str) -> Opening:
-    from contextgen.backends.base import Opening
+    from contextgen.backends.base import Adapter, Opening
 
     return Opening(
         model.numerics(settings, device),
         device.name,
         memory,
-        model.adapter_folder,
+        tuple(Adapter(each.path, each.weights.scale) for each in model.adapters),
         settings.parallel,
         None if settings.cache is None else Path(settings.cache),
         model.weights.digest,
@@ -82,37 +110,40 @@ def _opening(model: Model, settings: Settings, device: Device, memory: str) -> O
     )
 
 
-def find_model(asked: str | Alias, adapter: str | None, *, offline: bool) -> Model:
-    """Find a model and its adapter by path, alias or hub id, and read its card.
+def find_model(asked: str | Alias, adapters: Sequence[AdapterChoice] | None, *, offline: bool) -> Model:
+    """Find a model and its adapters by path, alias or hub id, and read its card; of an alias its own where none is
+    asked for.
 
     Raises:
         UsageError: an adapter, for a model whose family takes none.
         contextgen.weights.checkpoint_errors.CheckpointError: something is missing or broken.
     """
     from contextgen.backends.families import backend_of
-    from contextgen.weights import checkpoint_errors, checkpoints
+    from contextgen.weights import checkpoints
 
     name = asked if isinstance(asked, str) else asked.name
     alias = checkpoints.ALIASES.get(asked) if isinstance(asked, str) else asked
-    if adapter is None and alias is not None and alias.needs_adapter:
-        raise checkpoint_errors.AdapterMissing(
-            f"{name} does not know how to keep identities without the ContextGen adapter",
-            "Give its file, folder or hub id with --adapter, or set CONTEXTGEN_ADAPTER.",
-        )
     folder = checkpoints.locate(alias or name, offline=offline)
     backend = backend_of(folder)
     backend.check()
     public = _public_name(name) if alias is None else name
     model = Model(backend, Weights(public, _digest(folder)))
     assert backend.card  # a malformed one is told now
-    if adapter is None:
-        return model
-    if not backend.capabilities.adapters:
+    if adapters is None:
+        own = alias is not None and alias.adapter is not None
+        adapters = (AdapterChoice(checkpoints.OWN_ADAPTER),) * own
+    if adapters and not backend.capabilities.adapters:
         raise _not_offered(model, "--adapter")
-    adapter_folder = checkpoints.find_adapter(adapter, offline=offline)
-    backend.check_adapter(adapter_folder)
-    weights = Weights(_public_name(adapter), _digest(adapter_folder))
-    return replace(model, adapter_folder=adapter_folder, adapter=weights)
+    return replace(model, adapters=tuple(_find_adapter(each, asked, backend, offline) for each in adapters))
+
+
+def _find_adapter(choice: AdapterChoice, model: str | Alias, backend: Backend, offline: bool) -> FoundAdapter:
+    from contextgen.weights import checkpoints
+
+    name = checkpoints.adapter_named(choice.name, model)
+    path = checkpoints.find_adapter(name, offline=offline)
+    fit = backend.check_adapter(path)
+    return FoundAdapter(path, fit, AdapterWeights(_public_name(name), _digest(path), choice.scale, fit.strength))
 
 
 def recorded_numerics(settings: Settings, record: Mapping[str, Any]) -> tuple[tuple[str, object], ...]:

@@ -24,6 +24,7 @@ __all__ = [
     "PARALLELS",
     "QUANTIZATIONS",
     "STEP_CACHES",
+    "AdapterChoice",
     "ContextParallel",
     "Settings",
 ]
@@ -31,18 +32,27 @@ __all__ = [
 MEMORY_PRESETS = ("auto", *LEAST_MEMORY_LAST)  # auto: of these, the first that fits
 
 
+@dataclass(frozen=True, slots=True)
+class AdapterChoice:
+    """An adapter as it is asked for: a path, a hub id or `default`, and how many times its update counts."""
+
+    name: str
+    scale: float = 1.0
+
+
 @dataclass(frozen=True)
 class Settings:
     """Which model paints, and how; None leaves the choice to the scene, the model or the machine.
 
     Attributes:
+        adapters: put on in this order, or none; None: the model's own, if it has one.
         cache: a folder for encoded prompts.
         threads: of each process on the CPU; they decide no more than the last bits of a picture.
         numerics: what is asked for of the family's `Numerics`, by name; the rest is its default.
     """
 
     model: str | None = None
-    adapter: str | None = None
+    adapters: tuple[AdapterChoice, ...] | None = None
     device: str | None = None
     memory: str = "auto"
     cache: str | None = None

@@ -67,7 +67,7 @@ class ModelRenderer:
         numerics = self._numerics_of(model)
         card = model.backend.card
         guidance = None if "sampling.guidance" in model.backend.capabilities.refused else card.guidance
-        return Recipe(model.weights, model.adapter, numerics.to_record(), card.steps, guidance)
+        return Recipe(model.weights, model.adapter_weights, numerics.to_record(), card.steps, guidance)
 
     def cost(self, scene: Scene) -> JobCost:
         """What one picture of `scene` will take."""
@@ -84,6 +84,11 @@ class ModelRenderer:
         except ValueError as problem:
             raise SceneError(f"{scene.name}: {problem}") from problem
         return JobCost(cost.tokens, cost.tflop, cost.numbers * DTYPES[numerics.dtype])
+
+    def notes(self, plan: Plan) -> list[str]:
+        """What was chosen for the models of a plan where something was left open."""
+        models = {job.recipe.model.name: self._model_of(job.scene) for job in plan.jobs}
+        return list(dict.fromkeys(words for model in models.values() for words in model.notes))
 
     def warnings(self, plan: Plan, size: Size | None = None) -> list[str]:
         """What is probably not meant: a base that nothing has taught to keep identities, an ill-suited `size` that
@@ -117,7 +122,7 @@ class ModelRenderer:
             DeviceError: it does not fit.
         """
         model = self._model_of(job.scene)
-        if (model.weights.digest, model.adapter) != (job.recipe.model.digest, job.recipe.adapter):
+        if (model.weights.digest, model.adapter_weights) != (job.recipe.model.digest, job.recipe.adapters):
             raise WeightsError(
                 f"{model.weights.name} has other weights here than where the plan was made",
                 hint="Give every host the same files.",
@@ -175,7 +180,7 @@ class ModelRenderer:
         name = asked if isinstance(asked, str) else asked.name
         if name not in self._models:
             with error_translation.opening():
-                self._models[name] = find_model(asked, self._settings.adapter, offline=self._settings.offline)
+                self._models[name] = find_model(asked, self._settings.adapters, offline=self._settings.offline)
         return self._models[name]
 
     def _numerics_of(self, model: Model) -> Numerics:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,6 +17,7 @@ from contextgen_cli.scene.scene import Scene
 
 _UNREADABLE = (KeyError, TypeError, ValueError)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_MOST_ADAPTERS = 64
 _LONGEST = 4096  # characters of a name, a digest, a version
 NOT_NUMERICS = frozenset(("format", "job", "scene", "seed", "model", "adapter", "inputs", "readings", "versions"))
 
@@ -26,6 +28,40 @@ class Weights:
 
     name: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterWeights(Weights):
+    """An adapter, and how strongly it was put on.
+
+    Attributes:
+        scale: how many times its update counts.
+        strength: a digest of the scale of its layers, where version 0.1.0 read its own statement otherwise; else empty.
+    """
+
+    scale: float = 1.0
+    strength: str = ""
+
+    @property
+    def called(self) -> str:
+        """Its name and scale, as `--adapter` takes them."""
+        return self.name if self.scale == 1 else f"{self.name}={self.scale:g}"
+
+    def to_record(self) -> dict[str, Any]:
+        """As plain JSON values; what is as it ever was is left out, as it was then."""
+        stated = {"scale": self.scale} if self.scale != 1 else {}
+        return {"name": self.name, "digest": self.digest, **stated, **self.reading}
+
+    @property
+    def reading(self) -> dict[str, str]:
+        return {"strength": self.strength} if self.strength else {}
+
+
+def adapters_to_record(adapters: Sequence[AdapterWeights]) -> dict[str, Any] | list[dict[str, Any]] | None:
+    """None, one or several, as a record has them; a single one is as earlier versions wrote it."""
+    if len(adapters) > 1:
+        return [adapter.to_record() for adapter in adapters]
+    return adapters[0].to_record() if adapters else None
 
 
 @dataclass(frozen=True)
@@ -42,7 +78,7 @@ class PictureRecord:
     scene: Scene
     seed: int
     model: Weights
-    adapter: Weights | None
+    adapters: tuple[AdapterWeights, ...]
     numerics: Mapping[str, Any]
     inputs: Mapping[str, str]
     versions: Mapping[str, str]
@@ -93,7 +129,7 @@ def _understood(record: Fields, dtypes: Collection[str]) -> PictureRecord:
         scene=scene,
         seed=record.whole("seed", 0, LARGEST_SEED),
         model=_weights(record.object("model")),
-        adapter=_weights(record.object("adapter")) if record.get("adapter") is not None else None,
+        adapters=tuple(map(_adapter, _one_or_several(record, "adapter"))),
         numerics={"dtype": dtype, **_numerics(record.values)},
         inputs=inputs,
         versions=record.texts("versions", _LONGEST),
@@ -105,6 +141,22 @@ def _weights(record: Fields) -> Weights:
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise ValueError(f"`{record.name('name')}` is a path")
     return Weights(name, record.text("digest", _LONGEST))
+
+
+def _one_or_several(record: Fields, key: str) -> list[Fields]:
+    if not record.has(key):
+        return []
+    return record.objects(key, _MOST_ADAPTERS) if isinstance(record.get(key), list) else [record.object(key)]
+
+
+def _adapter(record: Fields) -> AdapterWeights:
+    weights, values = _weights(record), record.values
+    scale, strength = values.get("scale", 1.0), values.get("strength", "")
+    if type(scale) not in (int, float) or not math.isfinite(scale):
+        raise ValueError(f"`{record.name('scale')}` is no number")
+    if not isinstance(strength, str) or len(strength) > _LONGEST:
+        raise ValueError(f"`{record.name('strength')}` is no text")
+    return AdapterWeights(weights.name, weights.digest, float(scale), strength)
 
 
 def _numerics(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,8 +94,8 @@ def _input_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[s
 
 def _recipe_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for part in ("model", "adapter"):
-        before, now = old.get(part) or {}, new[part] or {}
-        if before.get("digest") != now.get("digest"):
+        before, now = _several(old.get(part)), _several(new[part])
+        if [_without(each, "name") for each in before] != [_without(each, "name") for each in now]:
             yield f"{part} {_weights(before)} -> {_weights(now)}"
     told = {"approximations", "compiled"}
     keys = [key for key in dict.fromkeys([*new, *old]) if key not in {*NOT_NUMERICS, *told}]
@@ -107,8 +107,17 @@ def _recipe_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
         yield "compiled" if new.get("compiled") else "not compiled"
 
 
-def _weights(record: Mapping[str, str]) -> str:
-    return f"{record['name']} ({record['digest'][:8]})" if record else "none"
+def _several(record: Any) -> list[Mapping[str, Any]]:
+    """A model; or none, one or several adapters."""
+    return record if isinstance(record, list) else [record] if record else []
+
+
+def _weights(records: Iterable[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{each['name']}{_scale(each)} ({each['digest'][:8]})" for each in records) or "none"
+
+
+def _scale(record: Mapping[str, Any]) -> str:
+    return f"={record['scale']:g}" if "scale" in record else ""
 
 
 def _size(canvas: Mapping[str, int] | None) -> str:

@@ -194,14 +194,14 @@ def _details_of_the_record(entry: Entry) -> Sequence[tuple[str, str]]:
     record = entry.record
     if record is None:
         return [("Size", f"{entry.seen.size[0]} x {entry.seen.size[1]}" if entry.has_picture else "")]
-    sampling, adapter = record.scene.sampling, record.adapter
+    sampling = record.scene.sampling
     return [
         ("Size", f"{record.scene.canvas.width} x {record.scene.canvas.height}"),
         ("Seed", str(record.seed)),
         ("Steps", "" if sampling.steps is None else str(sampling.steps)),
         ("Guidance", "" if sampling.guidance is None else str(sampling.guidance)),
         ("Model", f"{record.model.name} ({record.model.digest[:_DIGEST_LETTERS]})"),
-        ("Adapter", "" if adapter is None else f"{adapter.name} ({adapter.digest[:_DIGEST_LETTERS]})"),
+        ("Adapter", ", ".join(f"{each.called} ({each.digest[:_DIGEST_LETTERS]})" for each in record.adapters)),
         ("Numerics", record.computed),
         ("Versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())),
         ("Job", record.job),

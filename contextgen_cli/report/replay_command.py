@@ -42,14 +42,15 @@ class ReplayCommands:
         assert entry.record is not None and entry.path is not None
         picture = entry.path.relative_to(self.folder).as_posix()
         words = ["contextgen", "replay", _argument(picture if self.called == "." else f"{self.called}/{picture}")]
-        model, adapter = entry.record.model.name, entry.record.adapter
+        model = entry.record.model.name
         unnamed = []
         if model not in self.aliases:
             words += ["--model", model]
             unnamed.append(model)
-        if adapter is not None:
-            words += ["--adapter", adapter.name]
-            unnamed.append(adapter.name)
+        for adapter in entry.record.adapters:
+            if "/" not in adapter.name:  # which would be a hub id
+                words += ["--adapter", adapter.name]
+                unnamed.append(adapter.name)
         note = f"Put the path of your {' and '.join(unnamed)} in its place." if unnamed else None
         return shlex.join(words), note
 

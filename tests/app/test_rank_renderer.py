@@ -12,11 +12,11 @@ from painting import TINY_ADAPTER, TINY_MODEL
 from contextgen_cli.app.rank_renderer import RankRenderer
 from contextgen_cli.batch.rank import RankPlace
 from contextgen_cli.errors import DeviceError
-from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.numerics import AdapterChoice, Settings
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.console import RankConsole
 
-TINY = Settings(model=str(TINY_MODEL), adapter=str(TINY_ADAPTER), device="cpu")
+TINY = Settings(model=str(TINY_MODEL), adapters=(AdapterChoice(str(TINY_ADAPTER)),), device="cpu")
 
 
 def test_a_rank_gets_every_setting():

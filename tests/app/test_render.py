@@ -18,13 +18,13 @@ from contextgen_cli.batch import launch
 from contextgen_cli.batch.plan import Overrides
 from contextgen_cli.batch.worker import Status
 from contextgen_cli.errors import EXIT_INTERRUPTED, EXIT_JOBS_FAILED, DeviceError, JobError, UsageError
-from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.numerics import AdapterChoice, Settings
 from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.records.output import Destination
 from contextgen_cli.scene.loader import LoadOptions, load
 from contextgen_cli.scene.scene import Scene
 
-SETTINGS = Settings(str(TINY_MODEL), str(TINY_ADAPTER), device="cpu")
+SETTINGS = Settings(str(TINY_MODEL), (AdapterChoice(str(TINY_ADAPTER)),), device="cpu")
 STEPS = 3
 
 

@@ -12,11 +12,11 @@ from contextgen_cli import cli
 from contextgen_cli.app.comparison import Verdict
 from contextgen_cli.app.replay import Replayed, ReplayRun
 from contextgen_cli.errors import EXIT_DONE, EXIT_INTERRUPTED
-from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.numerics import AdapterChoice, Settings
 from contextgen_cli.records.inputs import finder
 from contextgen_cli.records.output import Destination
 
-ASKED = Settings(str(TINY_MODEL), str(TINY_ADAPTER), device="cpu")
+ASKED = Settings(str(TINY_MODEL), (AdapterChoice(str(TINY_ADAPTER)),), device="cpu")
 
 
 class Comparing(Hearing):

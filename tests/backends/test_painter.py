@@ -9,11 +9,11 @@ import pytest
 from golden_cases import CASES, TINY, read
 from PIL import Image, ImageChops
 
-from contextgen.backends.base import Opening, Picture
+from contextgen.backends.base import Adapter, Opening, Picture
 from contextgen.backends.flux_kontext.flux_numerics import FluxNumerics
 from contextgen.backends.flux_kontext.painter import FluxPainter, open_painter
 
-OPENING = Opening(FluxNumerics(), "cpu", adapter=TINY / "adapter")
+OPENING = Opening(FluxNumerics(), "cpu", adapters=(Adapter(TINY / "adapter"),))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_every_part_of_a_picture_counts(
 @pytest.mark.parametrize(
     "opening",
     [
-        replace(OPENING, adapter=None),
+        replace(OPENING, adapters=()),
         replace(OPENING, numerics=FluxNumerics("bfloat16")),
         replace(OPENING, numerics=FluxNumerics(ica="paper")),
         replace(OPENING, numerics=FluxNumerics(reuse_references=2)),

@@ -16,12 +16,13 @@ from contextgen_cli.batch.hosts.torch_store import TorchJobStore
 from contextgen_cli.batch.job_store import INTERRUPTED, NOW, OVER
 from contextgen_cli.batch.launch import _RunState
 from contextgen_cli.batch.ledger import Reason
-from contextgen_cli.batch.plan import JobCost, Overrides, Plan, Portion, Weights, plan
+from contextgen_cli.batch.plan import JobCost, Overrides, Plan, Portion, plan
 from contextgen_cli.batch.resume import PlanStatus
 from contextgen_cli.batch.serialization import Event, event_from_json, event_to_json, job_from_json, job_to_json
 from contextgen_cli.batch.worker import JobOptions, Outcome, Status
 from contextgen_cli.errors import EnvironmentProblem, OutputError
 from contextgen_cli.records.output import Destination
+from contextgen_cli.records.record import AdapterWeights
 from contextgen_cli.scene.scene import Box, Fit, Flip, PlacedReference, Reference, SceneSource
 from contextgen_cli.terminal.progress import Silence
 
@@ -59,7 +60,9 @@ def full_job():
         source=SceneSource(Path("/s.yaml"), 1, 2, (("who", "a fox"), ("n", 1.5))),
     )
     numerics = {**bare.recipe.numerics, "approximations": "quantize=int8", "compiled": True}
-    recipe = replace(bare.recipe, adapter=Weights("a", "1"), numerics=numerics)
+    recipe = replace(
+        bare.recipe, adapters=(AdapterWeights("a", "1"), AdapterWeights("b", "2", 0.5, "f00d")), numerics=numerics
+    )
     return replace(
         bare,
         scene=scene,

@@ -20,11 +20,12 @@ from contextgen_cli.batch.plan import (
     plan,
 )
 from contextgen_cli.errors import SceneError, UsageError
+from contextgen_cli.records.record import AdapterWeights
 from contextgen_cli.scene.limits import LARGEST_SEED
 from contextgen_cli.scene.scene import Box, Fit, PlacedReference, Reference, Sampling, Scene, SceneSource, Size
 
 NUMERICS = {"dtype": "float32", "attention": "exact", "ica": "released"}
-RECIPE = Recipe(Weights("m", "0"), Weights("a", "1"), NUMERICS, 28, 3.5)
+RECIPE = Recipe(Weights("m", "0"), (AdapterWeights("a", "1"),), NUMERICS, 28, 3.5)
 
 
 @pytest.fixture
@@ -84,8 +85,11 @@ SCENE_CHANGES = {
 }
 RECIPE_CHANGES = {
     "model": {"model": Weights("m", "9")},
-    "adapter": {"adapter": Weights("a", "9")},
-    "no adapter": {"adapter": None},
+    "adapter": {"adapters": (AdapterWeights("a", "9"),)},
+    "scale": {"adapters": (AdapterWeights("a", "1", 0.5),)},
+    "strength": {"adapters": (AdapterWeights("a", "1", strength="f00d"),)},
+    "two adapters": {"adapters": (AdapterWeights("a", "1"), AdapterWeights("b", "2"))},
+    "no adapter": {"adapters": ()},
     "dtype": {"numerics": {**NUMERICS, "dtype": "bfloat16"}},
     "attention": {"numerics": {**NUMERICS, "attention": "masked"}},
     "ica": {"numerics": {**NUMERICS, "ica": "paper"}},

@@ -25,7 +25,7 @@ from contextgen_cli.records.picture_file import read_record
 from contextgen_cli.scene.scene import Sampling, Scene, Size
 from contextgen_cli.terminal.progress import Bars, Clock, JsonLines, PlainLines, Silence, duration, stopwatch
 
-RECIPE = Recipe(Weights("m", "0"), None, {"dtype": "float32", "attention": "exact", "ica": "released"}, 2, 3.5)
+RECIPE = Recipe(Weights("m", "0"), (), {"dtype": "float32", "attention": "exact", "ica": "released"}, 2, 3.5)
 
 
 def job(name: str, tflop: float = 1.0) -> Job:

@@ -81,7 +81,7 @@ def test_it_is_listed_with_what_it_paints(contextgen):
     said = records["mini"]
     assert said["canvas"].startswith(f"{mini.width}x{mini.height} px") and said["steps"] == mini.steps
     assert 0 < said["size"] <= LARGEST_MODEL and said["in_cache"]
-    assert said["licences"]["weights"] == "MIT" and not said["needs_adapter"]
+    assert said["licences"]["weights"] == "MIT" and said["adapter"] is None
     assert records["kontext"]["canvas"] == "768x768 px"
 
 

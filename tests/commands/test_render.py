@@ -241,7 +241,7 @@ def test_all_problems_at_once_before_any_weights(contextgen, tmp_path):
         (("--model", TINY_MODEL, "-o", "-", "--count", "2"), 2, "2 pictures do not fit into standard output"),
         (("--model", TINY_MODEL, "-o", "-", "--save-layout"), 2, "no folder for layouts"),
         (("--model", TINY_MODEL, "-o", "-", "--save-inputs"), 2, "no folder for layouts"),
-        (("--model", "kontext"), 3, "--adapter"),
+        (("--model", "kontext"), 3, "FLUX.1-Kontext-dev"),
         (("--set", "model=nonsense"), 2, "nonsense"),
     ],
     ids=[
@@ -257,7 +257,7 @@ def test_all_problems_at_once_before_any_weights(contextgen, tmp_path):
         "two-to-standard-output",
         "layout-to-standard-output",
         "inputs-to-standard-output",
-        "no-adapter",
+        "no-network",
         "no-such-alias",
     ],
 )

@@ -40,7 +40,7 @@ def test_the_embedded_model_is_here_with_its_size_and_its_canvas() -> None:
 def test_a_model_that_is_not_here_is_known_by_its_alias_and_the_released_values() -> None:
     kontext = next(model for model in known_models() if model.name == "kontext")
     assert kontext.missing == "not in the hub cache"
-    assert kontext.needs_adapter and kontext.size == ALIASES["kontext"].size
+    assert kontext.adapter == "ruihangxu/ContextGen" and kontext.size == ALIASES["kontext"].size
     assert (kontext.canvas, kontext.steps) == ("768x768 px", ModelCard().steps)
 
 

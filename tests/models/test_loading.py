@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from painting import TINY_MODEL
+from painting import TINY_ADAPTER, TINY_MODEL
 from safetensors.torch import load_file, save_file
 
 from contextgen import ContextGenPipeline
@@ -158,13 +158,21 @@ def test_a_model_in_a_single_file_is_said_how_to_convert(contextgen, scene, tmp_
     assert "FluxKontextPipeline.from_single_file(FILE).save_pretrained(FOLDER)" in result.out + result.err
 
 
-def test_of_the_models_with_a_name_the_headers_are_looked_at(contextgen, tmp_path, monkeypatch):
-    repo = tmp_path / "cache" / "models--black-forest-labs--FLUX.1-Kontext-dev"
-    shutil.copytree(TINY_MODEL, repo / "snapshots" / "abc")
+def cached(repo, files):
+    """A repository in the hub's cache."""
+    shutil.copytree(files, repo / "snapshots" / "abc")
     (repo / "refs").mkdir()
     (repo / "refs" / "main").write_text("abc")
+    return repo
+
+
+def test_of_the_models_with_a_name_the_headers_are_looked_at(contextgen, tmp_path, monkeypatch):
+    repo = cached(tmp_path / "cache" / "models--black-forest-labs--FLUX.1-Kontext-dev", TINY_MODEL)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    assert "here: no, its adapter ruihangxu/ContextGen is not in the hub cache" in contextgen("models").out
+    cached(tmp_path / "cache" / "models--ruihangxu--ContextGen", TINY_ADAPTER)
     assert "here: no" not in contextgen("models").out
+    assert contextgen("doctor", "--model", "kontext").code == 0
     scale(repo / "snapshots" / "abc")
     (kontext,) = [each for each in contextgen("models", "--json").records if each.get("name") == "kontext"]
     assert "its float8 weights have scales beside them" in kontext["missing"] and not kontext["in_cache"]

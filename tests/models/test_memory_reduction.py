@@ -14,12 +14,12 @@ from contextgen_cli.batch.plan import Job, JobCost, Overrides, Plan, plan
 from contextgen_cli.errors import EXIT_ENVIRONMENT, OutOfMemory, WeightsError
 from contextgen_cli.models import renderer
 from contextgen_cli.models.devices import Device
-from contextgen_cli.models.numerics import Settings
+from contextgen_cli.models.numerics import AdapterChoice, Settings
 from contextgen_cli.models.renderer import ModelRenderer
 from contextgen_cli.scene.loader import LoadOptions, load
 
 GIB = 1 << 30
-TINY = Settings(model=str(TINY_MODEL), adapter=str(TINY_ADAPTER), device="cpu", offline=True)
+TINY = Settings(model=str(TINY_MODEL), adapters=(AdapterChoice(str(TINY_ADAPTER)),), device="cpu", offline=True)
 
 
 class Presets(list[str]):
@@ -103,11 +103,12 @@ def test_a_model_that_cannot_be_opened_ends_the_run_whatever_the_reason(contextg
     assert not read(tmp_path / "out").attempts
 
 
-@pytest.mark.parametrize("what", ["model", "adapter"])
+@pytest.mark.parametrize("what", ["model", "adapters"])
 def test_other_weights_than_those_of_the_plan_are_not_opened(scene, opened, what):
     renderer = ModelRenderer(TINY)
     job = job_of(scene, renderer)
-    other = replace(getattr(job.recipe, what), digest="0" * 64)
+    (adapter,) = job.recipe.adapters
+    other = replace(job.recipe.model, digest="0" * 64) if what == "model" else (replace(adapter, scale=0.5),)
     with pytest.raises(WeightsError, match="has other weights here"):
         renderer.open(replace(job, recipe=replace(job.recipe, **{what: other})))
     assert opened == []

@@ -39,7 +39,7 @@ def with_value(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 def test_it_is_understood(record) -> None:
     found = parse_record(record, PICTURE, DTYPES)
     assert (found.seed, found.scene.name, found.scene.prompt) == (7, "picnic", "a crab is holding a bag")
-    assert (found.model, found.adapter) == (OTHER_RECIPE.model, OTHER_RECIPE.adapter)
+    assert (found.model, found.adapters) == (OTHER_RECIPE.model, OTHER_RECIPE.adapters)
     assert found.digest(Path("refs/crab.png")) == record["inputs"]["refs/crab.png"]
     assert found.versions == record["versions"]
 
@@ -57,7 +57,7 @@ def test_how_it_was_computed_in_words(record, more, words) -> None:
 
 
 def test_a_picture_without_an_adapter(record) -> None:
-    assert parse_record({**record, "adapter": None}, PICTURE, DTYPES).adapter is None
+    assert parse_record({**record, "adapter": None}, PICTURE, DTYPES).adapters == ()
 
 
 @pytest.mark.parametrize("broken", ["seed", "model", "scene", "inputs", "dtype"])

@@ -11,7 +11,7 @@ from shapes import TINY
 
 from contextgen import ContextGenPipeline
 from contextgen.training.config import Lora
-from contextgen.training.saving import ADAPTER_FILE, save_adapter, save_model
+from contextgen.training.saving import adapter_file, save_adapter, save_model
 
 
 def test_a_model_is_rounded_to_its_cards_precision_and_loses_what_was_measured_of_other_weights(tmp_path: Path) -> None:
@@ -29,8 +29,8 @@ def test_a_model_is_rounded_to_its_cards_precision_and_loses_what_was_measured_o
 
 def test_an_adapter_is_named_as_diffusers_names_it(tmp_path: Path) -> None:
     parameters = {f"transformer.x_embedder.lora_{half}.default.weight": torch.ones(2, 2) for half in "AB"}
-    save_adapter(parameters, tmp_path / "adapter", Lora(rank=2, alpha=4), torch.bfloat16)
-    with safe_open(tmp_path / "adapter" / ADAPTER_FILE, "pt") as adapter:
+    save_adapter(parameters, tmp_path / "adapter" / adapter_file(20), Lora(rank=2, alpha=4), torch.bfloat16)
+    with safe_open(tmp_path / "adapter" / "transformer_00020.safetensors", "pt") as adapter:
         assert sorted(adapter.keys()) == [f"transformer.x_embedder.lora_{half}.weight" for half in "AB"]
         told = json.loads(adapter.metadata()["lora_adapter_metadata"])
     assert sorted(told.values()) == [2, 4]

@@ -271,13 +271,6 @@ model_option = option(
     section=MODEL,
     help="Model: an alias, a folder or a hub id (see `contextgen models`); by default mini.",
 )
-adapter_option = option(
-    "--adapter",
-    metavar="PATH",
-    shell_complete=complete_files,
-    section=MODEL,
-    help="Adapter: a file, a folder or a hub id.",
-)
 offline_option = option(
     "--offline", is_flag=True, section=MODEL, help="Never touch the network; use the hub cache only."
 )

@@ -18,6 +18,7 @@ OPTIONS: Mapping[str, tuple[str, str]] = {
     "--resume --continue --skip-existing --no-overwrite --no-clobber": ("", _GOES_ON),
     "-f --force --overwrite --redo --rerun --restart": ("--fresh --force", ""),
     "--lora --loras --lora-path --lora-weights": ("--adapter", ""),
+    "--lora-scale --lora-weight --adapter-scale --adapter-weight": ("--adapter", ", as in --adapter PATH=0.8"),
     "-m --checkpoint --ckpt --weights --base-model --model-path --model-id": ("--model", ""),
     "--out --outdir --out-dir --outfile --output-dir --output-path --save-dir --dest -d": ("--output", ""),
     "-i --input --inputs-dir --input-dir --file --files --scene --config -c": ("", _NAMED_BARE),

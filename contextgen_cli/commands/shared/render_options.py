@@ -12,6 +12,7 @@ import click
 from contextgen_cli.batch.plan import Overrides, Portion
 from contextgen_cli.batch.ray_engine.cluster import RayCluster
 from contextgen_cli.commands.shared import options
+from contextgen_cli.commands.shared.adapter_option import PUT_ON
 from contextgen_cli.commands.shared.opening import open_option
 from contextgen_cli.commands.shared.options import MODEL, PICTURES, RUN, SAMPLING, SCENES, TERMINAL, gather, option
 from contextgen_cli.models.numerics import (
@@ -210,7 +211,7 @@ model_options = gather(
     Settings,
     "settings",
     options.model_option,
-    options.adapter_option,
+    PUT_ON,
     option(
         "--dtype",
         type=click.Choice(list(DTYPES)),

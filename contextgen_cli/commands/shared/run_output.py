@@ -37,6 +37,9 @@ class RunOutput:
     def warned(self, text: str) -> None:
         console.warn(text)
 
+    def noted(self, text: str) -> None:
+        console.note(text)
+
     def planned(self, forecast: Forecast) -> None:
         tell_footprints(forecast.footprints)
 

@@ -7,7 +7,7 @@ pictures; then it opens a `Painter`. It is found by the `_class_name` of the fol
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -137,13 +137,44 @@ class Capabilities:
 
 
 @dataclass(frozen=True)
+class Adapter:
+    """A LoRA on the disk.
+
+    Attributes:
+        path: file or folder.
+        scale: how many times its update counts, beside the strength that it states itself.
+    """
+
+    path: Path
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class AdapterFit:
+    """How an adapter fits a model.
+
+    Attributes:
+        changed, layers: how many of the transformer's matrices it changes, and of how many.
+        changes_method: it changes every one that the method's own adapter does.
+        is_zero: it changes nothing.
+        strength: of a strength that version 0.1.0 read as another one, a digest; else empty.
+    """
+
+    changed: int
+    layers: int
+    changes_method: bool = True
+    is_zero: bool = False
+    strength: str = ""
+
+
+@dataclass(frozen=True)
 class Opening:
     """How a model is opened.
 
     Attributes:
         device: torch's name of it.
         memory: one of the family's presets; `auto` where none is chosen yet.
-        adapter: file or folder of a LoRA.
+        adapters: put on in this order.
         text_cache: a folder for encoded prompts.
         weights: digest of the model's files, which is part of what a cache is found by.
         name: what the model is called, for messages.
@@ -152,7 +183,7 @@ class Opening:
     numerics: Numerics
     device: str
     memory: str = "full"
-    adapter: Path | None = None
+    adapters: tuple[Adapter, ...] = ()
     parallel: ContextParallel | None = None
     text_cache: Path | None = None
     weights: str = ""
@@ -236,8 +267,8 @@ class Backend(ABC):
             if any(part.glob("*.safetensors")):
                 check_numbers(weight_files(part))
 
-    def check_adapter(self, path: Path) -> None:
-        """Refuse an adapter that does not fit; asked where the capabilities have adapters.
+    def check_adapter(self, path: Path) -> AdapterFit:
+        """Refuse an adapter that does not fit, and say how it does; asked where the capabilities have adapters.
 
         Raises:
             contextgen.weights.checkpoint_errors.CheckpointError: names the keys.
@@ -252,8 +283,8 @@ class Backend(ABC):
             contextgen.backends.unsupported.Unsupported: what a choice needs is not on this machine.
         """
 
-    def warnings(self, adapter: Path | None) -> list[str]:
-        """What is probably not meant, in words that follow the model's name."""
+    def warnings(self, adapters: Sequence[AdapterFit]) -> list[str]:
+        """What is probably not meant of the model with these adapters, in words that follow its name."""
         return []
 
     def read_prompt(self, prompt: str) -> PromptTokens | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
+from contextgen.backends.flux_kontext.adapters import LAYERS_OF_THE_METHOD
 from contextgen.backends.flux_kontext.lora import apply_adapter
 from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.backends.flux_kontext.pretrained import expecting_no_method
@@ -15,12 +16,6 @@ from contextgen.training.checkpointing import write_whole
 from contextgen.training.config import Lora, TrainConfig
 from contextgen.weights.card import CARD_FILE
 from contextgen.weights.checkpoints import find, find_adapter
-
-LORA_TARGETS = (  # of the released adapter; a regular expression for whole names of layers
-    r"x_embedder"
-    r"|transformer_blocks\.\d+\.(norm1\.linear|attn\.to_[qkv]|attn\.to_out\.0|ff\.net\.2)"
-    r"|single_transformer_blocks\.\d+\.(norm\.linear|proj_mlp|proj_out|attn\.to_[qkv])"
-)
 
 
 def open_model(
@@ -91,7 +86,9 @@ def _add_lora(pipe: ContextGenPipeline, lora: Lora, adapter: str | None, seed: i
 
         torch.manual_seed(seed)
         pipe.transformer.add_adapter(
-            LoraConfig(r=lora.rank, lora_alpha=lora.alpha, init_lora_weights="gaussian", target_modules=LORA_TARGETS)
+            LoraConfig(
+                r=lora.rank, lora_alpha=lora.alpha, init_lora_weights="gaussian", target_modules=LAYERS_OF_THE_METHOD
+            )
         )
     else:
         apply_adapter(pipe.transformer, find_adapter(adapter), fuse=False)

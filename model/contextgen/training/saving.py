@@ -17,7 +17,6 @@ from contextgen.backends.flux_kontext.pipeline import ContextGenPipeline
 from contextgen.training.config import Lora
 from contextgen.weights.card import CARD_FILE
 
-ADAPTER_FILE = "pytorch_lora_weights.safetensors"
 _SHARD = "15MB"
 _TRACES = ("_name_or_path",)  # of the machine that trained
 
@@ -41,20 +40,27 @@ def save_model(pipe: ContextGenPipeline, folder: Path, card: Path | None) -> Non
         (folder / CARD_FILE).write_text(json.dumps(stated, indent=2) + "\n", "utf-8")
 
 
-def save_adapter(parameters: Mapping[str, torch.Tensor], folder: Path, lora: Lora, dtype: torch.dtype) -> None:
+def adapter_file(step: int) -> str:
+    """The name of an adapter after so many steps: the paper's own code takes the highest number of a folder's files,
+    and cannot read a name without."""
+    return f"transformer_{step:05}.safetensors"
+
+
+def save_adapter(parameters: Mapping[str, torch.Tensor], file: Path, lora: Lora, dtype: torch.dtype) -> None:
     """Write the LoRA matrices of a transformer in diffusers' format, as `--adapter` takes them.
 
     Args:
         parameters: named as the pipeline's, `transformer.<layer>.lora_A.<adapter>.weight`.
+        file: in a folder that need not be there yet.
     """
     tensors = {}
     for name, tensor in parameters.items():
         layer, half, _adapter, _weight = name.rsplit(".", 3)
         tensors[f"{layer}.{half}.weight"] = tensor.detach().to("cpu", dtype).contiguous()
     told = {f"{PREFIX}r": lora.rank, f"{PREFIX}lora_alpha": lora.alpha}
-    folder.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"lora_adapter_metadata": json.dumps(told)}  # one entry: several come in any order
-    save_file(tensors, folder / ADAPTER_FILE, metadata)
+    save_file(tensors, file, metadata)
 
 
 def _rounded(part: Any, dtype: torch.dtype) -> Any:

@@ -28,7 +28,7 @@ from contextgen.training.optim import WeightAverage, make_optimizer, rate_share
 from contextgen.training.preprocessing.data_loader import ahead
 from contextgen.training.preprocessing.samples import Prepared
 from contextgen.training.sample_sheet import paint_sheet
-from contextgen.training.saving import save_adapter, save_model
+from contextgen.training.saving import adapter_file, save_adapter, save_model
 
 Parts = Sequence[Any]  # of a batch, as its objective readied them
 
@@ -47,14 +47,15 @@ class Run:
         """The name of the folder that rendering takes."""
         return result_name(self.config)
 
-    def save_result(self, folder: Path) -> None:
-        """Write what rendering takes, with the weights as they are: a model, or an adapter under LoRA."""
+    def save_result(self, folder: Path, step: int) -> None:
+        """Write what rendering takes, with the weights as they are after so many steps of all stages: a model, or an
+        adapter under LoRA."""
         lora = self.config.weights
         if lora is None:
             save_model(self.pipe, folder, self.card)
         else:
             dtype = getattr(torch, self.pipe.card.weights_dtype)
-            save_adapter(parameters_of(self.pipe, ("transformer",), lora), folder, lora, dtype)
+            save_adapter(parameters_of(self.pipe, ("transformer",), lora), folder / adapter_file(step), lora, dtype)
 
 
 def result_name(config: TrainConfig) -> str:
@@ -248,7 +249,7 @@ class StageRun:
 
     def _save_result(self, folder: Path) -> None:
         with self._shown():
-            self.run.save_result(folder / self.run.result_name)
+            self.run.save_result(folder / self.run.result_name, self._before + self.step)
 
     def _shown(self) -> AbstractContextManager[None]:
         return nullcontext() if self._average is None else self._average.shown()

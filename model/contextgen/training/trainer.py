@@ -99,7 +99,8 @@ def train(
 
     # 4. Save what it has come to.
     if accelerator.is_main_process:
-        checkpointing.write_whole(config.output / run.result_name, run.save_result)
+        steps = steps_before(config, len(config.stages))
+        checkpointing.write_whole(config.output / run.result_name, lambda folder: run.save_result(folder, steps))
     accelerator.wait_for_everyone()
     return Ending.FINISHED
 

@@ -10,7 +10,7 @@ CheckpointError
 ├── GatedNotAccepted    the token's account has not accepted the licence
 ├── NoNetwork           the hub cannot be reached
 ├── DiskFull            the download does not fit
-├── AdapterMissing      the model needs an adapter, and none is given
+├── AdapterMissing      the model's own adapter is asked for, and it has none
 └── AdapterMismatch     the adapter was made for another model
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import errno
 from collections.abc import Mapping
@@ -9,8 +10,16 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from contextgen.weights.adapter_folder import (
+    CONFIG_FILE,
+    adapter_place,
+    adapter_tensors,
+    directly_or_below,
+    latest_step,
+)
 from contextgen.weights.card import CARD_FILE
 from contextgen.weights.checkpoint_errors import (
+    AdapterMissing,
     DiskFull,
     GatedNotAccepted,
     GatedNoToken,
@@ -19,7 +28,7 @@ from contextgen.weights.checkpoint_errors import (
     SingleFile,
     UnknownModel,
 )
-from contextgen.weights.model_folder import INDEX_FILES, adapter_tensors, check_folder, components
+from contextgen.weights.model_folder import INDEX_FILES, check_folder, components
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class Alias:
     Attributes:
         repo: where its folder is kept on the hub; None: it travels in this package, in a folder of its name.
         kind: the `_class_name` of its folder, which says its family.
-        needs_adapter: the base alone does not know the method; an adapter must be given.
+        adapter: hub id of the one that its base needs to know the method; None: it knows the method itself.
         size: of all its files, the adapter's too, in bytes; None: what the files of the package take.
         licences: of each part apart.
     """
@@ -38,12 +47,13 @@ class Alias:
     repo: str | None
     kind: str
     description: str
-    needs_adapter: bool
+    adapter: str | None
     size: int | None
     licences: Mapping[str, str]
 
 
 DEFAULT = "mini"
+OWN_ADAPTER = "default"  # in place of an adapter's name: the one that the model's alias names
 ALIASES = {
     alias.name: alias
     for alias in (
@@ -52,7 +62,7 @@ ALIASES = {
             repo=None,
             kind="ContextGenPipeline",
             description="the embedded model: small, trained on drawings, paints in seconds on a CPU",
-            needs_adapter=False,
+            adapter=None,
             size=None,
             licences={
                 "code": "MIT",
@@ -65,7 +75,7 @@ ALIASES = {
             repo="black-forest-labs/FLUX.1-Kontext-dev",
             kind="FluxKontextPipeline",
             description="FLUX.1-Kontext-dev (12 B) with the released ContextGen adapter (rank 512), 512 to 1024 px",
-            needs_adapter=True,
+            adapter="ruihangxu/ContextGen",
             size=34_000_000_000 + 3_700_000_000,
             licences={
                 "code": "MIT",
@@ -110,23 +120,40 @@ def locate(model: str | Alias, *, offline: bool = False) -> Path:
     raise AssertionError(model)
 
 
+def adapter_named(adapter: str, model: str | Alias) -> str:
+    """An adapter's path or hub id; of `default` the one that the model's alias names.
+
+    Raises:
+        AdapterMissing: it names none.
+    """
+    if adapter != OWN_ADAPTER:
+        return adapter
+    alias = ALIASES.get(model) if isinstance(model, str) else model
+    if alias is not None and alias.adapter is not None:
+        return alias.adapter
+    raise AdapterMissing(
+        f"{model if alias is None else alias.name} has no adapter of its own, which {OWN_ADAPTER!r} stands for",
+        f"Give a folder, a file or a hub id; a folder of that name is ./{OWN_ADAPTER}.",
+    )
+
+
 def find_adapter(adapter: str, *, offline: bool = False) -> Path:
-    """The folder (or single file) of an adapter: a path or a hub id.
+    """The file or folder of an adapter given as a path or a hub id: of several steps the highest, one folder down too.
 
     Raises:
         CheckpointError: the subclass tells what is missing.
     """
     if (path := local_path(adapter)).exists():
-        adapter_tensors(path)
-        return path
-    if not _is_hub_id(adapter):
+        place = adapter_place(path)
+    elif is_hub_id(adapter):
+        place = adapter_place(_adapter_from_hub(adapter, offline))
+    else:
         raise UnknownModel(
             f"the adapter {adapter!r} is neither a file, nor a folder, nor a hub id",
             "Give the folder with its *.safetensors, one such file, or a hub id of the form owner/name.",
         )
-    folder = _from_hub(adapter, ["*.safetensors", "**/*.safetensors"], offline)
-    adapter_tensors(folder)
-    return folder
+    adapter_tensors(place)
+    return place
 
 
 def _single_file(path: Path) -> SingleFile:
@@ -138,7 +165,7 @@ def _single_file(path: Path) -> SingleFile:
 
 
 def _hub_id(name: str) -> str:
-    if _is_hub_id(name):
+    if is_hub_id(name):
         return name
     near = difflib.get_close_matches(name, ALIASES, n=1)
     guess = f"Did you mean {near[0]!r}? " if near else ""
@@ -148,7 +175,8 @@ def _hub_id(name: str) -> str:
     )
 
 
-def _is_hub_id(name: str) -> bool:
+def is_hub_id(name: str) -> bool:
+    """Whether a name has the form of a hub's, `owner/name`."""
     owner, slash, rest = name.partition("/")
     return bool(owner and slash and rest) and "/" not in rest and not name.startswith((".", "~", "/"))
 
@@ -160,6 +188,30 @@ def _model_from_hub(repo: str, offline: bool) -> Path:
     if not any((folder / name).is_file() for name in INDEX_FILES):
         return folder
     return _from_hub(repo, [*small, *(f"{name}/*" for name in components(folder))], offline)
+
+
+def _adapter_from_hub(repo: str, offline: bool) -> Path:
+    """A snapshot with an adapter, or the one of its files that is meant: of several steps only the highest is fetched.
+
+    What is small comes first, and says whether the repository can be had at all.
+    """
+    folder = _from_hub(repo, [CONFIG_FILE, "README.md"], offline)
+    names = directly_or_below(_safetensors_of(repo, folder, offline))
+    if not names and offline:
+        raise _not_in_cache(repo)
+    latest = latest_step(names)
+    folder = _from_hub(repo, names if latest is None else [latest], offline)
+    return folder / names[0] if len(names) == 1 else folder if latest is None else folder / latest
+
+
+def _safetensors_of(repo: str, folder: Path, offline: bool) -> list[str]:
+    """Those of a hub repository; of its snapshot here where the hub may not or cannot be asked."""
+    from huggingface_hub import list_repo_files
+
+    if not offline:
+        with contextlib.suppress(Exception):  # which differ with the HTTP library; what is here may do
+            return [name for name in list_repo_files(repo) if name.endswith(".safetensors")]
+    return [file.relative_to(folder).as_posix() for file in folder.rglob("*.safetensors")]
 
 
 def _from_hub(repo: str, patterns: list[str], offline: bool) -> Path:
@@ -191,10 +243,7 @@ def _from_hub(repo: str, patterns: list[str], offline: bool) -> Path:
         ) from None
     except (LocalEntryNotFoundError, OfflineModeIsEnabled):
         if offline:
-            raise NotInCache(
-                f"{repo} is not in the hub cache, and --offline forbids fetching it",
-                f"Fetch it once with the network on: `hf download {repo}`; or give a local folder.",
-            ) from None
+            raise _not_in_cache(repo) from None
         raise _no_network(repo) from None
     except OSError as error:
         if error.errno == errno.ENOSPC:
@@ -203,6 +252,13 @@ def _from_hub(repo: str, patterns: list[str], offline: bool) -> Path:
                 "Make room, or point HF_HOME at a larger disk; the download goes on where it stopped.",
             ) from None
         raise _no_network(repo) from error
+
+
+def _not_in_cache(repo: str) -> NotInCache:
+    return NotInCache(
+        f"{repo} is not in the hub cache, and --offline forbids fetching it",
+        f"Fetch it once with the network on: `hf download {repo}`; or give a local folder.",
+    )
 
 
 def _no_network(repo: str) -> NoNetwork:

@@ -1,4 +1,4 @@
-"""A model folder in diffusers' format, or an adapter: whole or not, of which size, by which digest.
+"""A model folder in diffusers' format: whole or not, of which size; its digest, or an adapter's.
 
 Safetensors only; nothing of their tensors is read. What is wrong is found before any library of models sees the folder.
 """
@@ -112,39 +112,6 @@ def stored_tensors(folder: Path, component: str) -> dict[str, StoredTensor]:
     except (ValueError, OSError) as problem:
         hint = UNQUANTIZED if isinstance(problem, QuantizedWeights) else _REPAIR
         raise FolderIncomplete(f"{folder}: {component}: {problem}", hint) from problem
-
-
-def adapter_files(path: Path) -> list[Path]:
-    """The safetensors of an adapter given as a file or a folder.
-
-    Raises:
-        FolderIncomplete: there is none.
-        UntrustedFolder: one is no file of the folder.
-    """
-    files = [path] if path.is_file() else sorted(path.glob("*.safetensors"))
-    if not files:
-        raise FolderIncomplete(
-            f"the adapter folder {path} has no *.safetensors",
-            "Give the folder that directly holds the adapter's file.",
-        )
-    if path.is_dir() and (problem := contents_problem(path, files)):
-        raise UntrustedFolder(f"{path}: {problem}", _TRUST)
-    return files
-
-
-def adapter_tensors(path: Path) -> dict[str, StoredTensor]:
-    """The tensors of an adapter given as a file or a folder, by name.
-
-    Raises:
-        FolderIncomplete: as `adapter_files`, or a file is not whole, or holds something else.
-    """
-    files = adapter_files(path)
-    try:
-        return read_headers(files)
-    except ValueError as problem:
-        raise FolderIncomplete(
-            f"{files[0].parent}: {problem}", "Fetch the adapter again, or give one of its files."
-        ) from problem
 
 
 def digest(path: Path, sha256: Callable[[Path], str] | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 _COUNTS = "I64"  # as buffers number positions; the family knows which
 _MOST_TENSORS = 20_000  # of a component or an adapter; the largest have a tenth
 _LARGEST_HEADER = 1 << 23  # bytes
+_BLOCK = 1 << 20  # bytes that are read at a time
 _LONGEST_NAME = 120  # letters of it in a message
 _SCALES = re.compile(r"(^|\.)(weight_scale(_inv)?|scale_weight|input_scale|scale_input|scaled_fp8)$")
 UNQUANTIZED = "Take the weights in bfloat16: --quantize makes them smaller when they are loaded."
@@ -100,6 +102,21 @@ def weight_files(component: Path) -> list[Path]:
 def count_numbers(tensors: Mapping[str, StoredTensor], name: str = "") -> int:
     """How many numbers tensors hold, of those in whose name the regular expression `name` finds something."""
     return sum(math.prod(tensor.shape) for key, tensor in tensors.items() if re.search(name, key))
+
+
+def holds_zeros(file: Path, name: str) -> bool:
+    """Whether a tensor of a file that `read_header` has accepted holds nothing but zeros; reads up to the first other.
+
+    Its bytes are looked at, as numpy knows no bfloat16.
+    """
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        start, end = json.loads(stream.read(length))[name]["data_offsets"]
+        stream.seek(8 + length + start)
+        for at in range(start, end, _BLOCK):
+            if stream.read(min(_BLOCK, end - at)).strip(b"\0"):
+                return False
+    return True
 
 
 def some(names: Sequence[str], most: int = 3) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contextgen.backends.base import Backend, Capabilities, Cost, Opening, Painter, Picture, Seen, Sketch
+from contextgen.backends.base import AdapterFit, Backend, Capabilities, Cost, Opening, Painter, Picture, Seen, Sketch
 from contextgen.backends.choices import DTYPES, LEAST_MEMORY_LAST, SHARED_MEMORY, ContextParallel, Numerics
 from contextgen.backends.flux_kontext.components.configurations import (
     WEIGHED,
@@ -60,10 +60,10 @@ class FluxKontext(Backend):
         check_vocabularies(self.folder)
         super().check_weights()
 
-    def check_adapter(self, path: Path) -> None:
-        from contextgen.backends.flux_kontext.adapters import check_adapter, linear_layers
+    def check_adapter(self, path: Path) -> AdapterFit:
+        from contextgen.backends.flux_kontext.adapters import fit, linear_layers
 
-        check_adapter(path, linear_layers(self.folder))
+        return fit(path, linear_layers(self.folder))
 
     def check_opening(self, opening: Opening) -> None:
         numerics, parallel = opening.numerics, opening.parallel
@@ -101,10 +101,15 @@ class FluxKontext(Backend):
                 "Give a number that divides them, or --parallel ring.",
             )
 
-    def warnings(self, adapter: Path | None) -> list[str]:
-        if adapter is not None or self._says_method():
+    def warnings(self, adapters: Sequence[AdapterFit]) -> list[str]:
+        if self._says_method() or any(fit.changes_method for fit in adapters):
             return []
-        return ["no adapter is given, and the model says nothing of ContextGen: it will not keep identities"]
+        if not adapters:
+            return ["no adapter is given, and the model says nothing of ContextGen: it will not keep identities"]
+        return [
+            "no adapter that is given changes all the layers that ContextGen's does, and the model says nothing of "
+            "ContextGen: it will hardly keep identities. Give ContextGen's first, and a style after it"
+        ]
 
     def _says_method(self) -> bool:
         """Whether the folder's card says how the model was trained; what was measured of it says nothing of that."""

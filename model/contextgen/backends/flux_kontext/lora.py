@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import FluxTransformer2DModel
 from safetensors import safe_open
 
 from contextgen.backends.finite import check_numbers, is_finite
-from contextgen.backends.flux_kontext.adapters import HALVES, PREFIX, check_adapter
-from contextgen.weights.checkpoint_errors import AdapterMismatch, FolderIncomplete
-from contextgen.weights.json_files import parse_object
-from contextgen.weights.model_folder import adapter_files
-
-_METADATA = "lora_adapter_metadata"
+from contextgen.backends.flux_kontext.adapters import HALVES, PREFIX, Shapes, adapter_pairs, check_adapter, naming
+from contextgen.backends.flux_kontext.lora_format.lora_conversion import convert
+from contextgen.backends.flux_kontext.lora_format.lora_keys import is_first_release
+from contextgen.backends.flux_kontext.lora_format.lora_strength import read_strength
+from contextgen.weights.adapter_folder import adapter_files
+from contextgen.weights.checkpoint_errors import AdapterMismatch
 
 
 @dataclass(frozen=True)
@@ -27,35 +25,30 @@ class LowRank:
 
     down: torch.Tensor  # (r, in)
     up: torch.Tensor  # (out, r)
-    alpha: float
-
-    @property
-    def scale(self) -> float:
-        return self.alpha / len(self.down)
+    scale: float
 
 
 def apply_adapter(
     transformer: FluxTransformer2DModel,
     path: Path,
     *,
+    scale: float = 1.0,
     fuse: bool = True,
     dtype: torch.dtype = torch.bfloat16,
 ) -> None:
-    """Apply the adapter at `path` (a file, or a folder of safetensors) to a transformer.
+    """Apply the adapter at `path` (a file, or a folder of safetensors) to a transformer, `scale` times.
 
     Its factors are rounded to `dtype`, as they were published. Fusing adds in float32 and rounds once to the weights'
-    dtype. Kept apart, the layers become peft's and an installed peft is needed.
+    dtype. Kept apart, the layers become peft's and an installed peft is needed; all that are kept so count.
 
     Raises:
-        AdapterMismatch: the adapter has keys for layers the transformer lacks, of another shape, or none at all.
+        AdapterMismatch: the adapter has keys for layers the transformer lacks, of another shape, or none at all; or it
+            is of a kind that is not read.
         FolderIncomplete: it holds NaN or infinity, or says something else than numbers of its strength.
     """
-    linear = {
-        name: tuple(module.weight.shape)
-        for name, module in transformer.named_modules()
-        if isinstance(module, torch.nn.Linear)
-    }
-    updates = _read(path, check_adapter(path, linear), dtype)
+    linear = _linear_layers(transformer)
+    check_adapter(path, linear)
+    updates = {name: LowRank(each.down, each.up, scale * each.scale) for name, each in _read(path, linear, dtype)}
     if fuse:
         _fuse(transformer, updates)
         return
@@ -64,50 +57,40 @@ def apply_adapter(
     for name, update in updates.items():
         down, up = (f"{PREFIX}{name}.{half}" for half in HALVES)
         state |= {down: update.down, up: update.up}
-        alphas[f"{PREFIX}{name}.alpha"] = update.alpha
+        alphas[f"{PREFIX}{name}.alpha"] = update.scale * len(update.down)
     transformer.load_lora_adapter(state, network_alphas=alphas)
+    transformer.set_adapters(list(transformer.peft_config))
 
 
-def _read(path: Path, layers: Iterable[str], dtype: torch.dtype) -> dict[str, LowRank]:
-    """Layer name -> its update; alpha is the rank where neither a tensor nor diffusers' metadata states it."""
+def _linear_layers(transformer: FluxTransformer2DModel) -> dict[str, tuple[int, ...]]:
+    """By their names in the model; what peft has put around one is no part of its name."""
+    return {
+        name.removesuffix(".base_layer"): tuple(module.weight.shape)
+        for name, module in transformer.named_modules()
+        if isinstance(module, torch.nn.Linear) and ".lora_" not in name
+    }
+
+
+def _read(path: Path, model: Shapes, dtype: torch.dtype) -> list[tuple[str, LowRank]]:
+    """The update of each of the model's layers that an adapter changes; it has been seen to fit."""
     tensors: dict[str, torch.Tensor] = {}
-    every: float | None = None
-    by_layer: dict[str, float] = {}
     files = adapter_files(path)
     check_numbers(files)
     for file in files:
         with safe_open(file, "pt") as stream:
             tensors |= {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118  no mapping
-            stated = _metadata(file, stream.metadata() or {})
-        every = stated.get(f"{PREFIX}lora_alpha", every)
-        by_layer.update(stated.get(f"{PREFIX}alpha_pattern") or {})
-    updates = {}
-    for name in layers:
-        down, up = (tensors[f"{PREFIX}{name}.{half}"].to(dtype) for half in HALVES)
-        alpha = tensors.get(f"{PREFIX}{name}.alpha", by_layer.get(name, every or len(down)))
-        updates[name] = LowRank(down, up, _strength(path, name, alpha))
-    return updates
+    strength, updates = read_strength(path), {}
+    with naming(path):
+        for layer, pair in adapter_pairs(path, model).items():
+            down, up = (tensors[half].to(dtype) for half in (pair.down, pair.up))
+            alpha = None if pair.alpha is None else tensors[pair.alpha]
+            updates[layer] = LowRank(down, up, strength.scale(layer, pair.rank, alpha))
+        return list((_converted(updates) if is_first_release(updates) else updates).items())
 
 
-def _metadata(file: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """What diffusers says in a file's header of how the adapter was made."""
-    try:
-        stated = parse_object(metadata.get(_METADATA, "{}"))
-        if isinstance(stated.get(f"{PREFIX}alpha_pattern", {}), dict | None):
-            return stated
-        raise ValueError("alpha_pattern is no mapping")
-    except ValueError as problem:
-        raise FolderIncomplete(f"{file}: {_METADATA}: {problem}", "Fetch the adapter again.") from problem
-
-
-def _strength(path: Path, layer: str, alpha: object) -> float:
-    try:
-        strength = float(alpha)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError):  # the latter: a tensor of several numbers
-        strength = math.nan
-    if not math.isfinite(strength):
-        raise FolderIncomplete(f"{path}: the alpha of {layer} is no number: {alpha!r}", "Fetch the adapter again.")
-    return strength
+def _converted(updates: Mapping[str, LowRank]) -> dict[str, LowRank]:
+    halves = {layer: (each.down.float() * each.scale, each.up.float()) for layer, each in updates.items()}
+    return {layer: LowRank(down, up, 1.0) for layer, (down, up) in convert(halves).items()}
 
 
 @torch.no_grad()
@@ -119,5 +102,5 @@ def _fuse(transformer: FluxTransformer2DModel, updates: dict[str, LowRank]) -> N
         if not is_finite(weight):
             raise AdapterMismatch(
                 f"the adapter's update of {name} goes beyond the numbers of {weight.dtype}",
-                "Look at its alpha, or take another adapter.",
+                "Look at its alpha and its scale, or take another adapter.",
             )

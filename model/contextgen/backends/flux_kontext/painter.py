@@ -55,7 +55,7 @@ def open_painter(folder: Path, opening: Opening) -> FluxPainter:
     with expecting_no_method():
         pipe = ContextGenPipeline.from_pretrained(
             folder,
-            adapter=opening.adapter,
+            adapter=[(adapter.path, adapter.scale) for adapter in opening.adapters],
             dtype=numerics.dtype,
             attention=numerics.attention,
             ica=numerics.ica,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from diffusers import FluxKontextPipeline
@@ -19,10 +20,13 @@ from contextgen.backends.flux_kontext.components.tensors import check_loaded, ch
 from contextgen.backends.flux_kontext.lora import apply_adapter
 from contextgen.backends.library_noise import held_back
 from contextgen.weights.card import write_card
-from contextgen.weights.checkpoints import find, find_adapter
+from contextgen.weights.checkpoints import ALIASES, OWN_ADAPTER, adapter_named, find, find_adapter
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+AdapterLike: TypeAlias = "str | Path | tuple[str | Path, float]"
 
 
 class WithoutMethod(UserWarning):
@@ -31,10 +35,14 @@ class WithoutMethod(UserWarning):
 
 @dataclass(frozen=True)
 class LoadedFrom:
-    """What a pipeline was loaded from, as it was asked for, and what was done to the weights then."""
+    """What a pipeline was loaded from, as it was asked for, and what was done to the weights then.
+
+    Attributes:
+        adapters: each with its scale, in the order in which they were put on.
+    """
 
     model: str
-    adapter: str | None
+    adapters: tuple[tuple[str, float], ...]
     quantize: str | None
 
 
@@ -60,7 +68,7 @@ class PretrainedPipeline(FluxKontextPipeline):  # type: ignore[misc]
         cls,
         model: str | Path,
         *,
-        adapter: str | Path | None = None,
+        adapter: AdapterLike | Sequence[AdapterLike] | None = None,
         fuse_adapter: bool = True,
         dtype: torch.dtype | str | None = None,
         torch_dtype: torch.dtype | str | None = None,
@@ -75,8 +83,10 @@ class PretrainedPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
         Args:
             model: a folder, an alias (`contextgen.weights.checkpoints.ALIASES`) or a hub id.
-            adapter: a LoRA of the transformer: a folder, a safetensors file or a hub id.
-            fuse_adapter: add the adapter to the weights (float32, rounded once); False keeps it apart (needs peft).
+            adapter: a LoRA of the transformer: a folder, a safetensors file or a hub id; or a pair of that and a scale;
+                or a list of such, put on in order. "default" is the one that an alias names, which is put on where
+                none is given; an empty list puts on none.
+            fuse_adapter: add adapters to the weights (float32, rounded once each); False keeps them apart (needs peft).
             dtype: of the computation, such as `torch.bfloat16` or "bfloat16"; float32 unless given. The weights are
                 first rounded to the card's `weights_dtype`.
             torch_dtype: its older name.
@@ -97,8 +107,9 @@ class PretrainedPipeline(FluxKontextPipeline):  # type: ignore[misc]
             WithoutMethod: nothing says that the model knows how to keep identities.
         """
         computed = _dtype(dtype, torch_dtype)
+        adapters = _adapters(str(model), adapter)
         if quantize is not None:
-            if adapter is not None and not fuse_adapter:
+            if not fuse_adapter and adapters:
                 raise ValueError("an adapter is fused before its model is quantized")
             quantizing.check_quantization(quantize, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
         folder = find(str(model), offline=offline)
@@ -106,6 +117,9 @@ class PretrainedPipeline(FluxKontextPipeline):  # type: ignore[misc]
         check_configurations(folder)
         card = read_model_card(folder)
         check_tensors(folder)
+        backend = FluxKontext(folder)
+        paths = [(find_adapter(adapter_named(name, str(model)), offline=offline), scale) for name, scale in adapters]
+        fits = [backend.check_adapter(path) for path, _ in paths]
         weights_dtype = getattr(torch, card.weights_dtype)
         pipeline: Self = super().from_pretrained(
             folder, dtype=weights_dtype, use_safetensors=True, local_files_only=True, **kwargs
@@ -116,14 +130,13 @@ class PretrainedPipeline(FluxKontextPipeline):  # type: ignore[misc]
             pipeline.to(computed)
         elif computed is torch.float32:
             pipeline._align()
-        path = None if adapter is None else find_adapter(str(adapter), offline=offline)
-        if path is not None:
-            apply_adapter(pipeline.transformer, path, fuse=fuse_adapter, dtype=weights_dtype)
+        for path, scale in paths:
+            apply_adapter(pipeline.transformer, path, scale=scale, fuse=fuse_adapter, dtype=weights_dtype)
         if quantize is not None:
             quantizing.quantize(pipeline.transformer, quantize)
-        pipeline.loaded = LoadedFrom(str(model), None if adapter is None else str(adapter), quantize)
+        pipeline.loaded = LoadedFrom(str(model), adapters, quantize)
         pipeline.set_attention(attention, ica, ablation)
-        for words in FluxKontext(folder).warnings(path):
+        for words in backend.warnings(fits):
             warnings.warn(f"{model}: {words}", WithoutMethod, stacklevel=2)
         return pipeline
 
@@ -178,6 +191,18 @@ class PretrainedPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
     def _modules_of(self) -> list[torch.nn.Module]:
         return [part for part in self.components.values() if isinstance(part, torch.nn.Module)]
+
+
+def _adapters(model: str, asked: AdapterLike | Sequence[AdapterLike] | None) -> tuple[tuple[str, float], ...]:
+    """Names and scales; of an alias for which nothing is asked its own."""
+    if asked is None:
+        alias = ALIASES.get(model)
+        return () if alias is None or alias.adapter is None else ((OWN_ADAPTER, 1.0),)
+    several = [asked] if isinstance(asked, str | Path | tuple) else asked
+    given = [each if isinstance(each, tuple) else (each, 1.0) for each in several]
+    if wrong := [scale for _, scale in given if not math.isfinite(scale)]:
+        raise ValueError(f"the scale of an adapter is no number: {wrong[0]!r}")
+    return tuple((str(name), float(scale)) for name, scale in given)
 
 
 def _dtype(dtype: torch.dtype | str | None, torch_dtype: torch.dtype | str | None) -> torch.dtype:
