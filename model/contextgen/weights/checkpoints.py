@@ -156,11 +156,17 @@ def find_adapter(adapter: str, *, offline: bool = False) -> Path:
     return place
 
 
+_CONVERT_IT = (
+    "Convert it once with diffusers: FluxKontextPipeline.from_single_file(FILE).save_pretrained(FOLDER), "
+    "then give --model FOLDER. A LoRA is given with --adapter."
+)
+_NOT_QUANTIZED = "GGUF holds weights that are quantized already: take the model's bfloat16, and --quantize later. "
+
+
 def _single_file(path: Path) -> SingleFile:
     return SingleFile(
         f"{path} is a file, and a model is a folder in diffusers' format: single files are not read",
-        "Convert it once with diffusers: FluxKontextPipeline.from_single_file(FILE).save_pretrained(FOLDER), "
-        "then give --model FOLDER. A LoRA is given with --adapter.",
+        _NOT_QUANTIZED * (path.suffix == ".gguf") + _CONVERT_IT,
     )
 
 
