@@ -145,7 +145,7 @@ def find_adapter(adapter: str, *, offline: bool = False) -> Path:
     """
     if (path := local_path(adapter)).exists():
         place = adapter_place(path)
-    elif is_hub_id(adapter):
+    elif _is_hub_id(adapter):
         place = adapter_place(_adapter_from_hub(adapter, offline))
     else:
         raise UnknownModel(
@@ -171,7 +171,7 @@ def _single_file(path: Path) -> SingleFile:
 
 
 def _hub_id(name: str) -> str:
-    if is_hub_id(name):
+    if _is_hub_id(name):
         return name
     near = difflib.get_close_matches(name, ALIASES, n=1)
     guess = f"Did you mean {near[0]!r}? " if near else ""
@@ -181,8 +181,7 @@ def _hub_id(name: str) -> str:
     )
 
 
-def is_hub_id(name: str) -> bool:
-    """Whether a name has the form of a hub's, `owner/name`."""
+def _is_hub_id(name: str) -> bool:
     owner, slash, rest = name.partition("/")
     return bool(owner and slash and rest) and "/" not in rest and not name.startswith((".", "~", "/"))
 
