@@ -8,6 +8,7 @@ from pathlib import Path
 
 from contextgen_cli.batch.plan import Files, Job, Overrides, plan
 from contextgen_cli.errors import ContextgenError, SceneError, UsageError, WeightsError
+from contextgen_cli.models.catalogue import own_adapters
 from contextgen_cli.models.loading import recorded_numerics
 from contextgen_cli.models.numerics import DTYPES, AdapterChoice, Settings
 from contextgen_cli.models.renderer import ModelRenderer, readings
@@ -74,17 +75,15 @@ def settings_for(replay: Replay, asked: Settings, aliases: Collection[str]) -> S
 
 
 def _adapters(replay: Replay, asked: Settings) -> tuple[AdapterChoice, ...]:
-    """Those of then, as strong as then: where they are now is said in their order, of all or of those that have no name
-    known here; what is on the hub has one.
+    """Those of then, as strong as then: where they are now is said in their order, of all or of those that are no
+    alias' own.
 
     Raises:
         WeightsError: nothing says where one is.
         UsageError: more or fewer are given.
     """
-    from contextgen.weights.checkpoints import is_hub_id
-
     then = replay.remembered.adapters
-    unnamed = [each for each in then if not is_hub_id(each.name)]
+    unnamed = [each for each in then if each.name not in own_adapters()]
     given = [choice.name for choice in asked.adapters or ()]
     if unnamed and not given:
         raise _unnamed(replay.picture, "adapter", unnamed[0])

@@ -46,7 +46,7 @@ weighing_options = gather(
     "weighing",
     option("--model", metavar="NAME", section=MODEL, help="The model, where the picture's has no alias or moved."),
     adapter_option(
-        "The adapters that painted the picture, in order, where one's name is no hub id; scales are as then."
+        "The adapters that painted the picture, in order, where one is not its model's own; scales are as then."
     ),
     option("--device", metavar="NAME", section=MODEL, help="Where to compute; by default the fastest there is."),
     option(

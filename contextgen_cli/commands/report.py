@@ -131,7 +131,9 @@ def _page(out: Path, entries: Sequence[Entry], target: Path, writing: Writing, s
     title = os.fsencode(out.resolve().name).decode("utf-8", "replace")
     heading = page.Heading(title, made, __version__, writing.hosts)
     subjects = Subjects(finder([out], writing.inputs), side)
-    return page.render(entries, heading, subjects, ReplayCommands.of(out, catalogue.aliases()), target)
+    return page.render(
+        entries, heading, subjects, ReplayCommands.of(out, (*catalogue.aliases(), *catalogue.own_adapters())), target
+    )
 
 
 def _sheet(entries: Sequence[Entry], path: Path) -> int:

@@ -53,6 +53,13 @@ def aliases() -> tuple[str, ...]:
     return tuple(ALIASES)
 
 
+def own_adapters() -> tuple[str, ...]:
+    """The adapters that models with an alias are painted with; no other that a record names is ever fetched for it."""
+    from contextgen.weights.checkpoints import ALIASES
+
+    return tuple(alias.adapter for alias in ALIASES.values() if alias.adapter is not None)
+
+
 def has_namesake(name: str) -> bool:
     """Whether a name is an alias, and a folder here has it too: the alias is meant, and the folder is `./NAME`."""
     return name in aliases() and Path(name).is_dir()

@@ -15,20 +15,20 @@ _FILL_IN = f"Put your scene files in place of {SCENES}, and add the options that
 
 @dataclass(frozen=True)
 class ReplayCommands:
-    """Knows how the folder is called where the report was asked for, and which models go by a name."""
+    """Knows how the folder is called where the report was asked for, and which models and adapters go by a name."""
 
     folder: Path
     called: str
-    aliases: Collection[str]
+    known: Collection[str]
 
     @classmethod
-    def of(cls, folder: Path, aliases: Collection[str]) -> ReplayCommands:
+    def of(cls, folder: Path, known: Collection[str]) -> ReplayCommands:
         """The folder is called as it was asked for; of an absolute path only what is below here, or its name."""
         called = folder
         if folder.is_absolute():
             here = Path.cwd()
             called = folder.relative_to(here) if folder.is_relative_to(here) else Path(folder.name)
-        return cls(folder, called.as_posix(), aliases)
+        return cls(folder, called.as_posix(), known)
 
     def command(self, entry: Entry) -> tuple[str | None, str | None]:
         """A command line, and what is to be changed in it before it runs."""
@@ -44,11 +44,11 @@ class ReplayCommands:
         words = ["contextgen", "replay", _argument(picture if self.called == "." else f"{self.called}/{picture}")]
         model = entry.record.model.name
         unnamed = []
-        if model not in self.aliases:
+        if model not in self.known:
             words += ["--model", model]
             unnamed.append(model)
         for adapter in entry.record.adapters:
-            if "/" not in adapter.name:  # which would be a hub id
+            if adapter.name not in self.known:
                 words += ["--adapter", adapter.name]
                 unnamed.append(adapter.name)
         note = f"Put the path of your {' and '.join(unnamed)} in its place." if unnamed else None

@@ -10,6 +10,7 @@ import pytest
 import torch
 from painting import TINY_ADAPTER, TINY_MODEL
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import load_file, save_file
 
 from contextgen import ContextGenPipeline
@@ -89,6 +90,8 @@ def test_an_adapter_of_zeros_and_a_style_alone_are_warned_of(contextgen, scene, 
     save_file({name: torch.zeros_like(each) for name, each in tensors.items()}, tmp_path / "zeros.safetensors")
     zeros = contextgen("render", scene, *MODEL, "--adapter", tmp_path / "zeros.safetensors", "--dry-run")
     assert "warning: adapter zeros.safetensors changes nothing" in zeros.err
+    with pytest.warns(UserWarning, match=r"zeros\.safetensors changes nothing"):
+        ContextGenPipeline.from_pretrained(TINY_MODEL, adapter=tmp_path / "zeros.safetensors")
     alone = contextgen("render", scene, *MODEL, "--adapter", style, "--dry-run")
     assert "no adapter that is given changes all the layers that ContextGen's does" in alone.err
     both = contextgen("render", scene, *MODEL, "--adapter", TINY_ADAPTER, "--adapter", style, "--dry-run")
@@ -115,6 +118,17 @@ def test_kontext_needs_nothing_else(contextgen, scene, tmp_path) -> None:
     assert again.code == 0 and "the same bytes" in again.out
     assert "ok  model kontext: would load" in contextgen("doctor", "--model", "kontext").out
     assert "adapter: ruihangxu/ContextGen\n  here: yes" in contextgen("models").out
+
+
+def test_what_a_picture_names_on_the_hub_is_never_fetched_for_it(contextgen, scene, tmp_path) -> None:
+    contextgen("render", scene, *MODEL, "--adapter", TINY_ADAPTER, *FAST, "-o", tmp_path / "out")
+    (picture,) = (tmp_path / "out").glob("*.png")
+    record = record_of(picture)
+    forged = PngInfo()
+    forged.add_text("contextgen", json.dumps({**record, "adapter": {**record["adapter"], "name": "any/body"}}))
+    Image.open(picture).save(picture, pnginfo=forged)
+    replayed = contextgen("replay", picture, *MODEL[:4], "-o", tmp_path / "again")
+    assert replayed.code == 3 and "the adapter any/body, which is no name known here" in replayed.err
 
 
 @pytest.mark.usefixtures("own")

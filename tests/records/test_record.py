@@ -82,6 +82,10 @@ def test_a_record_that_lacks_something_is_told_and_by_whom_it_may_be(record, bro
         ("model/name", "/home/somebody/model"),
         ("model/name", "models/../../elsewhere"),
         ("adapter/name", "../adapter"),
+        ("adapter/scale", "much"),
+        ("adapter/scale", True),
+        ("adapter/strength", 7),
+        ("adapter", [None]),
     ],
 )
 def test_a_record_that_no_picture_has_is_refused(record, path, value) -> None:

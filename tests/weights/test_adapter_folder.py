@@ -13,7 +13,7 @@ from huggingface_hub import errors as hub
 from painting import TINY_ADAPTER
 from safetensors.torch import load_file, save_file
 
-from contextgen.weights import checkpoints
+from contextgen.weights import checkpoints, model_folder
 from contextgen.weights.adapter_folder import directly_or_below, latest_step
 from contextgen.weights.checkpoint_errors import AdapterMissing, FolderIncomplete, NotInCache
 
@@ -109,6 +109,11 @@ def test_of_several_steps_on_the_hub_only_the_latest_is_fetched(on_the_hub, tmp_
     assert checkpoints.find_adapter("someone/adapter") == latest
     assert fetched == ["ckpt/transformer_05000.safetensors"]
     assert checkpoints.find_adapter("someone/adapter", offline=True) == latest
+
+
+def test_a_file_is_the_same_adapter_as_a_folder_that_holds_it_alone(tmp_path: Path) -> None:
+    """So that jobs keep their ids, whether the file of a repository or its snapshot is named."""
+    assert model_folder.digest(files(tmp_path, "a.safetensors")) == model_folder.digest(tmp_path / "a.safetensors")
 
 
 def test_without_the_network_what_is_cached_will_do(on_the_hub, tmp_path: Path) -> None:

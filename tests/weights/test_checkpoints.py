@@ -138,12 +138,18 @@ def test_files_of_other_names_are_neither_read_nor_counted(folder: Path) -> None
         checkpoints.find(str(folder))
 
 
-@pytest.mark.parametrize("name", ["flux.safetensors", "flux.gguf"])
-def test_a_model_in_a_single_file_is_said_how_to_convert(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "ways"),
+    [
+        ("flux.safetensors", ["from_single_file", "save_pretrained", "--adapter"]),
+        ("flux.gguf", ["--quantize", "bfloat16"]),
+    ],
+)
+def test_a_model_in_a_single_file_is_said_what_to_do(tmp_path: Path, name: str, ways: list[str]) -> None:
     (tmp_path / name).write_bytes(b"GGUF")
     with pytest.raises(SingleFile, match=f"{name} is a file, and a model is a folder") as refused:
         checkpoints.find(str(tmp_path / name))
-    assert "from_single_file" in refused.value.hint and "save_pretrained" in refused.value.hint
+    assert all(way in refused.value.hint for way in ways)
 
 
 def test_pickles_are_never_loaded(folder: Path) -> None:

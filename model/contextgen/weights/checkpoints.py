@@ -145,7 +145,7 @@ def find_adapter(adapter: str, *, offline: bool = False) -> Path:
     """
     if (path := local_path(adapter)).exists():
         place = adapter_place(path)
-    elif is_hub_id(adapter):
+    elif _is_hub_id(adapter):
         place = adapter_place(_adapter_from_hub(adapter, offline))
     else:
         raise UnknownModel(
@@ -156,16 +156,22 @@ def find_adapter(adapter: str, *, offline: bool = False) -> Path:
     return place
 
 
+_CONVERT_IT = (
+    "Convert it once with diffusers: FluxKontextPipeline.from_single_file(FILE).save_pretrained(FOLDER), "
+    "then give --model FOLDER. A LoRA is given with --adapter."
+)
+_NOT_QUANTIZED = "GGUF holds weights that are quantized already: take the model's bfloat16, and --quantize later. "
+
+
 def _single_file(path: Path) -> SingleFile:
     return SingleFile(
         f"{path} is a file, and a model is a folder in diffusers' format: single files are not read",
-        "Convert it once with diffusers: FluxKontextPipeline.from_single_file(FILE).save_pretrained(FOLDER), "
-        "then give --model FOLDER. A LoRA is given with --adapter.",
+        _NOT_QUANTIZED * (path.suffix == ".gguf") + _CONVERT_IT,
     )
 
 
 def _hub_id(name: str) -> str:
-    if is_hub_id(name):
+    if _is_hub_id(name):
         return name
     near = difflib.get_close_matches(name, ALIASES, n=1)
     guess = f"Did you mean {near[0]!r}? " if near else ""
@@ -175,8 +181,7 @@ def _hub_id(name: str) -> str:
     )
 
 
-def is_hub_id(name: str) -> bool:
-    """Whether a name has the form of a hub's, `owner/name`."""
+def _is_hub_id(name: str) -> bool:
     owner, slash, rest = name.partition("/")
     return bool(owner and slash and rest) and "/" not in rest and not name.startswith((".", "~", "/"))
 

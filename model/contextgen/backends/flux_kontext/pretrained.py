@@ -105,6 +105,7 @@ class PretrainedPipeline(FluxKontextPipeline):  # type: ignore[misc]
 
         Warns:
             WithoutMethod: nothing says that the model knows how to keep identities.
+            UserWarning: an adapter changes nothing.
         """
         computed = _dtype(dtype, torch_dtype)
         adapters = _adapters(str(model), adapter)
@@ -136,6 +137,9 @@ class PretrainedPipeline(FluxKontextPipeline):  # type: ignore[misc]
             quantizing.quantize(pipeline.transformer, quantize)
         pipeline.loaded = LoadedFrom(str(model), adapters, quantize)
         pipeline.set_attention(attention, ica, ablation)
+        for (name, _), fit in zip(adapters, fits, strict=True):
+            if fit.is_zero:
+                warnings.warn(f"the adapter {name} changes nothing: its matrices are zero", stacklevel=2)
         for words in backend.warnings(fits):
             warnings.warn(f"{model}: {words}", WithoutMethod, stacklevel=2)
         return pipeline
