@@ -84,6 +84,11 @@ REFUSED = {
     "a moved base": ({"init_lora_weights": "pissa_niter_4"}, "fits a base that was changed first"),
     "what no one knows yet": ({"use_tomorrow": True}, "it says use_tomorrow"),
     "a pattern that is none": ({"alpha_pattern": {"(": 1}}, "no pattern that is understood"),
+    "a slow pattern": ({"alpha_pattern": {".*.*.*.*.*x": 1}}, "no pattern that is understood"),
+    "too many patterns": (
+        {"alpha_pattern": {f"x{n}": 1 for n in range(2000)}},
+        "holds more patterns",
+    ),
     "a pattern without end": ({"alpha_pattern": {"(a+)+b": 1}}, "no pattern that is understood"),
 }
 

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ _OF_THE_TRANSFORMER = "transformer."
 _ALPHA = 8  # peft's, where a configuration states none
 _LONGEST_PATTERN = 200  # letters
 _SLOW = re.compile(r"\)[*+{]")  # a repeated group, which could match for ever
+_REPEAT = re.compile(r"[*+?{]")
+_MOST_REPEATS, _MOST_REPEATING, _MOST_PATTERNS = 2, 16, 1000  # so that anybody's are matched in a second or two
 _NUMBER_AGAIN = "Fetch the adapter again."
 _HARMLESS = {  # of peft's LoraConfig: what says how it was trained, or is read here
     *("peft_type", "peft_version", "task_type", "base_model_name_or_path", "revision", "inference_mode"),
@@ -72,11 +75,16 @@ class Strength:
             return 1.0
         return _number(self.source, layer, self.alpha_patterns.get(layer, self.alpha or rank)) / rank
 
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], object]]:
+        """By peft's own rule: they fit the end of a layer's name, from any of its dots on."""
+        return [(re.compile(rf"(.*\.)?({pattern})$"), alpha) for pattern, alpha in self.alpha_patterns.items()]
+
     def _alpha(self, layer: str, rank: int) -> object:
         if not self.is_stated:
             return rank
-        for pattern, alpha in self.alpha_patterns.items():
-            if re.match(rf"(.*\.)?({pattern})$", layer):  # peft's own rule
+        for pattern, alpha in self._patterns:
+            if pattern.match(layer):
                 return alpha
         return _ALPHA if self.alpha is None else self.alpha
 
@@ -138,14 +146,24 @@ def _check(source: Path, config: Mapping[str, Any]) -> None:
     for name in ("alpha_pattern", "rank_pattern"):
         if not isinstance(config.get(name) or {}, dict):
             raise FolderIncomplete(f"{source}: {name} is no mapping", _NUMBER_AGAIN)
-    for pattern in config.get("alpha_pattern") or {}:
+    patterns = config.get("alpha_pattern") or {}
+    if len(patterns) > _MOST_PATTERNS or sum(map(_repeats, patterns)) > _MOST_REPEATING:
+        raise _not_understood(
+            source, "alpha_pattern holds more patterns, or more that repeat something, than are read here"
+        )
+    for pattern in patterns:
         _check_pattern(source, pattern)
+
+
+def _repeats(pattern: str) -> bool:
+    return _REPEAT.search(pattern) is not None
 
 
 def _check_pattern(source: Path, pattern: str) -> None:
     try:
         re.compile(pattern)
-        understood = len(pattern) <= _LONGEST_PATTERN and not _SLOW.search(pattern)
+        slow = _SLOW.search(pattern) or len(_REPEAT.findall(pattern)) > _MOST_REPEATS
+        understood = len(pattern) <= _LONGEST_PATTERN and not slow
     except (re.error, OverflowError, RecursionError):
         understood = False
     if not understood:
