@@ -85,7 +85,8 @@ def test_what_is_no_picture_is_told_by_inspect_and_replay(contextgen, out, name)
     for command in ("inspect", "replay"):
         result = contextgen(command, out / f"{name}.png")
         assert result.code == 2
-        assert f"{name}.png: cannot be read" in result.err
+        said = "no picture in it remembers a scene" if name == "folder" else "cannot be read"
+        assert f"{name}.png: {said}" in result.err
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from painting import write_scene
+from painting import TINY_MODEL, write_scene
 from PIL import Image
 
 from contextgen_cli.records.picture_file import read_record
@@ -63,7 +63,7 @@ def test_a_scene_written_to_a_file_renders_from_there(place, contextgen, tiny, o
     written = contextgen("inspect", "out/picnic-2.png", "--scene", "-o", place)
     assert (written.code, written.lines) == (0, [place]), written.err
     assert str(out.parent) not in Path(place).read_text(), "paths are relative"
-    assert contextgen("validate", place, "--strict").code == 0
+    assert contextgen("validate", place, "--strict", "--model", TINY_MODEL).code == 0
     done = contextgen("render", place, *tiny, "-o", "second")
     assert done.code == 0, done.err
     assert read_record(Path("second/picnic-2.png"))["job"] == read_record(out / "picnic-2.png")["job"]

@@ -57,8 +57,8 @@ def differing(one: Image.Image, other: Image.Image) -> int:
 def test_the_layout_and_the_input_are_turned_alike(contextgen, arrow, tiny, tmp_path, turn, same):
     for name, scene in (("plain", arrow("plain")), ("turned", arrow("turned", **turn))):
         assert contextgen("compose", scene, "-o", tmp_path / f"{name}.png").code == 0
-        assert contextgen("render", scene, *tiny, "--save-inputs", "-o", tmp_path / "out").code == 0
-    for file in ("{}.png", "out/{}-0.input-1.png"):
+        assert contextgen("render", scene, *tiny, "--save-inputs", "-o", tmp_path / f"of-{name}").code == 0
+    for file in ("{0}.png", "of-{0}/{0}-0.input-1.png"):
         plain, turned = (given(tmp_path / file.format(name)) for name in ("plain", "turned"))
         expected = plain if same is None else plain.transpose(same)
         assert differing(turned, expected) < 0.02 * plain.width * plain.height
