@@ -132,7 +132,7 @@ class Attempt:
             at=record.text("at", _LONGEST_NAME),
             error=Reason.from_record(record.object("error")) if record.get("error") is not None else None,
             tflop=float(record.number("tflop", 0, sys.float_info.max)) if record.has("tflop") else None,
-            source=record.text("source", _LONGEST_NAME) if record.get("source") is not None else None,
+            source=record.text("source", _LONGEST_NAME) if record.has("source") else None,
             version=record.whole("version", 1, LARGEST_SEED),
         )
 

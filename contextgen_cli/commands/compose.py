@@ -26,6 +26,7 @@ from contextgen_cli.errors import (
 )
 from contextgen_cli.models import catalogue, renderer
 from contextgen_cli.records.output import Destination, encode, write
+from contextgen_cli.records.picture_file import job_of
 from contextgen_cli.scene.scene import Scene, Size
 from contextgen_cli.terminal import console
 from contextgen_cli.terminal.sink import Output
@@ -127,6 +128,8 @@ def _put(destination: Destination, scene: Scene, layout: Image, sink: Output) ->
     path = destination.file or destination.folder / f"{scene.name}.layout.png"
     if path.exists() and any(path.samefile(source) for source in scene.files):
         raise UsageError(f"{path} is one of the scene's own images", hint="Choose another name with -o.")
+    if job_of(path) is not None:
+        raise UsageError(f"{path} is a painted picture", hint="Choose another name with -o.")
     write(path, encode(layout))
     sink.item({"type": "layout", "scene": scene.name, "path": str(path)}, text=str(path))
     return path

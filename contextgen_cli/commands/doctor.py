@@ -75,7 +75,8 @@ def command(model: str | None, adapters: tuple[AdapterChoice, ...] | None, sink:
         words = f"{mark}{finding.topic} {finding.name}: {finding.value}"
         sink.item({"type": "finding", **asdict(finding)}, text=words, folded=True)
     if not able and not sink.as_json:
-        console.warn("nothing here can render yet: fetch a model, or give a folder with --model")
+        lacking = "nothing here can render yet" if model is None else f"{model} cannot render here"
+        console.warn(f"{lacking}: fetch a model, or give a folder with --model")
     return sink.summary({"can_render": able}, exit_code=EXIT_DONE if able else EXIT_ENVIRONMENT)
 
 

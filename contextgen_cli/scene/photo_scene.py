@@ -42,8 +42,10 @@ class Photo:
 
 def read(paths: Sequence[Path], folder: Path) -> tuple[list[Photo], list[ImageError]]:
     """The pictures that a scene in `folder` can show, and what is wrong with the others; a path given twice counts
-    twice."""
-    places = [_absolute(path) for path in paths]
+    twice, the mask of a picture that is given, as a shell pattern takes it in, not at all."""
+    given = [_absolute(path) for path in paths]
+    masks = {_mask_beside(path) for path in given}
+    places = [path for path in given if path not in masks]
     distinct = list(dict.fromkeys(places))
     found: dict[Path, Photo] = {}
     problems: list[ImageError] = []
@@ -87,12 +89,16 @@ def _photo(reference: Reference, folder: Path) -> Photo:
     except ImageError as error:
         if error.code not in _NO_SUBJECT:
             raise
-    beside = path.with_name(f"{path.stem}_mask.png")
+    beside = _mask_beside(path)
     if beside.is_file():
         masked = replace(reference, mask=beside)
         return Photo(masked, _aspect(masked))
     size, mask = header(path).size, _real(folder) / "refs" / f"{reference.name}_mask.png"
     return Photo(replace(reference, mask=mask), size.width / size.height, _white(path))
+
+
+def _mask_beside(photo: Path) -> Path:
+    return photo.with_name(f"{photo.stem}_mask.png")
 
 
 def _refuse_unwritable(path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_missing_package_is_named_before_weights_load(
     name: str, package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(quantizing.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr("contextgen.backends.flux_kontext.pipeline.FluxKontextPipeline.from_pretrained", None)
+    monkeypatch.setattr("contextgen.backends.flux_kontext.pretrained.FluxKontextPipeline.from_pretrained", None)
     with pytest.raises(Unsupported, match=package) as caught:
         load(quantize=name)
     assert "contextgen[quant]" in caught.value.hint

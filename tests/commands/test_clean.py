@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from painting import write_scene
 
-from contextgen_cli.batch.ledger import LEDGER
+from contextgen_cli.batch.ledger import LEDGER, read
 from contextgen_cli.records.picture_file import read_record
 
 OUT = Path("outputs")
@@ -153,6 +153,7 @@ def test_a_picture_of_the_scene_as_it_was_makes_room(render, source):
         for line in lines:
             del line["source"]
         (OUT / LEDGER).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        assert len(read(OUT).attempts) == 2 and not read(OUT).warnings
     write_scene(Path("zoo/crab.yaml"), prompt="a blue crab")
     render("zoo")
     assert (prompts(), kept()) == ({**PAINTED, "crab-0.png": "a blue crab"}, {"crab-0.png": "a crab"})
@@ -212,3 +213,16 @@ def test_a_file_asked_for_is_replaced_if_told_to(render, contextgen, tiny):
     assert contextgen("render", "zoo/fox.yaml", *tiny, "-o", photo, "--replace").code == 2
     assert photo.read_bytes() == before
     assert contextgen("render", "zoo/fox.yaml", *tiny, "-o", "outputs", "--replace").code == 2
+
+
+def test_neither_a_layout_nor_a_contact_sheet_is_written_over_a_picture(render, contextgen):
+    render("zoo")
+    picture = OUT / "crab-0.png"
+    before = picture.read_bytes()
+    for command in (("compose", "zoo/fox.yaml", "-o"), ("report", OUT, "--contact-sheet")):
+        refused = contextgen(*command, picture)
+        assert refused.code == 2 and "crab-0.png is" in refused.err and picture.read_bytes() == before
+    assert contextgen("compose", "zoo/fox.yaml", "-o", "layout.png").code == 0
+    assert contextgen("compose", "zoo/fox.yaml", "-o", "layout.png").code == 0
+    for _ in range(2):
+        assert contextgen("report", OUT, "--contact-sheet", "sheet.png").code == 0

@@ -41,7 +41,7 @@ def test_doctor_exits_with_3_where_the_model_would_not_load(contextgen, tmp_path
 
 
 def test_doctor_warns_a_person_too(contextgen, tmp_path):
-    assert "nothing here can render yet" in contextgen("doctor", "--model", tmp_path).err
+    assert "cannot render here: fetch a model" in contextgen("doctor", "--model", tmp_path).err
 
 
 def test_doctor_holds_an_adapter_against_the_model(contextgen, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -175,3 +176,17 @@ def test_a_training_run_to_begin_with_fits_its_schema_and_stays_without_force(co
     assert read.values is not None and read.problems == ()
     (tmp_path / "t" / "train.yaml").write_text("mine")
     assert contextgen("init", tmp_path / "t", "--train").code == 2
+
+
+def test_what_init_writes_is_checked_without_a_word_on_what_lies_beside_it(contextgen, tmp_path):
+    assert contextgen("init", tmp_path / "picnic").code == 0
+    assert "passed over" not in contextgen("validate", tmp_path / "picnic").err
+
+
+def test_a_shell_pattern_that_takes_in_a_mask_means_the_photo(contextgen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 64), "red").save("crab.png")
+    Image.new("L", (64, 64), 255).save("crab_mask.png")
+    assert contextgen("init", "mine", "--reference", "crab.png", "crab_mask.png").code == 0
+    assert "crab_mask:" not in Path("mine/scene.yaml").read_text()
+    assert contextgen("validate", "mine", "--strict").code == 0

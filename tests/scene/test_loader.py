@@ -95,7 +95,7 @@ def test_folders_globs_and_files_each_once(folder: Path, monkeypatch: pytest.Mon
         ("*.yml", "no-scenes", None),
         ("empty", "no-scenes", ".yaml"),
         ("", "no-such-file", None),
-        ("crab.png", "not-a-scene", "a PNG picture"),
+        ("crab.png", "not-a-scene", "contextgen inspect --scene"),
     ],
 )
 def test_arguments_that_lead_nowhere(

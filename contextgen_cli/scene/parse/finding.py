@@ -14,11 +14,12 @@ from contextgen_cli.scene.parse.odd_letters import DASHES
 
 STANDARD_INPUT_ARGUMENT = "-"
 _ENDINGS = (".yaml", ".yml", JSON, JSON_LINES)
+_SCHEMA = ".schema.json"  # as `contextgen init` puts one beside its scene, for editors
 
 
 def find(arguments: Sequence[str]) -> tuple[list[Path | None], list[Problem], list[Path]]:
     """The scene files behind the arguments (None: `-`), each once, in order; what is missing; and the JSON files of
-    folders that hold no scenes."""
+    folders that hold no scenes, and are not said to be schemas."""
     found: dict[str, Path | None] = {}
     passed_over: dict[str, Path] = {}
     problems: list[Problem] = []
@@ -27,7 +28,7 @@ def find(arguments: Sequence[str]) -> tuple[list[Path | None], list[Problem], li
         paths = [None] if argument == STANDARD_INPUT_ARGUMENT else list(_paths(argument, unreadable))
         others = set() if _is_named(argument) else {path for path in paths if path and _is_other_json(path)}
         scenes = [path for path in paths if path not in others]
-        passed_over |= {_identity(path): path for path in sorted(others)}
+        passed_over |= {_identity(path): path for path in sorted(others) if not path.name.endswith(_SCHEMA)}
         for path in scenes:
             found.setdefault(_identity(path) if path else STANDARD_INPUT_ARGUMENT, path)
         problems += unreadable

@@ -141,4 +141,4 @@ def test_a_broken_document_does_not_hide_the_next(check: Check) -> None:
         ("yaml-syntax", 13),
         ("not-a-multiple", 17),
     ]
-    assert [scene.name for scene in loaded.scenes] == ["scene", "scene-d4"]
+    assert [scene.source.document for scene in loaded.scenes] == [0, 3]
