@@ -174,5 +174,5 @@ def _refuse_other_files(target: Path, sheet: Path | None) -> None:
         raise UsageError(f"{target}: the report is an HTML file", hint=f"Name it with .html at its end{instead}.")
     if sheet is not None and (sheet.is_dir() or sheet.suffix.lower() != ".png" or is_other_file(sheet, ".png")):
         raise UsageError(f"{sheet}: a contact sheet is a PNG file", hint="Name it with .png at its end.")
-    if sheet is not None and sheet.exists() and not look(sheet, _SMALL_SIDE).is_sheet:
+    if sheet is not None and sheet.is_file() and not sheet.is_symlink() and not look(sheet, _SMALL_SIDE).is_sheet:
         raise UsageError(f"{sheet} is there, and no contact sheet", hint="Choose another name for it.")

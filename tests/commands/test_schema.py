@@ -71,7 +71,7 @@ def test_the_lines_of_every_command(contextgen, place):
     assert kinds("doctor", "--json") == {"finding", "doctor_summary"}
     data = ("data", "synth", "-o", "set", "--scenes", 1, "--json", "--progress", "json")
     assert kinds(*data) == {"progress", "data_summary"}
-    hub = pack(write_release(place / "release", records=1, side=64), place / "hub")
+    hub = pack(write_release(place / "release", records=2, side=64), place / "hub")
     fetch = ("data", "fetch", "imig-100k", "-o", "fetched", "--from", hub, "--json", "--progress", "json")
     assert kinds(*fetch) == {"planned_fetch", "transfer", "fetch_summary"}
     check = ("data", "check", "fetched", "--json", "--progress", "json")
