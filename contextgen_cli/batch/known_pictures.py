@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +16,7 @@ class KnownPictures:
 
     def __init__(self, plan: Plan, destination: Destination, past: Ledger) -> None:
         self._folder, self._embed_record = destination.folder, destination.embed_record
+        self._keeps_several = destination.keeps_ledger
         self._jobs = {job.id for job in plan.jobs}
         self._own_names = {f"{job.name}.png": job.id for job in plan.jobs}
         self._past = past
@@ -24,13 +24,17 @@ class KnownPictures:
     def elsewhere(self, job: Job) -> Path | None:
         """A job's picture that is called otherwise than it would be now; not that of an equal job of the plan, which
         has it for itself."""
-        name = self._names.get(job.id)
+        if not self._keeps_several:
+            return None
+        name = self._listed.get(job.id)
+        if name is None or not self._holds(name, job.id):
+            name = self._unlisted.get(job.id)
         return self._folder / name if name and self._own_names.get(name) != job.id else None
 
     def displaced_by(self, job: Job) -> tuple[tuple[str, str], ...]:
         """What is there of the same scene and seed as it was before, and is not asked for: names, with jobs' ids."""
         source = job.scene.source.digest
-        if source is None or not self._embed_record:
+        if source is None or not self._embed_record or not self._keeps_several:
             return ()
         found = [self._last.get((source, job.scene.name, job.seed)), self._at_its_name(job, source)]
         kept = [each for each in found if each and each[1] not in self._jobs]
@@ -45,40 +49,37 @@ class KnownPictures:
         return name, held
 
     @cached_property
-    def _rendered(self) -> dict[str, Attempt]:
-        """The last attempt at each job that left a picture in the folder itself."""
-        return {each.job: each for each in self._past.attempts if each.outcome == RENDERED and _plain(each.file)}
+    def _rendered(self) -> list[tuple[str, Attempt]]:
+        """The attempts that left a picture in the folder itself, each with its name."""
+        return [(name, each) for each in self._past.attempts if each.outcome == RENDERED and (name := _plain(each))]
+
+    @cached_property
+    def _listed(self) -> dict[str, str]:
+        """The name that each job's picture got last."""
+        return {each.job: name for name, each in self._rendered}
 
     @cached_property
     def _sources(self) -> dict[str, str]:
-        return {each.job: each.source for each in self._rendered.values() if each.source}
+        return {each.job: each.source for _, each in self._rendered if each.source}
 
     @cached_property
     def _last(self) -> dict[tuple[str, str, int], tuple[str, str]]:
         """The last picture of each scene file, scene and seed."""
-        return {
-            (each.source, each.scene, each.seed): (str(each.file), each.job)
-            for each in self._past.attempts
-            if each.outcome == RENDERED and each.source and _plain(each.file)
-        }
+        return {(each.source, each.scene, each.seed): (name, each.job) for name, each in self._rendered if each.source}
 
     @cached_property
-    def _names(self) -> dict[str, str]:
-        """The name of each job's picture."""
-        listed = {str(each.file): each.job for each in self._rendered.values()}
-        return {job: name for name, job in (*self._unlisted(set(listed)), *listed.items()) if self._holds(name, job)}
+    def _unlisted(self) -> dict[str, str]:
+        """Pictures that the ledger does not know by their name, as somebody has renamed or copied them."""
+        listed = set(self._listed.values())
+        others = [path for path in self._folder.glob("*.png") if path.name not in listed and not is_companion(path)]
+        return {job: path.name for path in others if (job := job_of(path))}
 
     def _holds(self, name: str, job: str) -> bool:
         if self._embed_record:
             return job_of(self._folder / name) == job
         return PurePosixPath(name).stem.endswith(f"-{job[:ID_LETTERS]}")
 
-    def _unlisted(self, listed: set[str]) -> Iterator[tuple[str, str]]:
-        """Pictures that the ledger does not know by their name, as somebody has renamed or copied them."""
-        for path in self._folder.glob("*.png"):
-            if path.name not in listed and not is_companion(path) and (job := job_of(path)):
-                yield path.name, job
 
-
-def _plain(file: str | None) -> bool:
-    return file is not None and PurePosixPath(file).name == file
+def _plain(attempt: Attempt) -> str | None:
+    """The name of its picture, if that is in the folder itself."""
+    return attempt.file if attempt.file and PurePosixPath(attempt.file).name == attempt.file else None

@@ -56,7 +56,7 @@ def plan_status(plan: Plan, job_options: JobOptions) -> PlanStatus:
             status = Status(reason.outcome)
             set_aside.append(Outcome(job, status, reason=reason.error, seconds=reason.seconds, earlier=True))
         else:
-            job = replace(job, displaces=known.displaced_by(job)) if destination.keeps_ledger else job
+            job = replace(job, displaces=known.displaced_by(job))
             todo.append(job)
         whole.append(job)
     done, moves = _making_way(done, {destination.folder / f"{job.name}.png" for job in todo})
@@ -69,7 +69,7 @@ def plan_status(plan: Plan, job_options: JobOptions) -> PlanStatus:
 
 def _elsewhere(job: Job, job_options: JobOptions, known: KnownPictures) -> Outcome | None:
     """The outcome of a job whose picture has another name than it would have now."""
-    if job_options.fresh or not job_options.destination.keeps_ledger or (path := known.elsewhere(job)) is None:
+    if job_options.fresh or (path := known.elsewhere(job)) is None:
         return None
     return Outcome(job, Status.SKIPPED, path, renamed=True) if is_complete(path, job, job_options) else None
 

@@ -23,7 +23,16 @@ from contextgen_cli.batch.plan import Job, refuse_changed
 from contextgen_cli.errors import ContextgenError, EnvironmentProblem, OutOfMemory
 from contextgen_cli.records import outdated
 from contextgen_cli.records.outdated import bring_back, outdated_picture
-from contextgen_cli.records.output import Composition, Destination, PicturePlace, Taken, encode, is_whole, write
+from contextgen_cli.records.output import (
+    Composition,
+    Destination,
+    PicturePlace,
+    Taken,
+    companion,
+    encode,
+    is_whole,
+    write,
+)
 from contextgen_cli.records.places import known_places
 
 if TYPE_CHECKING:
@@ -215,7 +224,7 @@ def _taken_back(job: Job, job_options: JobOptions, listener: Listener, rank: int
     if job_options.fresh or not destination.keeps_ledger or not destination.embed_record:
         return None
     kept = outdated_picture(destination.folder, job.id)
-    if kept is None or len(kept.files) <= len(_companions(kept.path, job, job_options)):
+    if kept is None or not is_complete(kept.path, job, job_options):
         return None
     older = _set_aside(job, job_options)
     placed = destination.place(job.scene.name, job.seed, job.id)
@@ -308,4 +317,4 @@ def _seen(job: Job, renderer: Renderer, job_options: JobOptions) -> list[Image]:
 def _companions(path: Path, job: Job, job_options: JobOptions) -> list[Path]:
     inputs = [f"input-{number}" for number in range(1, len(job.scene.instances) + 1)]
     parts = ["layout"] * job_options.save_layout + inputs * job_options.save_inputs
-    return [path.with_name(f"{path.stem}.{part}.png") for part in parts]
+    return [companion(path, part) for part in parts]

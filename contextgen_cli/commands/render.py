@@ -70,7 +70,6 @@ def command(
     command again goes on where a run ended, however it ended.
     """
     overrides = with_plain_seeds(scenes, overrides)
-    refuse_replacing_folders(keeping)
     request = RenderRequest(
         Destination.parse(keeping.output, embed_record=not keeping.no_metadata, replace=keeping.replace),
         settings,
@@ -144,15 +143,6 @@ def with_plain_seeds(scenes: Sequence[str], overrides: Overrides) -> Overrides:
     if isinstance(overrides.seeds[0], DrawnSeed):
         console.note(f"the seed drawn is {overrides.seeds[0]}: --seed {overrides.seeds[0]} gives the same pictures")
     return replace(overrides, seeds=tuple(map(int, overrides.seeds)))
-
-
-def refuse_replacing_folders(keeping: Keeping) -> None:
-    """Refuse `--replace` where there is nothing that it could mean."""
-    if keeping.replace and Destination.parse(keeping.output).file is None:
-        raise UsageError(
-            "--replace is for the one .png file that -o names",
-            hint="In a folder the newest picture of a scene always has the plain name; --fresh paints all again.",
-        )
 
 
 def told(reporting: Reporting) -> RunOutput:

@@ -7,12 +7,12 @@ its job's id begins. A scene that is changed back gets its picture back from the
 from __future__ import annotations
 
 import contextlib
-import re
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from contextgen_cli.records.output import ID_LETTERS, is_companion, is_whole
+from contextgen_cli.records.output import ID_LETTERS, companion, is_companion, is_whole
 from contextgen_cli.records.picture_file import job_of
 from contextgen_cli.records.state_folder import STATE, state_folder
 from contextgen_cli.records.unwritable import unwritable
@@ -111,6 +111,7 @@ def _in(output: Path, job: str) -> Iterator[OutdatedPicture]:
 
 
 def _beside(picture: Path) -> list[Path]:
-    """The layout and the inputs of a picture."""
-    called = re.compile(re.escape(picture.stem) + r"\.[^.]+\.png")
-    return [path for path in picture.parent.iterdir() if called.fullmatch(path.name) and is_companion(path)]
+    """The layout and the inputs of a picture, looked for by their names: its folder may be a large one."""
+    layout = companion(picture, "layout")
+    inputs = (companion(picture, f"input-{number}") for number in itertools.count(1))
+    return [*[layout] * layout.is_file(), *itertools.takewhile(Path.is_file, inputs)]

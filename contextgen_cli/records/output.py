@@ -8,6 +8,7 @@ scene it takes a longer name; a file asked for by name it refuses, unless it is 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import io
 import json
@@ -76,6 +77,16 @@ class Destination:
 
     @classmethod
     def parse(cls, text: str, *, embed_record: bool = True, replace: bool = False) -> Destination:
+        destination = cls._named(text, embed_record)
+        if replace and destination.file is None:
+            raise UsageError(
+                "--replace is for the one .png file that -o names",
+                hint="In a folder the newest picture of a scene always has the plain name; --fresh paints all again.",
+            )
+        return dataclasses.replace(destination, replace=replace)
+
+    @classmethod
+    def _named(cls, text: str, embed_record: bool) -> Destination:
         if text == STDOUT:
             return cls(Path(), to_stdout=True, embed_record=embed_record)
         path = _without_tilde(text)
@@ -85,7 +96,7 @@ class Destination:
             )
         if path.suffix.lower() != ".png" or path.is_dir():
             return cls(path, embed_record=embed_record)
-        return cls(path.parent, file=path, embed_record=embed_record, replace=replace)
+        return cls(path.parent, file=path, embed_record=embed_record)
 
     @property
     def keeps_ledger(self) -> bool:
@@ -157,6 +168,11 @@ def _without_tilde(text: str) -> Path:
 def is_other_file(path: Path, *own: str) -> bool:
     """Whether a name is that of a file of another kind than our `own`; a folder that exists may be called anything."""
     return bool(_OTHER_FILE.fullmatch(path.suffix)) and path.suffix.lower() not in own and not path.is_dir()
+
+
+def companion(picture: Path, part: str) -> Path:
+    """What lies beside a picture: its `layout`, or `input-1` and so on."""
+    return picture.with_name(f"{picture.stem}.{part}.png")
 
 
 def is_companion(path: Path) -> bool:

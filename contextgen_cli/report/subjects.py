@@ -11,6 +11,7 @@ from contextgen_cli.errors import SceneError
 from contextgen_cli.models.catalogue import recorded_card
 from contextgen_cli.records import picture_file
 from contextgen_cli.records.inputs import Finder
+from contextgen_cli.records.output import companion
 from contextgen_cli.report.thumbnails import data_address, reduced
 from contextgen_cli.scene.check.images import open_layout, open_placed
 from contextgen_cli.scene.scene import PlacedReference, Reference, Scene, Size
@@ -84,7 +85,7 @@ class Subjects:
     def kept_layout(self, picture: Path) -> str | None:
         """The layout image that a run kept beside a picture, if it did."""
         try:
-            with picture_file.opened(picture.with_name(f"{picture.stem}.layout.png")) as image:
+            with picture_file.opened(companion(picture, "layout")) as image:
                 picture_file.refuse_large(image)
                 return data_address(reduced(image, self._side))
         except OSError:
